@@ -1,0 +1,468 @@
+//! Commands: what a client may ask, one struct each (SPEC.md §Commands).
+//!
+//! Unknown keys are ignored, missing optional keys mean their default. Lengths and meaning are checked by the rules of
+//! the product, not here.
+
+use crate::{
+    Channel, CommentId, CommunityId, NotificationId, PostId, UserId,
+    model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident = $text:literal)*) => {
+        /// Any command.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(untagged)]
+        pub enum Command {
+            $($(#[$doc])* $name($name)),*
+        }
+
+        impl Command {
+            /// Every name, in the order of the specification.
+            pub const NAMES: &'static [&'static str] = &[$($text),*];
+
+            /// The name on the wire.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => $text),* }
+            }
+
+            /// Reads the body of the command called `name`; `None` where no command has this name.
+            pub(crate) fn deserialize_named<'de, D: Deserializer<'de>>(name: &str, body: D) -> Option<Result<Self, D::Error>> {
+                Some(match name {
+                    $($text => $name::deserialize(body).map(Self::$name),)*
+                    _ => return None,
+                })
+            }
+        }
+    };
+}
+
+commands! {
+    /// First of all: who is there, and what they still remember.
+    Connect = "connect"
+    /// A fresh token for the same person.
+    Refresh = "refresh"
+    /// Publications of a channel from now or from a position on.
+    Subscribe = "subscribe"
+    /// No more of them.
+    Unsubscribe = "unsubscribe"
+    /// A page of a channel's log.
+    History = "history"
+    /// Many subscriptions at once, within a byte budget.
+    Sync = "sync"
+    /// Who is in a channel.
+    Presence = "presence"
+    /// A new community.
+    CommunityCreate = "community.create"
+    /// One community.
+    CommunityGet = "community.get"
+    /// Communities of one level.
+    CommunityList = "community.list"
+    /// Become a member.
+    CommunityJoin = "community.join"
+    /// Leave.
+    CommunityLeave = "community.leave"
+    /// A new post.
+    PostCreate = "post.create"
+    /// Another text for one's own post.
+    PostEdit = "post.edit"
+    /// Remove a post and all that hangs on it.
+    PostDelete = "post.delete"
+    /// One post.
+    PostGet = "post.get"
+    /// The post was seen.
+    PostView = "post.view"
+    /// Present counts of several posts.
+    PostCountsGet = "post.counts"
+    /// A page of posts.
+    FeedList = "feed.list"
+    /// The reaction one wishes to have.
+    ReactionSet = "reaction.set"
+    /// A new comment or reply.
+    CommentAdd = "comment.add"
+    /// Another text for one's own comment.
+    CommentEdit = "comment.edit"
+    /// Remove a comment and its replies.
+    CommentDelete = "comment.delete"
+    /// A page of comments.
+    CommentList = "comment.list"
+    /// One person.
+    ProfileGet = "profile.get"
+    /// Whether one wishes to follow a person.
+    FollowSet = "follow.set"
+    /// Whether one wishes to block a person.
+    BlockSet = "block.set"
+    /// A page of one's notifications.
+    NotificationList = "notification.list"
+    /// Notifications were read.
+    NotificationRead = "notification.read"
+    /// Which kinds one wishes to have.
+    NotificationPreferences = "notification.preferences"
+}
+
+/// `connect`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Connect {
+    /// A JWT; none connects as a guest, where guests are let in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Which program this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientInfo>,
+    /// Channels to subscribe at once, each from a position.
+    pub resume: BTreeMap<String, Position>,
+    /// Reserved: words that switch on what later versions bring.
+    pub flags: Vec<String>,
+}
+
+/// Which program a client is, for logs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientInfo {
+    /// Name of the program.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// `refresh`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refresh {
+    /// A JWT of the same person.
+    pub token: String,
+}
+
+/// `subscribe`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subscribe {
+    /// Which channel.
+    pub channel: String,
+    /// The epoch of the position to go on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
+    /// The last offset seen; with `epoch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
+/// `unsubscribe`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unsubscribe {
+    /// Which channel.
+    pub channel: String,
+}
+
+/// `history`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// Which channel.
+    pub channel: String,
+    /// Ascending from the first offset above this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Descending from the last offset below this one; without `after` and `before`: from the newest down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// At most so many; clamped to 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// `sync`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sync {
+    /// Channels with the positions to go on from, the most important first.
+    pub channels: Vec<SyncChannel>,
+    /// How many bytes of publications the client wishes at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// One channel of `sync`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncChannel {
+    /// Which channel.
+    pub channel: String,
+    /// The epoch of the position to go on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
+    /// The last offset seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
+/// `presence`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Which channel, `post:` or `live:`.
+    pub channel: String,
+    /// Where the last page ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// `community.create`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommunityCreate {
+    /// The client's id of this operation.
+    pub op: String,
+    /// The name to show.
+    pub name: String,
+    /// The community it is to lie in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<CommunityId>,
+}
+
+/// `community.get`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommunityGet {
+    /// Which.
+    pub community_id: CommunityId,
+}
+
+/// `community.list`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommunityList {
+    /// Below which; none lists the outermost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<CommunityId>,
+    /// Where the last page ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// `community.join`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommunityJoin {
+    /// Which.
+    pub community_id: CommunityId,
+}
+
+/// `community.leave`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommunityLeave {
+    /// Which.
+    pub community_id: CommunityId,
+}
+
+/// `post.create`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostCreate {
+    /// The client's id of this operation.
+    pub op: String,
+    /// Where.
+    pub community_id: CommunityId,
+    /// About what.
+    pub kind: PostKind,
+    /// Up to 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Up to 5,000 characters; blank only with media.
+    #[serde(default)]
+    pub content: String,
+    /// Attached media, five at most.
+    #[serde(default)]
+    pub media_ids: Vec<String>,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// Whether the author stays unnamed; public posts only.
+    #[serde(default)]
+    pub anonymous: bool,
+}
+
+/// `post.edit`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostEdit {
+    /// Which.
+    pub post_id: PostId,
+    /// The version that was edited.
+    pub version: u64,
+    /// A new title; empty removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// A new content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// A new kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<PostKind>,
+}
+
+/// `post.delete`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostDelete {
+    /// Which.
+    pub post_id: PostId,
+}
+
+/// `post.get`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostGet {
+    /// Which.
+    pub post_id: PostId,
+}
+
+/// `post.view`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostView {
+    /// Which.
+    pub post_id: PostId,
+}
+
+/// `post.counts`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostCountsGet {
+    /// Which, 100 at most.
+    pub post_ids: Vec<PostId>,
+}
+
+/// `feed.list`: exactly one of `community_id`, `user_id` and `home`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FeedList {
+    /// Posts of a community and below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub community_id: Option<CommunityId>,
+    /// Posts of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Posts of one's communities and of people one follows.
+    pub home: bool,
+    /// Only posts of this kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<PostKind>,
+    /// Only posts of running lives.
+    pub live: bool,
+    /// Where the last page ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// At most so many; clamped to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// `reaction.set`: exactly one of `post_id` and `comment_id`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReactionSet {
+    /// On which post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_id: Option<PostId>,
+    /// On which comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment_id: Option<CommentId>,
+    /// The wished reaction, `null` for none. Required, so that a forgotten key removes nothing.
+    #[serde(deserialize_with = "present")]
+    pub kind: Option<ReactionKind>,
+}
+
+/// `comment.add`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommentAdd {
+    /// The client's id of this operation.
+    pub op: String,
+    /// On which post.
+    pub post_id: PostId,
+    /// The comment to reply to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<CommentId>,
+    /// Up to 2,000 characters.
+    pub content: String,
+    /// Whether the author stays unnamed.
+    #[serde(default)]
+    pub anonymous: bool,
+}
+
+/// `comment.edit`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommentEdit {
+    /// Which.
+    pub comment_id: CommentId,
+    /// The new text.
+    pub content: String,
+}
+
+/// `comment.delete`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommentDelete {
+    /// Which.
+    pub comment_id: CommentId,
+}
+
+/// `comment.list`, oldest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommentList {
+    /// Of which post.
+    pub post_id: PostId,
+    /// Replies to this comment; none lists comments on the post itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<CommentId>,
+    /// Where the last page ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// At most so many; clamped to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// `profile.get`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileGet {
+    /// Whose.
+    pub user_id: UserId,
+}
+
+/// `follow.set`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FollowSet {
+    /// Whom.
+    pub user_id: UserId,
+    /// The wished state.
+    pub on: bool,
+}
+
+/// `block.set`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BlockSet {
+    /// Whom.
+    pub user_id: UserId,
+    /// The wished state.
+    pub on: bool,
+}
+
+/// `notification.list`, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NotificationList {
+    /// Where the last page ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Only unread ones.
+    pub unread: bool,
+}
+
+/// `notification.read`: exactly one of `ids` and `all: true`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NotificationRead {
+    /// These.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<NotificationId>>,
+    /// All there are.
+    pub all: bool,
+}
+
+/// `notification.preferences`: a wish per kind; kinds left out stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NotificationPreferences {
+    /// Whether each kind is wished.
+    #[serde(flatten)]
+    pub kinds: BTreeMap<NotificationKind, bool>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ReactionKind>, D::Error> {
+    Option::deserialize(deserializer)
+}
