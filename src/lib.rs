@@ -1,1 +1,10 @@
+//! CommuniConnect: a real-time hub with live streaming for a social network.
+//!
+//! Modules are declared leaf to root; imports go up this list alone (a test reads the sources and says so).
 
+pub mod clock;
+pub mod publication;
+pub mod tasks;
+
+pub mod broker;
+pub mod store;

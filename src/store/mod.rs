@@ -1,0 +1,46 @@
+//! The durable truth: rows and channel logs, written together.
+//!
+//! Owns every table and every SQL statement, idempotency by `op`, offsets, and where the events of a thing go. It does
+//! not decide who may do what: writing operations take a [`Rule`] that judges facts read inside the same transaction.
+//! It does not know the broker: what was committed is handed on as [`crate::publication::Committed`].
+
+pub mod accounts;
+pub mod comments;
+pub mod communities;
+mod error;
+mod facts;
+pub mod log;
+pub mod notifications;
+pub mod people;
+pub mod posts;
+pub mod reactions;
+pub mod sqlite;
+
+pub use error::StoreError;
+pub use facts::{Actor, CommentFacts, CommunityFacts, Op, PairFacts, PostFacts, Reader, Relation, Rule};
+
+use std::sync::Arc;
+
+/// What every operation answers.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// One handle per aggregate, all on the same store. Cloning shares it.
+#[derive(Clone)]
+pub struct Stores {
+    /// Embedded accounts, identities of other issuers, logins, secrets.
+    pub accounts: Arc<dyn accounts::Accounts>,
+    /// People, follows and blocks.
+    pub people: Arc<dyn people::People>,
+    /// Communities and members.
+    pub communities: Arc<dyn communities::Communities>,
+    /// Posts, views and feeds.
+    pub posts: Arc<dyn posts::Posts>,
+    /// Comments.
+    pub comments: Arc<dyn comments::Comments>,
+    /// Reactions.
+    pub reactions: Arc<dyn reactions::Reactions>,
+    /// Notifications and preferences.
+    pub notifications: Arc<dyn notifications::Notifications>,
+    /// The channel logs.
+    pub log: Arc<dyn log::Log>,
+}
