@@ -7,6 +7,7 @@ mod channel_key;
 mod error;
 mod log;
 mod open;
+mod people;
 mod reader;
 mod tx;
 mod writer;
