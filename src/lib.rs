@@ -11,3 +11,7 @@ pub mod store;
 
 pub mod auth;
 pub mod hub;
+
+pub mod social;
+
+pub mod handlers;
