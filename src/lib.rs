@@ -9,3 +9,6 @@ pub mod tasks;
 
 pub mod broker;
 pub mod store;
+
+pub mod auth;
+pub mod hub;

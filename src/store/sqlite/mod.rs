@@ -1,1 +1,68 @@
-//! SQLite.
+//! The store of a single node: SQLite in WAL mode with `synchronous=FULL`.
+//!
+//! One thread writes, in group commits; a few threads read snapshots beside it. Nothing here waits on the async
+//! runtime, and no operation is cancelled half-way: once queued it runs, whether or not somebody still waits for it.
+
+mod channel_key;
+mod error;
+mod log;
+mod open;
+mod reader;
+mod tx;
+mod writer;
+
+pub use open::{OpenError, SqliteSettings};
+pub(crate) use tx::Tx;
+
+use super::Result;
+use crate::publication::Committed;
+use reader::Readers;
+use rusqlite::Connection;
+use std::{path::Path, sync::Arc};
+use tokio::sync::mpsc;
+use writer::Writer;
+
+/// The store. Dropping the last handle ends its threads after what is queued is on disk.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+    epoch: Arc<str>,
+    settings: SqliteSettings,
+}
+
+impl SqliteStore {
+    /// Opens or makes the database `communiconnect.db` in `folder`, brings its tables up to date, and starts the threads.
+    /// Each group commit is handed to `committed` before anybody is told that it succeeded; the channel's bound holds
+    /// the writer back when nobody takes them.
+    pub fn open(
+        folder: &Path,
+        settings: SqliteSettings,
+        committed: mpsc::Sender<Committed>,
+    ) -> std::result::Result<Self, OpenError> {
+        let path = folder.join("communiconnect.db");
+        let mut connection = open::writer_connection(&path, &settings)?;
+        open::migrate(&mut connection)?;
+        let epoch = open::epoch(&connection)?;
+        let readers = Readers::start(&path, &settings)?;
+        let writer = Writer::start(connection, &settings, committed)?;
+        Ok(Self { writer, readers, epoch, settings })
+    }
+
+    /// Runs an operation in the next group commit; its effect is on disk when this resolves with `Ok`.
+    pub(crate) async fn write<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.run(operation).await
+    }
+
+    /// Runs a query on one snapshot.
+    pub(crate) async fn read<T, F>(&self, query: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.readers.run(query).await
+    }
+}

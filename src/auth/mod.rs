@@ -1,0 +1,5 @@
+//! Identity: tokens, accounts, logins.
+
+mod identity;
+
+pub use identity::{Identity, Person};

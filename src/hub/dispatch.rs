@@ -1,0 +1,47 @@
+//! The seams through which a socket reaches what stands above the hub.
+
+use super::SessionHandle;
+use crate::{auth::Identity, store::Reader};
+use communiconnect_protocol::{CloseCode, Command, ErrorBody, Format, Reply};
+use std::sync::Arc;
+
+/// Who asks, and from where.
+#[derive(Clone)]
+pub struct Caller {
+    /// Who.
+    pub identity: Identity,
+    /// The session of a socket; none over HTTP.
+    pub session: Option<Arc<SessionHandle>>,
+    /// How the answer will be encoded.
+    pub format: Format,
+}
+
+impl Caller {
+    /// The caller as a reader of channels.
+    pub fn reader(&self) -> Reader {
+        Reader { user: self.identity.user_id(), role: self.identity.role() }
+    }
+}
+
+/// Runs any command but `connect` and `refresh`; implemented by `handlers`. Rights are checked there, guests' included.
+#[async_trait::async_trait]
+pub trait Dispatch: Send + Sync {
+    /// Runs to its end: dropping the future half-way may lose the answer, never what was acknowledged.
+    async fn run(&self, caller: &Caller, command: Command) -> Result<Reply, ErrorBody>;
+}
+
+/// A token that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// What to answer.
+    pub error: ErrorBody,
+    /// How a socket closes after that answer.
+    pub close: CloseCode,
+}
+
+/// Judges tokens; implemented by `auth`.
+#[async_trait::async_trait]
+pub trait Authenticate: Send + Sync {
+    /// Who the token belongs to; no token is a guest, where guests are let in. `now` in milliseconds since 1970 UTC.
+    async fn authenticate(&self, token: Option<&str>, now: i64) -> Result<Identity, Denied>;
+}

@@ -1,0 +1,116 @@
+//! Opening the database: pragmas, migrations, epoch.
+
+use rand::Rng;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The bounds of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqliteSettings {
+    /// Operations that may wait for the writer; more are refused as `unavailable` rather than kept in memory.
+    pub queue: usize,
+    /// Operations of one group commit: enough to hide the disk's wait, few enough to answer soon.
+    pub batch: usize,
+    /// Threads that read.
+    pub readers: usize,
+    /// Publications kept per channel.
+    pub keep_count: u64,
+    /// Milliseconds for which publications are kept.
+    pub keep_ms: i64,
+    /// Milliseconds for which answers to operations are remembered; the contract promises a day at least.
+    pub keep_ops_ms: i64,
+}
+
+impl Default for SqliteSettings {
+    fn default() -> Self {
+        const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+        Self {
+            queue: 4096,
+            batch: 500,
+            readers: 2,
+            keep_count: 10_000,
+            keep_ms: 7 * DAY_MS,
+            keep_ops_ms: 2 * DAY_MS,
+        }
+    }
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite refused.
+    #[error(
+        "cannot open the database {path}: {source}; is the folder there, writable, and on a disk with space?"
+    )]
+    Database {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// A table could not be brought up to date.
+    #[error("cannot bring the database up to date: {0}")]
+    Migration(#[from] Box<refinery::Error>),
+    /// A first statement failed.
+    #[error("cannot use the database: {0}")]
+    Use(#[from] rusqlite::Error),
+    /// A thread could not be started.
+    #[error("cannot start a store thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+mod embedded {
+    refinery::embed_migrations!("src/store/migrations");
+}
+
+/// Statements kept prepared per connection; the store has fewer.
+const PREPARED: usize = 256;
+
+pub(super) fn writer_connection(path: &Path, _settings: &SqliteSettings) -> Result<Connection, OpenError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // FULL syncs the WAL at every commit: what is acknowledged survives a power cut. The checkpoint is rarer than the
+    // default so that a burst of writes is not held up by it; the WAL stays below some 32 MiB.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
+         PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+    )?;
+    Ok(connection)
+}
+
+pub(super) fn reader_connection(path: &Path) -> Result<Connection, OpenError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch(
+        "PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY;",
+    )?;
+    Ok(connection)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .map_err(|source| OpenError::Database { path: path.to_owned(), source })?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    Ok(connection)
+}
+
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    embedded::migrations::runner().run(connection).map_err(Box::new)?;
+    Ok(())
+}
+
+/// The store's epoch, made with it. Whoever restores a backup deletes the row, so that clients load their state anew.
+pub(super) fn epoch(connection: &Connection) -> Result<Arc<str>, OpenError> {
+    let known: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE name = 'epoch'", [], |row| row.get(0))
+        .optional()?;
+    if let Some(epoch) = known {
+        return Ok(epoch.into());
+    }
+    let epoch = format!("{:012x}", rand::rng().random::<u64>() >> 16);
+    connection.execute("INSERT INTO meta (name, value) VALUES ('epoch', ?1)", [&epoch])?;
+    Ok(epoch.into())
+}

@@ -1,0 +1,149 @@
+//! The one thread that writes: group commit with a savepoint per operation.
+//!
+//! Order of every batch: run the operations, save the moved heads, commit (the disk has it now), hand the publications
+//! on, answer. So nothing is told before it is durable, and publications leave in the order of their offsets.
+
+use super::{
+    open::{OpenError, SqliteSettings},
+    tx::{Heads, Tx},
+};
+use crate::{
+    publication::Committed,
+    store::{Result, StoreError},
+};
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Tells the waiting caller what became of its operation, given how the commit went.
+type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+type Job = Box<dyn FnOnce(&mut Tx<'_>) -> (bool, Answer) + Send>;
+
+/// The writing side. Dropping it waits until what was queued is on disk.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        settings: &SqliteSettings,
+        committed: mpsc::Sender<Committed>,
+    ) -> std::result::Result<Self, OpenError> {
+        let (jobs, queue) = mpsc::channel(settings.queue.max(1));
+        let batch = settings.batch.max(1);
+        let heads = Heads::new(settings.keep_count);
+        let mut lane = Lane { connection, heads, committed, batch };
+        let thread = thread::Builder::new().name("store-write".into()).spawn(move || lane.run(queue))?;
+        Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) async fn run<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |tx| {
+            let outcome = operation(tx);
+            let keep = outcome.is_ok();
+            let tell: Answer = Box::new(move |commit| {
+                let _ = answer.send(outcome.and_then(|value| commit.map(|()| value)));
+            });
+            (keep, tell)
+        });
+        let jobs = self.jobs.as_ref().expect("only dropped with self");
+        jobs.try_send(job).map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
+        answered.await.map_err(|_| StoreError::Unavailable("the write was not carried out".into()))?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the writing thread owns.
+struct Lane {
+    connection: Connection,
+    heads: Heads,
+    committed: mpsc::Sender<Committed>,
+    batch: usize,
+}
+
+impl Lane {
+    fn run(&mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut batch = Batch::default();
+            let commit = self.write_batch(first, &mut queue, &mut batch);
+            match &commit {
+                Ok(()) if !batch.brought.is_empty() => {
+                    // The publisher is gone only while the process stops; the log keeps what it would have carried.
+                    let _ = self.committed.blocking_send(batch.brought);
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::error!(%error, operations = batch.answers.len(), "a group commit failed");
+                    self.heads.forget();
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+            }
+            for answer in batch.answers {
+                answer(commit.clone());
+            }
+        }
+    }
+
+    /// A job that is dropped unrun answers its caller `unavailable`.
+    fn write_batch(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>, batch: &mut Batch) -> Result<()> {
+        self.statement("BEGIN IMMEDIATE")?;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            self.write_one(job, batch)?;
+            next = if batch.answers.len() < self.batch { queue.try_recv().ok() } else { None };
+        }
+        self.heads.save(&self.connection)?;
+        self.statement("COMMIT")
+    }
+
+    fn write_one(&mut self, job: Job, batch: &mut Batch) -> Result<()> {
+        self.statement("SAVEPOINT operation")?;
+        let mut tx = Tx::new(&self.connection, &mut self.heads);
+        // A panic is a bug in one operation; the others must not pay for it. Its caller hears `unavailable`.
+        let ran = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
+        let keep = matches!(ran, Ok((true, _)));
+        match tx.end(keep) {
+            Some(mut brought) => {
+                batch.brought.publications.append(&mut brought.publications);
+                batch.brought.states.append(&mut brought.states);
+            }
+            None => self.statement("ROLLBACK TO operation")?,
+        }
+        self.statement("RELEASE operation")?;
+        if let Ok((_, answer)) = ran {
+            batch.answers.push(answer);
+        }
+        Ok(())
+    }
+
+    fn statement(&self, sql: &str) -> Result<()> {
+        self.connection.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
+
+/// What one group commit is about to bring.
+#[derive(Default)]
+struct Batch {
+    answers: Vec<Answer>,
+    brought: Committed,
+}
