@@ -55,7 +55,7 @@ impl FromStr for Channel {
 
     fn from_str(text: &str) -> Result<Self, ChannelError> {
         let (kind, rest) = text.split_once(':').ok_or(ChannelError)?;
-        let Ok(channel) = (match kind {
+        let Ok(channel) = match kind {
             "feed" => rest.parse().map(Self::Feed),
             "post" => rest.parse().map(Self::Post),
             "live" => rest.parse().map(Self::Live),
@@ -68,7 +68,7 @@ impl FromStr for Channel {
             },
             "test" if is_test_name(rest) => Ok(Self::Test(rest.into())),
             _ => return Err(ChannelError),
-        });
+        };
         Ok(channel)
     }
 }

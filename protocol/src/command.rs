@@ -4,11 +4,15 @@
 //! the product, not here.
 
 use crate::{
-    Channel, CommentId, CommunityId, NotificationId, PostId, UserId,
+    CommentId, CommunityId, NotificationId, PostId, UserId,
     model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
+    strict,
 };
-use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, IgnoredAny, MapAccess, Visitor},
+};
+use std::{collections::BTreeMap, fmt};
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident = $text:literal)*) => {
@@ -31,7 +35,7 @@ macro_rules! commands {
             /// Reads the body of the command called `name`; `None` where no command has this name.
             pub(crate) fn deserialize_named<'de, D: Deserializer<'de>>(name: &str, body: D) -> Option<Result<Self, D::Error>> {
                 Some(match name {
-                    $($text => $name::deserialize(body).map(Self::$name),)*
+                    $($text => strict::map(body).map(Self::$name),)*
                     _ => return None,
                 })
             }
@@ -110,11 +114,13 @@ pub struct Connect {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Which program this is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "strict::optional_map", skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientInfo>,
     /// Channels to subscribe at once, each from a position.
+    #[serde(deserialize_with = "strict::map_of_maps")]
     pub resume: BTreeMap<String, Position>,
     /// Reserved: words that switch on what later versions bring.
+    #[serde(deserialize_with = "strict::or_default")]
     pub flags: Vec<String>,
 }
 
@@ -123,8 +129,10 @@ pub struct Connect {
 #[serde(default)]
 pub struct ClientInfo {
     /// Name of the program.
+    #[serde(deserialize_with = "strict::or_default")]
     pub name: String,
     /// Its version.
+    #[serde(deserialize_with = "strict::or_default")]
     pub version: String,
 }
 
@@ -175,6 +183,7 @@ pub struct History {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sync {
     /// Channels with the positions to go on from, the most important first.
+    #[serde(deserialize_with = "strict::maps")]
     pub channels: Vec<SyncChannel>,
     /// How many bytes of publications the client wishes at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -262,15 +271,15 @@ pub struct PostCreate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Up to 5,000 characters; blank only with media.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::or_default")]
     pub content: String,
     /// Attached media, five at most.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::or_default")]
     pub media_ids: Vec<String>,
     /// Who may read it.
     pub visibility: Visibility,
     /// Whether the author stays unnamed; public posts only.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::or_default")]
     pub anonymous: bool,
 }
 
@@ -331,11 +340,13 @@ pub struct FeedList {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
     /// Posts of one's communities and of people one follows.
+    #[serde(deserialize_with = "strict::or_default")]
     pub home: bool,
     /// Only posts of this kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<PostKind>,
     /// Only posts of running lives.
+    #[serde(deserialize_with = "strict::or_default")]
     pub live: bool,
     /// Where the last page ended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -372,7 +383,7 @@ pub struct CommentAdd {
     /// Up to 2,000 characters.
     pub content: String,
     /// Whether the author stays unnamed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::or_default")]
     pub anonymous: bool,
 }
 
@@ -441,6 +452,7 @@ pub struct NotificationList {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Only unread ones.
+    #[serde(deserialize_with = "strict::or_default")]
     pub unread: bool,
 }
 
@@ -452,15 +464,47 @@ pub struct NotificationRead {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<NotificationId>>,
     /// All there are.
+    #[serde(deserialize_with = "strict::or_default")]
     pub all: bool,
 }
 
-/// `notification.preferences`: a wish per kind; kinds left out stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// `notification.preferences`: a wish per kind; kinds left out stay as they are, kinds that nobody knows are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct NotificationPreferences {
     /// Whether each kind is wished.
-    #[serde(flatten)]
     pub kinds: BTreeMap<NotificationKind, bool>,
+}
+
+impl<'de> Deserialize<'de> for NotificationPreferences {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PreferencesVisitor)
+    }
+}
+
+struct PreferencesVisitor;
+
+impl<'de> Visitor<'de> for PreferencesVisitor {
+    type Value = NotificationPreferences;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of kinds to true or false")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NotificationPreferences, A::Error> {
+        let mut kinds = BTreeMap::new();
+        while let Some(word) = map.next_key::<String>()? {
+            let Some(kind) = NotificationKind::from_word(&word) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let wish = map.next_value::<Option<bool>>()?;
+            if wish.is_some_and(|on| kinds.insert(kind, on).is_some()) {
+                return Err(de::Error::duplicate_field(kind.as_str()));
+            }
+        }
+        Ok(NotificationPreferences { kinds })
+    }
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ReactionKind>, D::Error> {

@@ -1,6 +1,9 @@
 //! The envelope `[id, type, body]` in both formats.
 
-use crate::{Command, Data, ErrorBody};
+use crate::{
+    Command, Data, ErrorBody,
+    decode::{self, Envelope},
+};
 use bytes::Bytes;
 use serde::Serialize;
 use std::str::FromStr;
@@ -49,19 +52,53 @@ pub struct DecodeError {
     pub error: ErrorBody,
 }
 
-/// Reads a message of a client.
-pub fn decode_command(_format: Format, _message: &[u8]) -> Result<(u64, Command), DecodeError> {
-    unreachable!("being written")
+/// Reads a message of a client: its id, above 0, and the command.
+///
+/// Refusals: `bad_request` for what is no envelope, `unknown_command`, and `invalid` with the field for a body that does
+/// not fit. Nothing is allocated beyond a small multiple of the message's length.
+pub fn decode_command(format: Format, message: &[u8]) -> Result<(u64, Command), DecodeError> {
+    match format {
+        Format::Msgpack => {
+            let envelope = decode::msgpack_envelope(message).map_err(refused)?;
+            command_of(envelope, decode::command_from_msgpack)
+        }
+        Format::Json => {
+            let envelope = decode::json_envelope(message).map_err(refused)?;
+            command_of(envelope, decode::command_from_json)
+        }
+    }
 }
 
 /// Reads the body of the command called `name`, as it comes over HTTP.
-pub fn decode_body(_format: Format, _name: &str, _body: &[u8]) -> Result<Command, ErrorBody> {
-    unreachable!("being written")
+pub fn decode_body(format: Format, name: &str, body: &[u8]) -> Result<Command, ErrorBody> {
+    if !Command::NAMES.contains(&name) {
+        return Err(decode::unknown_command(name));
+    }
+    match format {
+        Format::Msgpack => decode::command_from_msgpack(name, decode::msgpack_body(body)?),
+        Format::Json => decode::command_from_json(name, decode::json_body(body)?),
+    }
 }
 
 /// Reads a message of a server: id, type and body.
-pub fn decode_message(_format: Format, _message: &[u8]) -> Result<(u64, String, Data), DecodeError> {
-    unreachable!("being written")
+pub fn decode_message(format: Format, message: &[u8]) -> Result<(u64, String, Data), DecodeError> {
+    let (id, name, body) = match format {
+        Format::Msgpack => {
+            let envelope = decode::msgpack_envelope(message).map_err(refused)?;
+            (envelope.id, envelope.name, decode::data_from_msgpack(envelope.body))
+        }
+        Format::Json => {
+            let envelope = decode::json_envelope(message).map_err(refused)?;
+            (envelope.id, envelope.name, decode::data_from_json(envelope.body))
+        }
+    };
+    let body = body.map_err(|error| DecodeError { id, error })?;
+    Ok((id, name.into_owned(), body))
+}
+
+/// A command called `name`, as a client sends it.
+pub fn encode_command<T: Serialize>(format: Format, id: u64, name: &str, body: &T) -> Bytes {
+    encode(format, id, name, body)
 }
 
 /// A successful reply.
@@ -89,4 +126,21 @@ pub fn encode_body<T: Serialize>(format: Format, body: &T) -> Bytes {
 
 fn encode<T: Serialize>(format: Format, id: u64, kind: &str, body: &T) -> Bytes {
     encode_body(format, &(id, kind, body))
+}
+
+fn command_of<B>(
+    envelope: Envelope<'_, B>,
+    read: impl FnOnce(&str, B) -> Result<Command, ErrorBody>,
+) -> Result<(u64, Command), DecodeError> {
+    let Envelope { id, name, body } = envelope;
+    if id == 0 {
+        let error = decode::not_an_envelope("the id of a command is above 0");
+        return Err(DecodeError { id, error });
+    }
+    let command = read(&name, body).map_err(|error| DecodeError { id, error })?;
+    Ok((id, command))
+}
+
+fn refused((id, error): (u64, ErrorBody)) -> DecodeError {
+    DecodeError { id, error }
 }

@@ -7,14 +7,17 @@ mod channel;
 mod code;
 mod command;
 mod data;
+mod decode;
 mod envelope;
 pub mod event;
+mod explain;
 mod guard;
 mod id;
 pub mod kind;
 mod model;
 mod push;
 mod reply;
+mod strict;
 
 pub use channel::{Channel, ChannelError};
 pub use code::{CloseCode, Code, ErrorBody};
@@ -22,7 +25,7 @@ pub use command::*;
 pub use data::Data;
 pub use envelope::{
     DecodeError, Format, UnknownFormat, decode_body, decode_command, decode_message, encode_body,
-    encode_error, encode_ok, encode_push,
+    encode_command, encode_error, encode_ok, encode_push,
 };
 pub use guard::{GuardError, MAX_DEPTH};
 pub use id::{

@@ -3,8 +3,11 @@
 //! What depends on who reads stands in `my` alone, and only in replies: a push carries the same bytes to everybody.
 
 use crate::id::{CommentId, CommunityId, LiveId, NotificationId, PostId, UserId};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Unexpected, Visitor},
+};
+use std::{collections::BTreeMap, fmt};
 
 /// How many of each kind; kinds without any are left out.
 pub type ReactionCounts = BTreeMap<ReactionKind, u64>;
@@ -12,9 +15,9 @@ pub type ReactionCounts = BTreeMap<ReactionKind, u64>;
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* $(,)? })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $variant),*
+            $($(#[$variant_doc])* $variant),*
         }
 
         impl $name {
@@ -31,7 +34,37 @@ macro_rules! words {
                 match word { $($text => Some(Self::$variant),)* _ => None }
             }
         }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Words { words: &[$($text),*], find: Self::from_word })
+            }
+        }
     )*};
+}
+
+/// Reads one of several words. Derived enums would take a number or a map for a word as well.
+struct Words<T> {
+    words: &'static [&'static str],
+    find: fn(&str) -> Option<T>,
+}
+
+impl<T> Visitor<'_> for Words<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "one of {}", self.words.join(", "))
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<T, E> {
+        (self.find)(word).ok_or_else(|| E::invalid_value(Unexpected::Str(word), &self))
+    }
 }
 
 words! {
