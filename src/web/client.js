@@ -375,7 +375,7 @@ export class Client {
   }
 
   /**
-   * Follows a channel. `handler` has any of `opened(body)`, `publication({offset, event, data, at})`, `state(state)`,
+   * Follows a channel. `handler` has any of `opened()` (once, when the following begins), `publication({offset, event, data, at})`, `state(state)`,
    * `signal(event, data)`, `reset()` (load anew: also called when publications were lost), `closed(reason)`.
    * Returns a function that ends the following.
    */
@@ -640,7 +640,6 @@ export class Client {
       return;
     }
     entry.open = true;
-    entry.handler.opened?.(result);
     this.#follow(entry, entry.cursor.opened(result));
     for (const state of result.states ?? []) if (entry.states.accept(state)) entry.handler.state?.({ channel: entry.channel, ...state });
   }
@@ -654,7 +653,9 @@ export class Client {
   #follow(entry, steps) {
     for (const step of steps) {
       if (this.#channels.get(entry.channel) !== entry) return; // a handler has ended the following
-      if (step.do === 'apply') {
+      if (step.do === 'opened') {
+        entry.handler.opened?.();
+      } else if (step.do === 'apply') {
         if (!step.item.skip) entry.handler.publication?.(step.item);
       } else if (step.do === 'fetch') {
         this.#fetch(entry, step.after);

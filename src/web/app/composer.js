@@ -109,10 +109,10 @@ export class Composer {
     anonymous.checked = false;
     visibility.disabled = false;
     left.textContent = '';
-    content.dispatchEvent(new Event('input'));
     this.element.querySelector('[data-testid=form-error]').textContent = '';
     document.activeElement?.blur();
     this.element.classList.remove('composer-open');
+    content.dispatchEvent(new Event('input'));
   }
 
   #restore(body) {

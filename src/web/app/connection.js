@@ -6,6 +6,9 @@ import { Signal } from './signal.js';
 
 /** After so many failed attempts the page says "offline" rather than "reconnecting". */
 const OFFLINE_AFTER = 4;
+/** Refused logins in a row after which a fresh token is not tried any more. */
+const REFUSALS = 3;
+const REFUSAL_WAIT_MS = 2_000;
 
 export class Connection {
   /** Emits one of `connecting`, `online`, `reconnecting`, `offline`, `closed`. */
@@ -18,6 +21,7 @@ export class Connection {
   #client;
   #followed = new Map();
   #wasOnline = false;
+  #refusals = 0;
 
   constructor(account) {
     this.#account = account;
@@ -94,6 +98,7 @@ export class Connection {
 
   #welcome(body) {
     this.limits = body.limits ?? {};
+    this.#refusals = 0;
     const returned = this.#wasOnline;
     this.#wasOnline = true;
     this.welcomed.emit(body, returned);
@@ -101,7 +106,8 @@ export class Connection {
 
   #status({ phase, attempt = 0, code, reason }) {
     if (phase === 'stopped' && reason === 'left') return;
-    if (phase === 'stopped' && code === 4501) {
+    if (phase === 'stopped' && code === 4501 && this.#refusals < REFUSALS) {
+      this.#refusals += 1;
       this.#loginEnded();
       return;
     }
@@ -116,7 +122,11 @@ export class Connection {
   /** 4501: this login was ended, or only this token. A refresh tells which; with none left the account says so itself. */
   async #loginEnded() {
     const before = this.#account.user;
-    const token = await this.#account.token({ force: true }).catch(() => null);
-    if (token !== null || !before) this.#client.start();
+    try {
+      const token = await this.#account.token({ force: true });
+      if (token !== null || !before) this.#client.start();
+    } catch {
+      setTimeout(() => this.#client.start(), REFUSAL_WAIT_MS); // the server cannot be asked just now
+    }
   }
 }

@@ -1,15 +1,17 @@
-// A list of posts that keeps itself up to date: newest first, older ones by pages, new ones inserted where the reader is
-// at the top and announced by a button where they are further down.
+// A list of posts that keeps itself up to date: newest first, older ones by pages, new ones inserted as they come. A
+// reader who is further down is not moved by them, but is told by a button that leads to the top.
 
-import { fill, h } from './dom.js';
+import { calm, fill, h } from './dom.js';
 import { t } from './i18n.js';
 import { KINDS, newestFirst } from './model.js';
 import { PostCard } from './postcard.js';
 import { explain } from './toasts.js';
 
 const PAGE = 20;
-/** A reader who has scrolled further than this is not moved by new posts. */
+/** A reader who has scrolled further than this does not see what comes in at the top. */
 const AT_TOP_PX = 160;
+/** Channels open in swarms; the list is read anew once for all of them. */
+const RELOAD_MS = 80;
 
 export class Feed {
   element;
@@ -17,12 +19,14 @@ export class Feed {
   #options;
   #cards = new Map();
   #pending = new Map();
-  #waiting = new Map();
+  /** New posts that came in above what is on screen. */
+  #unseen = new Set();
   #following = new Map();
   #cursor = null;
   #kind = null;
   #loading = 0;
   #loaded = false;
+  #reload = null;
   #active = false;
   #ends = [];
   #parts = {};
@@ -33,15 +37,18 @@ export class Feed {
     this.#options = options;
     const parts = this.#parts;
     parts.filter = h('div', { class: 'filter', role: 'group', 'aria-label': t('feed.filter') }, [null, ...KINDS].map((kind) => this.#filterButton(kind)));
-    parts.news = h('button', { class: 'button button-primary feed-news', type: 'button', hidden: true, testid: 'feed-new', 'aria-live': 'polite', onclick: () => this.#showWaiting() });
+    parts.news = h('button', { class: 'button button-primary feed-news', type: 'button', hidden: true, testid: 'feed-new', 'aria-live': 'polite', onclick: () => this.#toTop() });
     parts.list = h('div', { class: 'feed-list', testid: 'feed', 'aria-busy': 'true' });
     parts.note = h('div', { class: 'feed-note' });
     parts.more = h('button', { class: 'button feed-more', type: 'button', hidden: true, testid: 'feed-more', onclick: () => this.#loadMore() }, t('feed.more'));
-    this.element = h('section', { class: 'feed' }, parts.filter, parts.news, parts.list, parts.note, parts.more);
+    this.element = h('section', { class: 'feed' }, parts.filter, h('div', { class: 'feed-news-place' }, parts.news), parts.list, parts.note, parts.more);
     this.#ends.push(
       site.posts.changed.listen((id) => this.#cards.get(id)?.update(site.posts.get(id))),
       site.posts.removed.listen((id) => this.#remove(id)),
-      site.connection.welcomed.listen((_, returned) => returned && this.#refreshCounts()),
+      site.connection.welcomed.listen((_, returned) => {
+        if (!this.#loaded && this.#parts.list.getAttribute('aria-busy') === 'false') this.load();
+        else if (returned) this.#refreshCounts();
+      }),
     );
     this.#follow();
     this.load();
@@ -49,14 +56,18 @@ export class Feed {
 
   enter() {
     this.#active = true;
+    addEventListener('scroll', this.#scrolled, { passive: true });
   }
 
   leave() {
     this.#active = false;
+    removeEventListener('scroll', this.#scrolled);
   }
 
   destroy() {
+    this.leave();
     this.#ends.forEach((end) => end());
+    clearTimeout(this.#reload);
     for (const stop of this.#following.values()) stop();
     for (const card of this.#cards.values()) this.#site.views.forget(card.element);
   }
@@ -76,7 +87,7 @@ export class Feed {
       if (turn !== this.#loading) return;
       this.#loaded = true;
       this.#cursor = cursor ?? null;
-      this.#waiting.clear();
+      this.#unseen.clear();
       const kept = new Set(posts.map((post) => post.id));
       for (const id of [...this.#cards.keys()]) if (!kept.has(id)) this.#remove(id);
       for (const post of posts) this.#place(this.#site.posts.put(post));
@@ -132,7 +143,11 @@ export class Feed {
 
   /** A channel that opens after the list was read may have had news in between. */
   opened() {
-    if (this.#loaded) this.load();
+    if (!this.#loaded || this.#reload !== null) return;
+    this.#reload = setTimeout(() => {
+      this.#reload = null;
+      this.load();
+    }, RELOAD_MS);
   }
 
   #arrived(post, op) {
@@ -149,13 +164,13 @@ export class Feed {
       return;
     }
     if (this.#cards.has(post.id) || !this.#wanted(post)) return;
-    if (post.my?.author || (this.#active && scrollY < AT_TOP_PX)) {
-      this.#place(post).classList.add('post-new');
-      this.#say();
-    } else {
-      this.#waiting.set(post.id, post);
-      this.#announce();
-    }
+    const height = document.documentElement.scrollHeight;
+    this.#place(post).classList.add('post-new');
+    const below = !this.#active || scrollY >= AT_TOP_PX;
+    if (below && !post.my?.author) this.#unseen.add(post.id);
+    // Browsers that anchor the scroll position do this by themselves.
+    if (below && this.#active && !CSS.supports('overflow-anchor', 'auto')) scrollBy(0, document.documentElement.scrollHeight - height);
+    this.#say();
   }
 
   #wanted(post) {
@@ -163,21 +178,23 @@ export class Feed {
   }
 
   #announce() {
-    const count = this.#waiting.size;
+    const count = this.#unseen.size;
     this.#parts.news.hidden = count === 0;
     this.#parts.news.textContent = count === 0 ? '' : t('feed.new', { count });
   }
 
-  #showWaiting() {
-    for (const id of this.#waiting.keys()) {
-      const post = this.#site.posts.get(id);
-      if (post) this.#place(post).classList.add('post-new');
-    }
-    this.#waiting.clear();
+  #toTop() {
+    this.#unseen.clear();
     this.#announce();
-    scrollTo({ top: 0 });
-    this.#parts.list.querySelector('a')?.focus({ preventScroll: true });
+    scrollTo({ top: 0, behavior: calm() ? 'instant' : 'smooth' });
+    this.#parts.list.querySelector('.post-author')?.focus({ preventScroll: true });
   }
+
+  #scrolled = () => {
+    if (this.#unseen.size === 0 || scrollY >= AT_TOP_PX) return;
+    this.#unseen.clear();
+    this.#announce();
+  };
 
   // --- the list ---------------------------------------------------------------------------------------------------
 
@@ -195,7 +212,7 @@ export class Feed {
 
   #remove(id) {
     const card = this.#cards.get(id);
-    this.#waiting.delete(id);
+    this.#unseen.delete(id);
     this.#announce();
     if (!card) return;
     this.#cards.delete(id);

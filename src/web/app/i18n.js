@@ -21,12 +21,9 @@ export function setLanguage(wanted) {
 export function t(key, values = {}) {
   const entry = DICTIONARY[key];
   if (!entry) return key;
-  const form = entry.other ? (pluralRule() === 'one' ? entry.one : entry.other) : entry;
+  const one = entry.one && new Intl.PluralRules(language).select(Number(values.count ?? 0)) === 'one';
+  const form = one ? entry.one : (entry.other ?? entry);
   return form[language].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
-
-  function pluralRule() {
-    return new Intl.PluralRules(language).select(Number(values.count ?? 0));
-  }
 }
 
 export function number(value) {

@@ -12,13 +12,13 @@
 // Account     auth-dialog: register-form with register-name, register-username, register-email, register-password,
 //             register-submit; login-form with login-username (or e-mail), login-password, login-submit;
 //             auth-to-login, auth-to-register; guests also see welcome-register, welcome-login
-// Communities community-create (on #/communities), community-create-inside (on a community), community-form with
+// Communities community-create (on #/communities), community-create-inside (on a community), community-dialog: community-form with
 //             community-name, community-parent, community-submit; community-item (data-community-id),
-//             community-item-join, community-title, community-members, community-role, community-child,
+//             community-item-join, communities-empty, community-title, community-members, community-role, community-child,
 //             community-join (data-member: true | false; the same button leaves)
 // Composer    composer with composer-content (focus unfolds the rest), composer-title, composer-community (home only),
 //             composer-kind, composer-visibility, composer-anonymous, composer-submit
-// Feed        feed (aria-busy), feed-new ("N new posts"), feed-more, feed-empty, filter-all, filter-<kind>
+// Feed        feed (aria-busy), feed-new ("N new posts" above, leads to the top), feed-more, feed-empty, filter-all, filter-<kind>
 // Post        post-card (data-post-id, data-pending, data-kind, data-version) with post-title, post-content, post-author,
 //             post-community, post-kind, post-visibility, post-edited, post-state, view-count and comment-count
 //             (data-count), post-comments, post-menu, then post-edit, post-delete, post-link, post-block;
@@ -29,9 +29,10 @@
 //             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply, then
 //             reply-form with reply-content, reply-anonymous, reply-submit; comment-menu, then comment-edit,
 //             comment-delete; comment-edit-form with comment-edit-content, comment-edit-save; comment-pending,
-//             comments-more, replies-more
+//             comments-more, comments-empty, replies-more; guests see comment-login
 // People      profile, profile-name, follow (aria-pressed), block (aria-pressed), profile-logout
-// Notices     notifications, notification (data-unread, data-kind), notifications-read-all, notifications-more
+// Notices     notifications, notification (data-unread, data-kind), notifications-read-all, notifications-more,
+//             notifications-empty
 // Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error; toasts with toast-done, toast-error
 
 import { Account } from './account.js';
@@ -76,7 +77,7 @@ class Site {
 
   start() {
     this.account.changed.listen((reason) => this.#becameAnother(reason));
-    this.connection.welcomed.listen(() => this.#explore());
+    this.connection.welcomed.listen((_, returned) => returned || this.#explore());
     addEventListener('hashchange', () => {
       this.#moves += 1;
       this.#route();

@@ -11,13 +11,13 @@ export const MAX_DEPTH = 3;
  */
 export function mergePost(known, news, myId) {
   const text = known && known.version > news.version ? known : news;
-  return { ...news, ...text, counts: newerCounts(known?.counts, news.counts), my: mine(known, news, myId) };
+  return { ...text, counts: newerCounts(known?.counts, news.counts), my: mine(known, news, myId) };
 }
 
 /** The same for comments, whose edits carry a time instead of a version. */
 export function mergeComment(known, news, myId) {
   const text = known && (known.edited_at ?? 0) > (news.edited_at ?? 0) ? known : news;
-  return { ...news, ...text, counts: newerCounts(known?.counts, news.counts), my: mine(known, news, myId) };
+  return { ...text, counts: newerCounts(known?.counts, news.counts), my: mine(known, news, myId) };
 }
 
 export function newerCounts(known, news) {

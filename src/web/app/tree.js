@@ -1,6 +1,6 @@
 // The communities as a tree that is unfolded step by step, and the dialog that opens a new one.
 
-import { complainIn, errorLine, toast } from './toasts.js';
+import { complainIn, errorLine } from './toasts.js';
 import { field, onSubmit, openDialog } from './dialogs.js';
 import { h, icon } from './dom.js';
 import { t } from './i18n.js';
@@ -76,7 +76,6 @@ export function openCommunityDialog(site, parent) {
       try {
         const community = await site.communities.create(name.value, place.value);
         close();
-        toast(t('community.joined', { name: community.name }));
         location.hash = `#/c/${community.id}`;
       } catch (error) {
         complainIn(form, error);

@@ -12,11 +12,21 @@ export class ViewCounter {
   #told = new Set();
   #queue = [];
   #running = false;
+  /** On screen while nobody looked at the tab. */
+  #unseen = new Set();
 
   constructor(connection) {
     this.#connection = connection;
     // Several thresholds, because a post higher than the screen never shows all of itself.
     this.#observer = new IntersectionObserver((entries) => entries.forEach((entry) => this.#look(entry)), { threshold: [0, 0.25, 0.5, 0.75, 1] });
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState !== 'visible') return;
+      for (const element of this.#unseen) {
+        this.#observer.unobserve(element);
+        this.#observer.observe(element);
+      }
+      this.#unseen.clear();
+    });
   }
 
   watch(element) {
@@ -35,11 +45,13 @@ export class ViewCounter {
     this.#waiting.set(target, setTimeout(() => {
       this.#waiting.delete(target);
       const id = target.dataset.postId;
-      if (id && document.visibilityState === 'visible' && !this.#told.has(id)) this.#tell(id);
+      if (document.visibilityState !== 'visible') this.#unseen.add(target);
+      else if (id && !this.#told.has(id)) this.#tell(id);
     }, SEEN_MS));
   }
 
   #cancel(element) {
+    this.#unseen.delete(element);
     clearTimeout(this.#waiting.get(element));
     this.#waiting.delete(element);
   }

@@ -190,6 +190,7 @@ export class PostView {
   #id;
   #card = null;
   #comments = null;
+  #failed = false;
   #ends = [];
 
   constructor(site, id) {
@@ -198,7 +199,8 @@ export class PostView {
     this.#ends.push(
       site.posts.changed.listen((changed) => changed === id && this.#card?.update(site.posts.get(id))),
       site.posts.removed.listen((removed) => removed === id && this.#gone(t('post.deleted'))),
-      site.connection.follow(`post:${id}`, this));
+      site.connection.follow(`post:${id}`, this),
+      site.connection.welcomed.listen(() => this.#failed && this.#load()));
     this.#load();
   }
 
@@ -232,6 +234,7 @@ export class PostView {
   }
 
   async #load() {
+    this.#failed = false;
     try {
       const post = this.#site.posts.put((await this.#site.connection.ask('post.get', { post_id: this.#id })).post);
       if (this.#card) return;
@@ -244,7 +247,10 @@ export class PostView {
       this.#site.views.watch(this.#card.element);
     } catch (error) {
       if (error.code === 'not_found' || error.code === 'invalid') this.#gone(t('post.gone'));
-      else if (error.code !== 'cancelled') fill(this.element, h('p', { class: 'empty' }, explain(error)));
+      else if (error.code !== 'cancelled') {
+        this.#failed = true;
+        if (!this.#card) fill(this.element, h('p', { class: 'empty' }, explain(error)));
+      }
     }
   }
 
