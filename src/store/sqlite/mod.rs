@@ -13,6 +13,7 @@ mod ids;
 mod log;
 mod notifications;
 mod open;
+mod people;
 mod posts;
 mod reader;
 mod tx;

@@ -85,6 +85,7 @@ fn insert(tx: &mut Tx<'_>, placement: &Placement, new: &NewPost) -> Result<()> {
         new.content,
     ])?;
     tx.sql("INSERT INTO post_counts (post) VALUES (?1)")?.execute([placement.id.as_bytes()])?;
+    tx.sql("UPDATE users SET posts = posts + 1 WHERE id = ?1")?.execute([placement.author.as_bytes()])?;
     let mut feed = tx.sql("INSERT INTO feed (community, post, kind) VALUES (?1, ?2, ?3)")?;
     for community in &placement.path {
         feed.execute(params![community.as_bytes(), placement.id.as_bytes(), new.kind.as_str()])?;

@@ -88,7 +88,7 @@ impl Shelf<'_> {
 /// Takes the newest of all sources one by one, and asks a source for its next only when its last was taken.
 fn merged(shelf: &Shelf<'_>, sources: Vec<Source>, before: Key, limit: usize) -> Result<Vec<Key>> {
     let mut waiting = BinaryHeap::with_capacity(sources.len());
-    let mut next = |source: Source, before: Key, waiting: &mut BinaryHeap<(Key, Source)>| -> Result<()> {
+    let next = |source: Source, before: Key, waiting: &mut BinaryHeap<(Key, Source)>| -> Result<()> {
         waiting.extend(shelf.below(source, before, 1)?.into_iter().map(|id| (id, source)));
         Ok(())
     };

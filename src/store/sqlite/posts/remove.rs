@@ -53,6 +53,7 @@ fn remove_rows(tx: &mut Tx<'_>, id: PostId, path: &[CommunityId]) -> Result<()> 
         "DELETE FROM reactions WHERE target = ?1",
         "DELETE FROM views WHERE post = ?1",
         "DELETE FROM post_counts WHERE post = ?1",
+        "UPDATE users SET posts = posts - 1 WHERE id = (SELECT author FROM posts WHERE id = ?1)",
         "DELETE FROM posts WHERE id = ?1",
     ] {
         tx.sql(sql)?.execute([id.as_bytes()])?;
