@@ -3,6 +3,7 @@
 use super::{
     SqliteStore,
     channel_key::ChannelKey,
+    posts::sweep,
     tx::{Draft, Tx, audience_of},
 };
 use crate::{
@@ -63,7 +64,8 @@ impl Log for SqliteStore {
             let ops = tx
                 .sql("DELETE FROM ops WHERE id IN (SELECT id FROM ops ORDER BY id LIMIT ?2) AND at < ?1")?
                 .execute(params![now - keep.keep_ops_ms, TRIM_ROWS as i64])?;
-            Ok(by_count + by_age + ops)
+            let views = sweep(tx, now, TRIM_ROWS)?;
+            Ok(by_count + by_age + ops + views)
         })
         .await
     }

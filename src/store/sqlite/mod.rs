@@ -5,6 +5,7 @@
 
 mod channel_key;
 mod columns;
+mod comments;
 mod communities;
 mod error;
 mod events;
@@ -15,6 +16,7 @@ mod notifications;
 mod open;
 mod people;
 mod posts;
+mod reactions;
 mod reader;
 mod tx;
 mod user_row;
