@@ -3,6 +3,7 @@
 //! Modules are declared leaf to root; imports go up this list alone (a test reads the sources and says so).
 
 pub mod clock;
+pub mod config;
 pub mod publication;
 pub mod tasks;
 
