@@ -12,3 +12,7 @@ pub mod store;
 
 pub mod auth;
 pub mod hub;
+
+pub mod social;
+
+pub mod handlers;
