@@ -72,7 +72,7 @@ async fn h1_a_guest_reads_what_is_public_and_changes_nothing(encoding: Encoding)
     guest.subscribe(&format!("feed:{community}")).await;
     guest.subscribe(&format!("post:{post_id}")).await;
     assert_eq!(guest.ok("post.get", json!({"post_id": post_id})).await["post"]["content"], "come in");
-    assert_eq!(guest.feed(json!({"community_id": community})).await, [post_id.clone()]);
+    assert_eq!(guest.feed(json!({"community_id": community})).await, [post_id.as_str()]);
     assert_eq!(guest.all_comments(&post_id).await.len(), 1);
     guest.ok("community.list", json!({})).await;
     guest.ok("profile.get", json!({"user_id": alice_id})).await;

@@ -163,7 +163,7 @@ async fn h12_no_push_holds_what_depends_on_the_reader_or_is_secret() {
     bob.reacts(&post_id, "love").await;
     let comment = bob.comments(&post_id, "nice").await;
     amelie.replies(&post_id, &comment, "thanks").await;
-    amelie.ok("comment.delete", json!({"comment_id": comment})).await.clone();
+    amelie.ok("comment.delete", json!({"comment_id": comment})).await;
     amelie.ok("post.edit", json!({"post_id": post_id, "version": 1, "content": "edited"})).await;
     amelie.ok("post.delete", json!({"post_id": post_id})).await;
     amelie.posts(&community, "the fence").await;

@@ -133,7 +133,8 @@ fn imports(code: &str, module: &str) -> Vec<String> {
             continue;
         }
         let mut rest = &squeezed[at..];
-        let mut base: Vec<&str> = module.split("::").collect();
+        let inline = inline_modules(&squeezed[..at]);
+        let mut base: Vec<&str> = module.split("::").chain(std::iter::repeat_n("inline", inline)).collect();
         while let Some(further) = rest.strip_prefix("super::") {
             base.pop();
             rest = further;
@@ -144,6 +145,25 @@ fn imports(code: &str, module: &str) -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+/// How many `mod name {` are still open at the end of this code.
+fn inline_modules(code: &str) -> usize {
+    let mut open: Vec<bool> = Vec::new();
+    for (at, letter) in code.char_indices() {
+        match letter {
+            '{' => {
+                let mut words = code[..at].rsplit([' ', ';', '}', '{', ']']);
+                let (_name, keyword) = (words.next(), words.next());
+                open.push(keyword == Some("mod"));
+            }
+            '}' => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    open.into_iter().filter(|is_module| *is_module).count()
 }
 
 /// Follows `a::{b, c::d}` from where it starts, to two segments below `prefix`'s root.
