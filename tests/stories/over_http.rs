@@ -169,7 +169,7 @@ async fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let body = format!(
         "POST /v1/commands/community.list HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
          Transfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
-        chunk.repeat(2)
+        chunk.repeat(3)
     );
     raw_http(address, body.as_bytes()).await.problem(413, "too_large");
 }
@@ -226,7 +226,7 @@ async fn a_socket_without_a_subprotocol_speaks_json() {
 
 #[tokio::test]
 async fn a_slow_head_does_not_hold_a_connection_for_ever() {
-    let server = Server::with(&["http.header_ms=300"]).await;
+    let server = Server::with(&["http.header_timeout_ms=300", "http.first_byte_timeout_ms=300"]).await;
     for start in ["", "GET /healthz HTTP/1.1\r\nHost: "] {
         let mut tcp = TcpStream::connect(server.http_address()).await.expect("the server listens");
         tcp.write_all(start.as_bytes()).await.expect("sent");

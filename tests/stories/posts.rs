@@ -312,7 +312,7 @@ async fn f2_14_the_fifty_first_post_in_a_minute_is_rate_limited() {
     let server = Server::with(&[
         "limits.rates=on",
         "limits.commands_per_second=1000",
-        "limits.user_commands_per_second=1000",
+        "limits.commands_per_second_user=1000",
     ])
     .await;
     let mut alice = server.client("alice", Encoding::Json).await;

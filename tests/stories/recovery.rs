@@ -104,7 +104,7 @@ async fn h7_a_position_of_another_epoch_or_beyond_the_head_is_reset(encoding: En
 #[tokio::test]
 async fn h7_what_is_no_longer_kept_is_named_as_a_gap() {
     // Trimming is the store's to time; the contract is that what is missing is named and the rest follows whole.
-    let mut server = Server::with(&["log.keep_count=10", "log.trim_ms=50"]).await;
+    let mut server = Server::with(&["log.keep_count=10"]).await;
     let mut alice = server.client("alice", Encoding::Json).await;
     let community = alice.makes_community("Short memory").await;
     let feed = format!("feed:{community}");

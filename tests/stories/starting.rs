@@ -201,7 +201,7 @@ async fn the_token_command_signs_and_check_token_explains() {
 #[tokio::test]
 async fn the_token_command_finds_the_secret_of_the_folder() {
     // The default start: no secret is set, the store has made one; the command reads it beside the running server.
-    let server = Server::with(&["auth.hs256_secret="]).await;
+    let server = Server::with(&["auth.hs256_secret=off"]).await;
     let output = run(&server, &["token", "--user", "anna"]).await;
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let mut anna = Client::open(server.http_address(), Encoding::MessagePack, "anna").await;
