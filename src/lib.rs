@@ -3,6 +3,7 @@
 //! Modules are declared leaf to root; imports go up this list alone (a test reads the sources and says so).
 
 pub mod clock;
+pub mod config;
 pub mod publication;
 pub mod tasks;
 
@@ -11,3 +12,9 @@ pub mod store;
 
 pub mod auth;
 pub mod hub;
+
+pub mod social;
+
+pub mod handlers;
+
+pub mod http;

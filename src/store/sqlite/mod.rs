@@ -4,11 +4,20 @@
 //! runtime, and no operation is cancelled half-way: once queued it runs, whether or not somebody still waits for it.
 
 mod channel_key;
+mod columns;
+mod communities;
 mod error;
+mod events;
+mod facts;
+mod ids;
 mod log;
+mod notifications;
 mod open;
+mod people;
+mod posts;
 mod reader;
 mod tx;
+mod user_row;
 mod writer;
 
 pub use open::{OpenError, SqliteSettings};

@@ -1,0 +1,37 @@
+//! Commands of the hub: subscriptions need a session, pages of a log do not.
+
+use super::Answer;
+use crate::hub::{Caller, Hub};
+use communiconnect_protocol::{Code, ErrorBody, History, Presence, Reply, Subscribe, Sync, Unsubscribe};
+
+pub(super) async fn subscribe(hub: &Hub, caller: &Caller, body: Subscribe) -> Answer {
+    need_session(caller)?;
+    hub.subscribe(caller, body).await.map(Reply::Subscribed)
+}
+
+pub(super) async fn unsubscribe(hub: &Hub, caller: &Caller, body: Unsubscribe) -> Answer {
+    need_session(caller)?;
+    hub.unsubscribe(caller, body).await.map(Reply::Changed)
+}
+
+pub(super) async fn sync(hub: &Hub, caller: &Caller, body: Sync) -> Answer {
+    need_session(caller)?;
+    hub.sync(caller, body).await.map(Reply::Synced)
+}
+
+pub(super) async fn history(hub: &Hub, caller: &Caller, body: History) -> Answer {
+    hub.history(caller, body).await.map(Reply::History)
+}
+
+pub(super) async fn presence(hub: &Hub, caller: &Caller, body: Presence) -> Answer {
+    hub.presence(caller, body).await.map(Reply::Presence)
+}
+
+/// `connect` and `refresh` change the session itself, so that the socket runs them: here they came by HTTP.
+pub(super) fn not_here() -> ErrorBody {
+    ErrorBody::new(Code::BadRequest, "this command needs a session: send it over a WebSocket at /v1/ws")
+}
+
+fn need_session(caller: &Caller) -> Result<(), ErrorBody> {
+    caller.session.is_some().then_some(()).ok_or_else(not_here)
+}

@@ -1,0 +1,89 @@
+//! What the hub asks: who may read which channel, and what it shows at first.
+
+use super::{policy, posts::counts_state};
+use crate::{
+    hub::Access,
+    store::{Reader, Stores},
+};
+use communiconnect_protocol::{
+    Channel, CommentCountsState, Data, ErrorBody, PostCountsState, PostId, Role, StateItem, UserId, event,
+};
+
+/// Comments whose counts a new subscriber of a post gets: those that a page shows.
+const COMMENT_STATES: usize = 100;
+
+/// Answers the hub from the store, by the policy.
+pub struct SocialAccess {
+    stores: Stores,
+}
+
+impl SocialAccess {
+    /// On this store.
+    pub fn new(stores: &Stores) -> Self {
+        Self { stores: stores.clone() }
+    }
+
+    async fn post_states(&self, post_id: PostId) -> Result<Vec<StateItem>, ErrorBody> {
+        let found = self.stores.posts.counts(NOBODY, vec![post_id]).await?;
+        let of_post = found.into_iter().map(|(counts, _)| counts_state(PostCountsState { post_id, counts }));
+        let comments = self.stores.comments.counts(post_id, COMMENT_STATES).await?;
+        let of_comments = comments.into_iter().map(|(comment_id, counts)| StateItem {
+            event: event::COMMENT_COUNTS.into(),
+            key: comment_id.to_string(),
+            version: counts.version,
+            data: Data::of(&CommentCountsState { comment_id, counts }),
+        });
+        Ok(of_post.chain(of_comments).collect())
+    }
+}
+
+/// For what is asked of a thing rather than for a reader.
+const NOBODY: Reader = Reader { user: None, role: Role::User };
+
+#[async_trait::async_trait]
+impl Access for SocialAccess {
+    async fn may_read(&self, reader: &Reader, channel: &Channel) -> Result<(), ErrorBody> {
+        let reader = *reader;
+        match channel {
+            Channel::Feed(id) => {
+                let found = self.stores.communities.facts(reader, *id).await?;
+                found.map(|_| ()).ok_or_else(|| policy::not_found("channel"))
+            }
+            Channel::Post(id) => {
+                let found = self.stores.posts.counts(reader, vec![*id]).await?;
+                let visible = found.first().is_some_and(|(_, facts)| policy::sees_post(facts));
+                visible.then_some(()).ok_or_else(|| policy::not_found("channel"))
+            }
+            Channel::Author(id) => {
+                let relation = self.stores.people.relation(reader, *id).await?;
+                policy::read_author_channel(relation.ok_or_else(|| policy::not_found("channel"))?)
+            }
+            Channel::User(id) if reader.user == Some(*id) => Ok(()),
+            Channel::AnalyticsPost(id) => {
+                let found = self.stores.posts.counts(reader, vec![*id]).await?;
+                let (_, facts) = found.first().ok_or_else(|| policy::not_found("channel"))?;
+                policy::read_analytics(facts)
+            }
+            Channel::User(_) | Channel::Live(_) | Channel::AnalyticsLive(_) | Channel::Test(_) => {
+                Err(policy::not_found("channel"))
+            }
+        }
+    }
+
+    async fn states(&self, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+        match channel {
+            Channel::Post(id) => self.post_states(*id).await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn blocked_with(&self, user: UserId) -> Result<Vec<UserId>, ErrorBody> {
+        Ok(self.stores.people.blocked_with(user).await?)
+    }
+
+    async fn unnamed_in(&self, channel: &Channel) -> Result<Option<UserId>, ErrorBody> {
+        let Channel::Post(id) = channel else { return Ok(None) };
+        let found = self.stores.posts.counts(NOBODY, vec![*id]).await?;
+        Ok(found.first().filter(|(_, facts)| facts.anonymous).map(|(_, facts)| facts.author))
+    }
+}

@@ -1,0 +1,90 @@
+//! Cursors: where a page ended, as text that means nothing to a client.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use communiconnect_protocol::ErrorBody;
+
+/// Items of a page where none are asked for.
+const PAGE_DEFAULT: u32 = 20;
+/// Most items of a page; more are clamped.
+pub(super) const PAGE_MAX: u32 = 100;
+
+/// Which list a cursor belongs to; another list's cursor is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum List {
+    /// `community.list`
+    Communities = b'c',
+    /// `feed.list`
+    Posts = b'p',
+    /// `comment.list`
+    Comments = b'm',
+    /// `notification.list`
+    Notifications = b'n',
+}
+
+impl List {
+    /// The cursor after the thing with this id.
+    pub(super) fn cursor(self, id: &[u8; 16]) -> String {
+        let mut bytes = [self as u8; 17];
+        bytes[1..].copy_from_slice(id);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The id in a cursor that [`List::cursor`] made.
+    ///
+    /// # Errors
+    /// `invalid` with `cursor` for any other text.
+    pub(super) fn id(self, cursor: Option<&str>) -> Result<Option<[u8; 16]>, ErrorBody> {
+        let Some(cursor) = cursor else { return Ok(None) };
+        let mut bytes = [0; 17];
+        match URL_SAFE_NO_PAD.decode_slice(cursor, &mut bytes) {
+            Ok(17) if bytes[0] == self as u8 => Ok(bytes[1..].try_into().ok()),
+            _ => Err(ErrorBody::invalid(
+                "cursor",
+                "`cursor` is not one that this list gave: leave it out to begin anew",
+            )),
+        }
+    }
+}
+
+/// How many items a page may have: 20 where nothing is asked, 1 to 100.
+///
+/// # Errors
+/// `invalid` with `limit` for 0, which could only be a mistake.
+pub(super) fn page_limit(limit: Option<u32>) -> Result<usize, ErrorBody> {
+    match limit.unwrap_or(PAGE_DEFAULT) {
+        0 => Err(ErrorBody::invalid("limit", "`limit` is 0: 1 to 100, more is clamped")),
+        asked => Ok(asked.min(PAGE_MAX) as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_cursor_reads_back_in_its_own_list_alone() {
+        let id = [7; 16];
+        let cursor = List::Posts.cursor(&id);
+        assert_eq!(List::Posts.id(Some(&cursor)), Ok(Some(id)));
+        assert_eq!(List::Posts.id(None), Ok(None));
+        assert_eq!(List::Comments.id(Some(&cursor)).expect_err("foreign").field.as_deref(), Some("cursor"));
+    }
+
+    #[test]
+    fn a_limit_is_clamped_but_never_nothing() {
+        assert_eq!(page_limit(None), Ok(20));
+        assert_eq!(page_limit(Some(u32::MAX)), Ok(100));
+        assert_eq!(page_limit(Some(0)).expect_err("nothing").field.as_deref(), Some("limit"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_cursor_or_refused(text in any::<String>()) {
+            if let Ok(Some(id)) = List::Posts.id(Some(&text)) {
+                prop_assert_eq!(List::Posts.cursor(&id), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What has to happen now and then, whoever asks: notifications that waited for their second, and logs that grew old.
+
+use crate::{clock::now_ms, store::Stores, tasks::Tasks};
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+
+/// A person hears of the likes of one post at most this often.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Age of logs is counted in days; a minute more or less is nothing.
+const TRIM_EVERY: Duration = Duration::from_secs(60);
+/// Calls of a bounded amount each, so that trimming never keeps the store's writer from people for long.
+const TRIM_ROUNDS: usize = 100;
+
+/// Starts the two tasks; they end when the process begins to stop.
+pub fn keep_house(stores: &Stores, tasks: &Tasks) {
+    let notifications = stores.notifications.clone();
+    let stop = tasks.clone();
+    tasks.spawn(async move {
+        let mut ticks = interval(FLUSH_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.stopping() => return,
+                _ = ticks.tick() => {}
+            }
+            if let Err(error) = notifications.flush(now_ms()).await {
+                tracing::warn!(%error, "notifications that waited could not be published; they wait on");
+            }
+        }
+    });
+
+    let log = stores.log.clone();
+    let stop = tasks.clone();
+    tasks.spawn(async move {
+        let mut ticks = interval_at(Instant::now() + TRIM_EVERY, TRIM_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.stopping() => return,
+                _ = ticks.tick() => {}
+            }
+            for _ in 0..TRIM_ROUNDS {
+                match log.trim(now_ms()).await {
+                    Ok(0) => break,
+                    Ok(dropped) => tracing::debug!(dropped, "old publications dropped from the logs"),
+                    Err(error) => {
+                        tracing::warn!(%error, "the logs could not be trimmed; they are next minute");
+                        break;
+                    }
+                }
+                if stop.is_stopping() {
+                    return;
+                }
+            }
+        }
+    });
+}

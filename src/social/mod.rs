@@ -1,0 +1,71 @@
+//! Rules of posts, comments, reactions, communities, people, notifications and feeds.
+//!
+//! One service per aggregate: each checks what was asked, counts how often, hands the store a rule from [`policy`] to
+//! judge inside the transaction, and shapes the answer. What a person may see and do is decided in `policy` alone. Knows
+//! no socket and no SQL, and never publishes: the store's writer does.
+
+pub mod access;
+mod comments;
+mod communities;
+mod cursor;
+mod feeds;
+mod housekeeping;
+mod notifications;
+mod op;
+mod people;
+pub mod policy;
+mod posts;
+mod rates;
+mod reactions;
+mod settings;
+mod text;
+
+pub use access::SocialAccess;
+pub use comments::CommentService;
+pub use communities::CommunityService;
+pub use feeds::FeedService;
+pub use housekeeping::keep_house;
+pub use notifications::NotificationService;
+pub use people::PeopleService;
+pub use posts::PostService;
+pub use rates::{Act, RateLimits};
+pub use reactions::ReactionService;
+pub use settings::{Rates, Settings};
+
+use crate::store::Stores;
+use std::sync::Arc;
+
+/// All services on one store.
+pub struct Social {
+    /// Communities and members.
+    pub communities: CommunityService,
+    /// Posts, views and counts.
+    pub posts: PostService,
+    /// Pages of posts.
+    pub feeds: FeedService,
+    /// Comments and replies.
+    pub comments: CommentService,
+    /// Reactions.
+    pub reactions: ReactionService,
+    /// Profiles, follows and blocks.
+    pub people: PeopleService,
+    /// Notifications and preferences.
+    pub notifications: NotificationService,
+}
+
+impl Social {
+    /// Builds every service. Cloned handles are shared, as are the rate limits of a person.
+    pub fn new(stores: &Stores, settings: Settings) -> Self {
+        let settings = Arc::new(settings);
+        let rates = Arc::new(RateLimits::new(settings.rates));
+        Self {
+            communities: CommunityService::new(stores, &settings, &rates),
+            posts: PostService::new(stores, &settings, &rates),
+            feeds: FeedService::new(stores),
+            comments: CommentService::new(stores, &settings, &rates),
+            reactions: ReactionService::new(stores, &rates),
+            people: PeopleService::new(stores, &rates),
+            notifications: NotificationService::new(stores),
+        }
+    }
+}

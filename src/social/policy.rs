@@ -1,0 +1,169 @@
+//! Who may see and do what: the one place that decides it.
+//!
+//! Pure functions over the facts that a store read, so that the same rule judges inside a writing transaction and in a
+//! listing. Two refusals: what a reader may not see is `not_found`, in the very words that a store uses for what is not
+//! there; what they may see but not do is `forbidden`. Knows no store, no clock and no text.
+
+use crate::store::{CommentFacts, CommunityFacts, PairFacts, PostFacts, Reader, Relation, StoreError};
+use communiconnect_protocol::{Code, CommunityRole, ErrorBody, Role, Visibility};
+
+/// What a rule answers.
+pub type Verdict = Result<(), ErrorBody>;
+
+/// The refusal for a `thing` (`post`, `comment`, …) that is not there, or not for this reader: nobody can tell which.
+pub fn not_found(thing: &'static str) -> ErrorBody {
+    StoreError::NotFound(thing).into()
+}
+
+/// Whether a post exists for its reader: private ones for the author alone, followers-only ones for followers too, and a
+/// named one never across a block. Blocks do not touch anonymous posts: a refusal would name the author.
+pub fn sees_post(post: &PostFacts) -> bool {
+    if post.relation.is_self {
+        return true;
+    }
+    if hidden_by_block(post.anonymous, post.relation) {
+        return false;
+    }
+    match post.visibility {
+        Visibility::Public => true,
+        Visibility::Followers => post.relation.follows,
+        Visibility::Private => false,
+    }
+}
+
+/// Whether a comment exists for its reader: on a post that does, and never across a block unless it is anonymous.
+pub fn sees_comment(comment: &CommentFacts) -> bool {
+    sees_post(&comment.post) && !hidden_by_block(comment.anonymous, comment.relation)
+}
+
+/// Reading a post, viewing it, reacting to it: seeing is enough.
+pub fn read_post(post: &PostFacts) -> Verdict {
+    sees_post(post).then_some(()).ok_or_else(|| not_found("post"))
+}
+
+/// Reacting to a comment: seeing is enough.
+pub fn read_comment(comment: &CommentFacts) -> Verdict {
+    sees_comment(comment).then_some(()).ok_or_else(|| not_found("comment"))
+}
+
+/// Posting takes a member of the community.
+pub fn post_into(community: &CommunityFacts) -> Verdict {
+    match community.role {
+        Some(_) => Ok(()),
+        None => Err(forbidden("only members post in a community: join it first")),
+    }
+}
+
+/// Editing a post is for its author, within `window_ms` of posting it.
+pub fn edit_post(post: &PostFacts, at: i64, window_ms: i64) -> Verdict {
+    read_post(post)?;
+    if !post.relation.is_self {
+        return Err(forbidden("only its author edits a post"));
+    }
+    if at.saturating_sub(post.created_at) > window_ms {
+        let minutes = window_ms / 60_000;
+        return Err(ErrorBody::new(
+            Code::WindowClosed,
+            format!("a post can be edited for {minutes} minutes after it was posted"),
+        ));
+    }
+    Ok(())
+}
+
+/// Deleting a post is for its author, for moderators of its community who may see it, and for moderators and admins of
+/// the server, who may delete without seeing, lest a block be a shield against them.
+pub fn delete_post(reader: Reader, post: &PostFacts) -> Verdict {
+    if is_staff(reader) {
+        return Ok(());
+    }
+    read_post(post)?;
+    if post.relation.is_self || post.community_role == Some(CommunityRole::Moderator) {
+        return Ok(());
+    }
+    Err(forbidden("only its author or a moderator deletes a post"))
+}
+
+/// A new comment takes a visible post; a reply also a visible comment of the same post with room below it: replies nest
+/// `depth` deep.
+pub fn comment_on(post: &PostFacts, parent: Option<&CommentFacts>, depth: u8) -> Verdict {
+    read_post(post)?;
+    let Some(parent) = parent else { return Ok(()) };
+    if parent.post.id != post.id {
+        return Err(not_found("comment"));
+    }
+    read_comment(parent)?;
+    if parent.depth >= depth {
+        let mut refusal =
+            ErrorBody::new(Code::LimitExceeded, format!("replies nest {depth} deep: reply further up"));
+        refusal.field = Some("parent_id".into());
+        return Err(refusal);
+    }
+    Ok(())
+}
+
+/// Editing a comment is for its author.
+pub fn edit_comment(comment: &CommentFacts) -> Verdict {
+    read_comment(comment)?;
+    if comment.relation.is_self { Ok(()) } else { Err(forbidden("only its author edits a comment")) }
+}
+
+/// Deleting a comment is for its author, for moderators of the community who may see it, and for moderators and admins
+/// of the server.
+pub fn delete_comment(reader: Reader, comment: &CommentFacts) -> Verdict {
+    if is_staff(reader) {
+        return Ok(());
+    }
+    read_comment(comment)?;
+    if comment.relation.is_self || comment.post.community_role == Some(CommunityRole::Moderator) {
+        return Ok(());
+    }
+    Err(forbidden("only its author or a moderator deletes a comment"))
+}
+
+/// A community may lie in another while there are no more than `levels` of them, counted from the outermost.
+pub fn nest_in(parent: &CommunityFacts, levels: u8) -> Verdict {
+    if parent.depth.saturating_add(2) <= levels {
+        return Ok(());
+    }
+    let mut refusal = ErrorBody::new(
+        Code::LimitExceeded,
+        format!("communities nest {levels} levels deep: choose one further up"),
+    );
+    refusal.field = Some("parent_id".into());
+    Err(refusal)
+}
+
+/// Nobody follows across a block; ceasing to follow is always possible.
+pub fn follow(pair: &PairFacts, on: bool) -> Verdict {
+    if on && pair.relation.blocked {
+        return Err(forbidden("one of you has blocked the other"));
+    }
+    Ok(())
+}
+
+/// Who may read `author:`: the person and the followers. Others are told that it is not there.
+pub fn read_author_channel(relation: Relation) -> Verdict {
+    let may = relation.is_self || (relation.follows && !relation.blocked);
+    may.then_some(()).ok_or_else(|| not_found("channel"))
+}
+
+/// Who may read the figures of a post: its author. Others are told that there are none.
+pub fn read_analytics(post: &PostFacts) -> Verdict {
+    post.relation.is_self.then_some(()).ok_or_else(|| not_found("channel"))
+}
+
+fn hidden_by_block(anonymous: bool, relation: Relation) -> bool {
+    relation.blocked && !anonymous && !relation.is_self
+}
+
+fn is_staff(reader: Reader) -> bool {
+    matches!(reader.role, Role::Moderator | Role::Admin) && reader.user.is_some()
+}
+
+fn forbidden(message: &str) -> ErrorBody {
+    ErrorBody::new(Code::Forbidden, message)
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -1,0 +1,5 @@
+//! Notifications on SQLite.
+
+mod forget;
+
+pub(super) use forget::forget_post;

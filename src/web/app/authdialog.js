@@ -1,0 +1,71 @@
+// Registering and logging in.
+
+import { errorLine, complainIn, explain } from './toasts.js';
+import { field, onSubmit, openDialog } from './dialogs.js';
+import { h } from './dom.js';
+import { t } from './i18n.js';
+
+/** Opens one of the two forms; `account.changed` says when it has worked. */
+export function openAuth(account, which = 'login') {
+  const dialog = openDialog({
+    title: t(which === 'login' ? 'auth.login.title' : 'auth.register.title'),
+    testid: 'auth-dialog',
+    build: (close) => {
+      const form = which === 'login' ? loginForm(account, close) : registerForm(account, close);
+      const other = which === 'login' ? 'register' : 'login';
+      const change = h('button', {
+        class: 'button-plain', type: 'button', testid: `auth-to-${other}`,
+        onclick: () => {
+          close();
+          openAuth(account, other);
+        },
+      }, t(`auth.to.${other}`));
+      return h('div', { class: 'dialog-body' }, form, change);
+    },
+  });
+  return dialog;
+}
+
+function loginForm(account, close) {
+  const who = h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, testid: 'login-username' });
+  const password = h('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true, testid: 'login-password' });
+  const form = h('form', { testid: 'login-form', novalidate: true },
+    field(t('auth.who'), who),
+    field(t('auth.password'), password),
+    errorLine(),
+    h('button', { class: 'button button-primary button-wide', testid: 'login-submit' }, t('auth.login')));
+  return onSubmit(form, async () => {
+    const name = who.value.trim();
+    try {
+      await account.login({ [name.includes('@') ? 'email' : 'username']: name, password: password.value });
+      close();
+    } catch (error) {
+      const wrong = ['unauthenticated', 'not_found', 'invalid', 'forbidden'].includes(error.code);
+      complainIn(form, error, wrong ? t('auth.wrong') : explain(error));
+    }
+  });
+}
+
+function registerForm(account, close) {
+  const value = (name) => form.elements.namedItem(name).value;
+  const form = h('form', { testid: 'register-form', novalidate: true },
+    field(t('auth.name'), h('input', { name: 'name', autocomplete: 'name', maxlength: 100, required: true, testid: 'register-name' })),
+    field(t('auth.username'), h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: 32, required: true, testid: 'register-username' }), t('auth.username.hint')),
+    field(t('auth.email'), h('input', { name: 'email', type: 'email', autocomplete: 'email', required: true, testid: 'register-email' })),
+    field(t('auth.password'), h('input', { name: 'password', type: 'password', autocomplete: 'new-password', maxlength: 128, required: true, testid: 'register-password' }), t('auth.password.hint')),
+    errorLine(),
+    h('button', { class: 'button button-primary button-wide', testid: 'register-submit' }, t('auth.register')));
+  return onSubmit(form, async () => {
+    try {
+      await account.register({
+        username: value('username').trim(),
+        email: value('email').trim(),
+        password: value('password'),
+        name: value('name').trim() || value('username').trim(),
+      });
+      close();
+    } catch (error) {
+      complainIn(form, error, error.code === 'conflict' ? t('auth.taken') : explain(error));
+    }
+  });
+}

@@ -1,0 +1,213 @@
+// The page of CommuniConnect: puts its parts together, and says which view an address means.
+//
+// Addresses: `#/` home, `#/communities`, `#/c/ID` a community, `#/p/ID` a post, `#/u/ID` a person, `#/notifications`.
+// Later parts (lives, media, shares) add a view class and a row in `VIEWS`; their commands go through
+// `site.connection.ask`, their channels through `site.connection.follow`.
+//
+// --- What an automated test may press and read (`data-testid`; these names are kept stable) --------------------------
+// Frame       connection-state (data-state: connecting | online | reconnecting | offline | closed), connection-banner,
+//             connection-try, nav-home, nav-communities, nav-notifications, nav-me, unread-badge (data-count),
+//             me (data-user-id), me-name, logout, login-open, register-open, theme-switch (data-theme),
+//             language-switch, tree-item (data-community-id), rail-community-create, content, gone
+// Account     auth-dialog: register-form with register-name, register-username, register-email, register-password,
+//             register-submit; login-form with login-username (or e-mail), login-password, login-submit;
+//             auth-to-login, auth-to-register; guests also see welcome-register, welcome-login
+// Communities community-create (on #/communities), community-create-inside (on a community), community-dialog: community-form with
+//             community-name, community-parent, community-submit; community-item (data-community-id),
+//             community-item-join, communities-empty, community-title, community-members, community-role, community-child,
+//             community-join (data-member: true | false; the same button leaves)
+// Composer    composer with composer-content (focus unfolds the rest), composer-title, composer-community (home only),
+//             composer-kind, composer-visibility, composer-anonymous, composer-submit
+// Feed        feed (aria-busy), feed-new ("N new posts" above, leads to the top), feed-more, feed-empty, filter-all, filter-<kind>
+// Post        post-card (data-post-id, data-pending, data-kind, data-version) with post-title, post-content, post-author,
+//             post-community, post-kind, post-visibility, post-edited, post-state, view-count and comment-count
+//             (data-count), post-comments, post-menu, then post-edit, post-delete, post-link, post-block;
+//             edit-dialog with edit-title, edit-content, edit-kind, edit-save, edit-newer; back
+// Reactions   in a post-card or comment: reaction-like (always there) and reaction-<kind> where somebody chose it, both with
+//             aria-pressed; react-open unfolds react-<kind> for all six; reaction-count-<kind> (data-count)
+// Comments    comment-form with comment-content-input, comment-anonymous, comment-submit; comments; comment
+//             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply, then
+//             reply-form with reply-content, reply-anonymous, reply-submit; comment-menu, then comment-edit,
+//             comment-delete; comment-edit-form with comment-edit-content, comment-edit-save; comment-pending,
+//             comments-more, comments-empty, replies-more; guests see comment-login
+// People      profile, profile-name, follow (aria-pressed), block (aria-pressed), profile-logout
+// Notices     notifications, notification (data-unread, data-kind), notifications-read-all, notifications-more,
+//             notifications-empty
+// Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error; toasts with toast-done, toast-error
+
+import { Account } from './account.js';
+import { openAuth } from './authdialog.js';
+import { Communities } from './communities.js';
+import { Connection } from './connection.js';
+import { confirmed } from './dialogs.js';
+import { calm, fill, refreshTimes } from './dom.js';
+import { setLanguage, t } from './i18n.js';
+import { Notices, NoticesView } from './notices.js';
+import { Posts } from './posts.js';
+import { Shell } from './shell.js';
+import { complain, toast } from './toasts.js';
+import { ViewCounter } from './viewcount.js';
+import { CommunitiesView, CommunityView, HomeView, PostView, ProfileView, WelcomeView, gone } from './views.js';
+
+/** Feeds kept alive behind the view that is shown. */
+const KEPT_VIEWS = 3;
+
+const VIEWS = [
+  { pattern: /^#?\/?$/, name: 'home', build: (site) => (site.me ? new HomeView(site) : new WelcomeView(site)) },
+  { pattern: /^#\/communities$/, name: 'communities', build: (site) => new CommunitiesView(site) },
+  { pattern: /^#\/notifications$/, name: 'notifications', build: (site) => (site.me ? new NoticesView(site) : new WelcomeView(site)) },
+  { pattern: /^#\/c\/([\w-]+)$/, name: 'community', build: (site, id) => new CommunityView(site, id) },
+  { pattern: /^#\/p\/([\w-]+)$/, name: 'post', build: (site, id) => new PostView(site, id) },
+  { pattern: /^#\/u\/([\w-]+)$/, name: 'user', build: (site, id) => new ProfileView(site, id) },
+];
+
+/** Everything that the views share, for as long as the same person looks at the page in the same language. */
+class Site {
+  account = new Account();
+  connection = new Connection(this.account);
+  me = null;
+  posts;
+  communities;
+  notices;
+  views;
+  #shell;
+  /** hash -> {name, view, scroll}; the last is the one shown */
+  #kept = new Map();
+  #moves = 0;
+
+  start() {
+    this.account.changed.listen((reason) => this.#becameAnother(reason));
+    this.connection.welcomed.listen((_, returned) => returned || this.#explore());
+    addEventListener('hashchange', () => {
+      this.#moves += 1;
+      this.#route();
+    });
+    setInterval(() => refreshTimes(), 30_000);
+    this.connection.start();
+    this.#build();
+  }
+
+  /** True if somebody is logged in; otherwise offers to. */
+  loggedIn() {
+    if (!this.me) openAuth(this.account, 'login');
+    return this.me !== null;
+  }
+
+  /** Whether one may remove what others wrote in a community. */
+  moderates(communityId) {
+    const staff = this.me?.role === 'moderator' || this.me?.role === 'admin';
+    return staff || this.communities.get(communityId)?.my?.role === 'moderator';
+  }
+
+  async setMember(community, member) {
+    try {
+      await this.communities.setMember(community.id, member);
+      if (member) toast(t('community.joined', { name: community.name }));
+      this.forgetViews('home');
+    } catch (error) {
+      complain(error);
+    }
+  }
+
+  /** Blocks or unblocks somebody, after asking; true if it was done. */
+  async block(person, on) {
+    const name = person.name || person.username;
+    if (on && !(await confirmed(t('profile.block.sure', { name }), t('profile.block')))) return false;
+    try {
+      await this.connection.ask('block.set', { user_id: person.id, on });
+      if (on) for (const id of this.posts.ids()) if (this.posts.get(id)?.author?.id === person.id) this.posts.remove(id);
+      this.forgetViews('home');
+      return true;
+    } catch (error) {
+      complain(error);
+      return false;
+    }
+  }
+
+  /** Goes where one came from, or to `otherwise` if this is the first address. */
+  back(otherwise) {
+    if (this.#moves > 0) history.back();
+    else location.hash = otherwise;
+  }
+
+  /** Changes the language and builds everything anew in it. */
+  speak(language) {
+    setLanguage(language);
+    this.#rebuild();
+    document.querySelector('[data-testid=language-switch]')?.focus();
+  }
+
+  /** Views of this name that are not shown are built anew when they are next looked at. */
+  forgetViews(name) {
+    const shown = [...this.#kept.keys()].at(-1);
+    for (const [hash, kept] of this.#kept) {
+      if (kept.name !== name || hash === shown) continue;
+      kept.view.destroy?.();
+      this.#kept.delete(hash);
+    }
+  }
+
+  #build() {
+    this.me = this.account.user;
+    this.posts = new Posts(this.me?.id ?? null);
+    this.communities = new Communities(this.connection);
+    this.views = new ViewCounter(this.connection);
+    this.notices = this.me && new Notices(this.connection, this.me);
+    this.#shell = new Shell(this);
+    document.getElementById('app').append(this.#shell.element);
+    this.#route();
+  }
+
+  #rebuild() {
+    for (const { view } of this.#kept.values()) view.destroy?.();
+    this.#kept.clear();
+    this.#shell.destroy();
+    this.connection.restart();
+    this.#build();
+  }
+
+  #becameAnother(reason) {
+    this.#rebuild();
+    if (reason === 'expired' || (reason === 'elsewhere' && !this.me)) toast(t('auth.ended'), 'error');
+    if (reason === 'login') toast(t('auth.hello', { name: this.me.name || this.me.username }));
+  }
+
+  #explore() {
+    this.communities.explore().catch((error) => {
+      if (error.code !== 'disconnected') complain(error);
+    });
+  }
+
+  #route() {
+    const hash = location.hash || '#/';
+    const previous = [...this.#kept.entries()].at(-1);
+    if (previous?.[0] === hash) return;
+    if (previous) this.#hide(...previous);
+    const row = VIEWS.find(({ pattern }) => pattern.test(hash));
+    const id = row?.pattern.exec(hash)[1];
+    const kept = this.#kept.get(hash) ?? { name: row?.name ?? 'nowhere', view: row ? row.build(this, id) : { element: gone(), title: '' }, scroll: 0 };
+    this.#kept.delete(hash);
+    this.#kept.set(hash, kept);
+    for (const old of [...this.#kept.keys()].slice(0, -1 - KEPT_VIEWS)) {
+      this.#kept.get(old).view.destroy?.();
+      this.#kept.delete(old);
+    }
+    fill(this.#shell.main, kept.view.element);
+    kept.view.enter?.();
+    this.#shell.at({ name: kept.name, id });
+    document.title = kept.view.title ? `${kept.view.title} · CommuniConnect` : 'CommuniConnect';
+    scrollTo({ top: kept.scroll, behavior: 'instant' });
+    if (previous) this.#shell.main.focus({ preventScroll: true });
+    if (!calm()) this.#shell.main.animate([{ opacity: 0.4 }, { opacity: 1 }], 160);
+  }
+
+  #hide(hash, kept) {
+    kept.scroll = scrollY;
+    kept.view.leave?.();
+    if (kept.view.keep) return;
+    kept.view.destroy?.();
+    this.#kept.delete(hash);
+  }
+}
+
+new Site().start();

@@ -1,0 +1,152 @@
+// The page without a browser: merging of news, the dictionary, the login shared by two tabs, and the rules that every
+// module of the page keeps.
+
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { editable, length, mergeComment, mergePost, newestFirst, subtree, withReaction } from '../../src/web/app/model.js';
+
+const web = new URL('../../src/web/', import.meta.url);
+const modules = readdirSync(new URL('app/', web)).map((name) => ({ name, text: readFileSync(new URL(`app/${name}`, web), 'utf8') }));
+
+const counts = (version, reactions = {}) => ({ version, reactions, comments: 0, shares: 0, external_shares: 0, views: 0 });
+const post = (more) => ({ id: 'p', version: 1, content: 'old', author: { id: 'u' }, counts: counts(1), created_at: 0, ...more });
+
+test('an older edit never replaces a newer one, whatever the order of arrival', () => {
+  const merged = mergePost(post({ version: 3, content: 'new' }), post({ version: 2, title: 'gone since', counts: counts(9) }), null);
+  assert.equal(merged.content, 'new');
+  assert.equal(merged.title, undefined);
+  assert.equal(merged.counts.version, 9);
+});
+
+test('a publication does not take away what a reply said of the reader', () => {
+  const known = post({ my: { author: true, reaction: 'love' } });
+  assert.deepEqual(mergePost(known, post({ version: 2 }), 'u').my, { author: true, reaction: 'love' });
+  assert.deepEqual(mergePost(undefined, post(), 'u').my, { author: true });
+  assert.deepEqual(mergePost(undefined, post({ author: null }), 'u').my, { author: false });
+  assert.deepEqual(mergePost(undefined, post({ author: null }), null).my, { author: false });
+});
+
+test('an edited comment is not undone by the list that was read before', () => {
+  const edited = { id: 'c', content: 'new', edited_at: 5, author: null, counts: counts(0) };
+  assert.equal(mergeComment(edited, { ...edited, content: 'old', edited_at: undefined }, null).content, 'new');
+});
+
+test('one reaction moves from kind to kind, and empty kinds vanish', () => {
+  assert.deepEqual(withReaction({ like: 1, love: 2 }, 'like', 'love'), { love: 3 });
+  assert.deepEqual(withReaction({}, undefined, 'wow'), { wow: 1 });
+  assert.deepEqual(withReaction({ wow: 1 }, 'wow', null), {});
+});
+
+test('a removed comment takes its whole subtree', () => {
+  const comments = [{ id: 'd', parent_id: 'c' }, { id: 'c', parent_id: 'b' }, { id: 'b', parent_id: 'a' }, { id: 'a' }, { id: 'z' }];
+  assert.deepEqual([...subtree(comments, 'b')].sort(), ['b', 'c', 'd']);
+});
+
+test('newest first, the id breaking ties', () => {
+  const sorted = [{ id: 'a', created_at: 1 }, { id: 'c', created_at: 2 }, { id: 'b', created_at: 2 }].sort(newestFirst);
+  assert.deepEqual(sorted.map(({ id }) => id), ['c', 'b', 'a']);
+});
+
+test('a post can be edited by its author for half an hour', () => {
+  const mine = post({ created_at: 0, my: { author: true } });
+  assert.equal(editable(mine, 30 * 60_000 - 1), true);
+  assert.equal(editable(mine, 30 * 60_000), false);
+  assert.equal(editable({ ...mine, my: { author: false } }, 1), false);
+});
+
+test('characters are counted as the server does', () => {
+  assert.equal(length('e\u0301'), 1);
+  assert.equal(length('😀'), 1);
+});
+
+test('every word exists in both languages, with the same blanks to fill', async () => {
+  const { DICTIONARY } = await import('../../src/web/app/dictionary.js');
+  const blanks = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
+  for (const [key, entry] of Object.entries(DICTIONARY)) {
+    for (const form of entry.other ? [entry.one, entry.other] : [entry]) {
+      assert.ok(form.en && form.fr, key);
+      assert.deepEqual(blanks(form.en), blanks(form.fr), key);
+    }
+  }
+  for (const { name, text } of modules) {
+    for (const [, key] of text.matchAll(/\bt\('([\w.]+)'/g)) assert.ok(key in DICTIONARY, `${key} in ${name}`);
+  }
+});
+
+test('what people write is never parsed as markup, and no style or script is inline', () => {
+  const index = readFileSync(new URL('index.html', web), 'utf8');
+  assert.doesNotMatch(index, /<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/);
+  for (const { name, text } of modules) {
+    assert.doesNotMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function/, name);
+    assert.doesNotMatch(text, /setAttribute\('style'/, name);
+    assert.doesNotMatch(text, /https?:\/\/(?!www\.w3\.org)\w/, name);
+  }
+});
+
+test('every name that a browser test may use is told at the top of main.js', () => {
+  const told = modules.find(({ name }) => name === 'main.js').text.split('\nimport ')[0];
+  for (const { name, text } of modules) {
+    for (const [, testid] of text.matchAll(/testid: '([\w-]+)'/g)) {
+      const family = testid.replace(/^(auth-to|toast)-.*/, '$1');
+      assert.ok(told.includes(family), `${testid} of ${name}`);
+    }
+  }
+});
+
+test('every icon that is asked for is drawn', () => {
+  const drawn = new Set([...readFileSync(new URL('index.html', web), 'utf8').matchAll(/<symbol id="icon-([\w-]+)"/g)].map((match) => match[1]));
+  for (const { name, text } of modules) {
+    for (const [, symbol] of text.matchAll(/(?:\bicon\(|symbol: )'([\w-]+)'/g)) assert.ok(drawn.has(symbol), `${symbol} of ${name}`);
+  }
+});
+
+test('two tabs use a refresh token once', async () => {
+  const { Account, world } = await accounts({ expires_at: Date.now() - 1 });
+  const [one, other] = [new Account(), new Account()];
+  const tokens = await Promise.all([one.token({}), other.token({}), one.token({}), other.token({})]);
+  assert.deepEqual(new Set(tokens), new Set(['access-1']));
+  assert.deepEqual(world.used, ['refresh-0']);
+});
+
+test('a token that the server refused is replaced even if it looks fresh', async () => {
+  const { Account, world } = await accounts({ expires_at: Date.now() + 3_600_000 });
+  const account = new Account();
+  assert.equal(await account.token({}), 'access-0');
+  assert.equal(await account.token({ force: true }), 'access-1');
+  assert.deepEqual(world.used, ['refresh-0']);
+});
+
+test('a login that the server has ended makes a guest, a server that is away does not', async () => {
+  const { Account, world } = await accounts({ expires_at: Date.now() - 1 });
+  const account = new Account();
+  const reasons = [];
+  account.changed.listen((reason) => reasons.push(reason));
+  world.answer = { status: 503, body: { code: 'unavailable', message: '' } };
+  await assert.rejects(account.token({}));
+  assert.equal(account.user.id, 'u');
+  world.answer = { status: 401, body: { code: 'unauthenticated', message: '' } };
+  assert.equal(await account.token({}), null);
+  assert.equal(account.user, null);
+  assert.deepEqual(reasons, ['expired']);
+});
+
+/** The account module over a storage and a server made of variables. */
+async function accounts({ expires_at }) {
+  const stored = new Map([['cc.session', JSON.stringify({ user: { id: 'u' }, access_token: 'access-0', refresh_token: 'refresh-0', expires_at })]]);
+  const world = { used: [], answer: null };
+  globalThis.addEventListener ??= () => {};
+  Object.defineProperty(globalThis, 'localStorage', {
+    configurable: true,
+    value: { getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value), removeItem: (key) => stored.delete(key) },
+  });
+  globalThis.fetch = async (path, { body }) => {
+    world.used.push(JSON.parse(body).refresh_token);
+    const count = world.used.length;
+    const fresh = { user: { id: 'u' }, access_token: `access-${count}`, refresh_token: `refresh-${count}`, expires_at: Date.now() + 3_600_000 };
+    const { status, body: answer } = world.answer ?? { status: 200, body: fresh };
+    return { ok: status === 200, status, json: async () => answer };
+  };
+  const { Account } = await import('../../src/web/app/account.js');
+  return { Account, world };
+}
