@@ -15,6 +15,7 @@ pub mod people;
 pub mod posts;
 pub mod reactions;
 pub mod sqlite;
+pub mod username;
 
 pub use error::StoreError;
 pub use facts::{Actor, CommentFacts, CommunityFacts, Op, PairFacts, PostFacts, Reader, Relation, Rule};
