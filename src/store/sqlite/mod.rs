@@ -3,6 +3,7 @@
 //! One thread writes, in group commits; a few threads read snapshots beside it. Nothing here waits on the async
 //! runtime, and no operation is cancelled half-way: once queued it runs, whether or not somebody still waits for it.
 
+mod accounts;
 mod channel_key;
 mod columns;
 mod comments;
