@@ -2,8 +2,6 @@
 //!
 //! Does not know who listens (it is given a [`Deliver`]) nor what anything means.
 
-#[cfg(test)]
-pub mod conformance;
 pub mod memory;
 
 use crate::publication::{Publication, Signal, State};

@@ -16,7 +16,6 @@ pub mod outbox;
 mod pages;
 mod people;
 mod presence;
-pub mod publisher;
 pub mod rate;
 mod registry;
 mod repair;
