@@ -398,3 +398,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 fn bad_request(message: &str) -> ErrorBody {
     ErrorBody::new(Code::BadRequest, message)
 }
+
+#[cfg(test)]
+mod tests;
