@@ -116,3 +116,6 @@ fn took_too_long() -> ErrorBody {
     ErrorBody::new(Code::Unavailable, "this took too long, outcome unknown: send the same op again")
         .retry_after(RETRY_AFTER_MS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,16 +7,20 @@ use communiconnect_protocol::{Channel, LiveId, ReactionKind, ReactionSet, UserId
 #[tokio::test]
 async fn every_channel_is_read_by_whom_it_is_for() {
     let world = World::new();
-    let (ada, ben, carl) =
-        (world.person("ada").await, world.person("ben").await, world.person("carl").await);
+    let (ada, ben, carl) = (world.person("ada").await, world.person("ben").await, world.person("carl").await);
     let staff = world.person_as("staff", Role::Admin).await;
     let library = world.community(ada, None).await;
     world.follow(ben, ada).await;
     let public = world.post(ada, world.draft(library)).await.id;
     let followers =
         world.post(ada, PostCreate { visibility: Visibility::Followers, ..world.draft(library) }).await.id;
-    let readers =
-        [("ada", ada.into()), ("ben", ben.into()), ("carl", carl.into()), ("staff", staff.into()), ("guest", GUEST)];
+    let readers = [
+        ("ada", ada.into()),
+        ("ben", ben.into()),
+        ("carl", carl.into()),
+        ("staff", staff.into()),
+        ("guest", GUEST),
+    ];
     for (channel, read_by) in [
         (Channel::Feed(library), &["ada", "ben", "carl", "staff", "guest"][..]),
         (Channel::Feed(CommunityId::NOTHING), &[]),

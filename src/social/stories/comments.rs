@@ -127,7 +127,8 @@ async fn an_anonymous_comment_names_nobody_to_others() {
         assert_eq!(seen.my.map(|my| my.author).unwrap_or_default(), reader == ben.into());
     }
     let told = world.told.lock();
-    let entries: Vec<_> = told.iter().filter(|entry| format!("{entry:?}").contains(&comment.id.to_string())).collect();
+    let entries: Vec<_> =
+        told.iter().filter(|entry| format!("{entry:?}").contains(&comment.id.to_string())).collect();
     assert!(!entries.is_empty(), "it was told");
     for entry in entries {
         let text = format!("{entry:?}");
@@ -163,12 +164,8 @@ async fn pages_pass_over_what_is_hidden_and_refuse_foreign_cursors() {
     world.block(ben, carl).await;
     assert_eq!(page_through(&world, carl.into(), post.id, 4).await, visible);
     for cursor in ["", "x", "AAAAAAAAAAAAAAAAAAAAAAA", &post.id.to_string()] {
-        let body = CommentList {
-            post_id: post.id,
-            parent_id: None,
-            cursor: Some(cursor.into()),
-            limit: None,
-        };
+        let body =
+            CommentList { post_id: post.id, parent_id: None, cursor: Some(cursor.into()), limit: None };
         let answer = world.social.comments.list(carl.into(), body).await;
         assert_eq!(faulty(answer), (Code::Invalid, "cursor".into()), "{cursor}");
     }

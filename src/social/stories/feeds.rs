@@ -46,8 +46,7 @@ async fn a_page_has_twenty_newest_first_and_stays_while_posts_arrive() {
 #[tokio::test]
 async fn pages_pass_over_what_a_reader_may_not_see() {
     let world = World::new();
-    let (ada, ben, carl) =
-        (world.person("ada").await, world.person("ben").await, world.person("carl").await);
+    let (ada, ben, carl) = (world.person("ada").await, world.person("ben").await, world.person("carl").await);
     let library = world.community(ada, None).await;
     world.join(ben, library).await;
     let mut public = Vec::new();
@@ -68,8 +67,7 @@ async fn pages_pass_over_what_a_reader_may_not_see() {
 #[tokio::test]
 async fn a_community_shows_what_lies_in_it_and_home_what_one_joined_and_follows() {
     let world = World::new();
-    let (ada, ben, carl) =
-        (world.person("ada").await, world.person("ben").await, world.person("carl").await);
+    let (ada, ben, carl) = (world.person("ada").await, world.person("ben").await, world.person("carl").await);
     let library = world.community(ada, None).await;
     let shelf = world.community(ada, Some(library)).await;
     let garden = world.community(ben, None).await;

@@ -147,7 +147,12 @@ impl World {
         Ok(self.social.comments.add(author, remark, T).await?.comment)
     }
 
-    async fn listed(&self, reader: impl Into<Reader>, post: PostId, below: Option<CommentId>) -> Vec<Comment> {
+    async fn listed(
+        &self,
+        reader: impl Into<Reader>,
+        post: PostId,
+        below: Option<CommentId>,
+    ) -> Vec<Comment> {
         let body = communiconnect_protocol::CommentList {
             post_id: post,
             parent_id: below,

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::store::posts::Viewer;
-use communiconnect_protocol::{
-    CommentList, FeedList, PostEdit, ReactionKind, ReactionSet, SessionId,
-};
+use communiconnect_protocol::{CommentList, FeedList, PostEdit, ReactionKind, ReactionSet, SessionId};
 
 fn edit(post: &Post, content: &str) -> PostEdit {
     PostEdit {
@@ -106,7 +104,8 @@ async fn the_51st_post_in_a_minute_is_refused() {
     for second in 0..50 {
         world.social.posts.create(ada, world.draft(library), T + second * 1_000).await.expect("posted");
     }
-    let refusal = world.social.posts.create(ada, world.draft(library), T + 59_999).await.expect_err("the 51st");
+    let refusal =
+        world.social.posts.create(ada, world.draft(library), T + 59_999).await.expect_err("the 51st");
     assert_eq!((refusal.code, refusal.retry_after_ms), (Code::RateLimited, Some(1)));
     world.social.posts.create(ada, world.draft(library), T + MINUTE).await.expect("a minute after the first");
 }

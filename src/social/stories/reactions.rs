@@ -34,7 +34,11 @@ async fn a_wish_is_a_state_and_counts_move_together() {
         assert_eq!(reply, ReactionReply { kind, counts: expected, changed });
     }
     let seen = world.read(ada, post.id).await.expect("own");
-    assert_eq!((seen.my.expect("my").reaction, seen.version), (like, 1), "counts have a version of their own");
+    assert_eq!(
+        (seen.my.expect("my").reaction, seen.version),
+        (like, 1),
+        "counts have a version of their own"
+    );
 }
 
 #[tokio::test]

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::{hub::Access, store::posts::Viewer};
-use communiconnect_protocol::{
-    Channel, CommentList, FeedList, PostEdit, ReactionKind, ReactionSet,
-};
+use communiconnect_protocol::{Channel, CommentList, FeedList, PostEdit, ReactionKind, ReactionSet};
 
 /// Everybody who may be told about a post of Ada's.
 struct Cast {
@@ -128,10 +126,7 @@ async fn a_hidden_post_is_refused_in_the_very_words_for_one_that_never_was() {
         comments.add(by, remark, T)
     };
     assert_eq!(comment(hidden.id).await, comment(none).await);
-    assert_eq!(
-        comments.delete(by, remark.id, T).await,
-        comments.delete(by, CommentId::NOTHING, T).await
-    );
+    assert_eq!(comments.delete(by, remark.id, T).await, comments.delete(by, CommentId::NOTHING, T).await);
     let react = |id| {
         let body = ReactionSet { post_id: None, comment_id: Some(id), kind: Some(ReactionKind::Like) };
         reactions.set(by, body, T)
@@ -160,7 +155,8 @@ async fn an_anonymous_post_names_nobody_to_others() {
         assert_eq!(!listed.is_empty(), name == "ada", "{name} looks at what Ada posted");
     }
     let told = world.told.lock();
-    let of_post: Vec<_> = told.iter().filter(|entry| format!("{entry:?}").contains(&post.id.to_string())).collect();
+    let of_post: Vec<_> =
+        told.iter().filter(|entry| format!("{entry:?}").contains(&post.id.to_string())).collect();
     assert!(!of_post.is_empty(), "its creation was told");
     for entry in of_post {
         let text = format!("{entry:?}");
