@@ -4,12 +4,15 @@ use super::*;
 use crate::{
     auth::Identity,
     config::Config,
-    hub::{HubParts, HubSettings},
+    hub::{Access, HubParts, HubSettings},
     social::{Settings, SocialAccess},
-    store::sqlite::{SqliteSettings, SqliteStore},
+    store::{
+        Stores,
+        sqlite::{SqliteSettings, SqliteStore},
+    },
     tasks::Tasks,
 };
-use communiconnect_protocol::{Format, decode_body};
+use communiconnect_protocol::{Channel, Format, StateItem, UserId, decode_body};
 use tokio::sync::mpsc;
 
 /// What a guest without a session gets for each command about things that are not there.
@@ -52,25 +55,51 @@ const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
 
 const GUEST: Caller = Caller { identity: Identity::Guest, session: None, format: Format::Json };
 
-/// The door with everything behind it. The folder goes with it.
-fn door(limit: Duration) -> (Handlers, tempfile::TempDir, mpsc::Receiver<crate::publication::Committed>) {
+/// A store in a folder of its own, which nobody writes to.
+fn store() -> (Stores, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let (committed, commits) = mpsc::channel(64);
+    let (committed, _) = mpsc::channel(1);
     let store = SqliteStore::open(folder.path(), SqliteSettings::default(), committed).expect("a store");
-    let stores = Arc::new(store).stores();
+    (Arc::new(store).stores(), folder)
+}
+
+fn door(stores: &Stores, access: Arc<dyn Access>) -> Handlers {
     let hub = Hub::new(HubParts {
         settings: HubSettings::default(),
-        access: Arc::new(SocialAccess::new(&stores)),
+        access,
         log: stores.log.clone(),
         tasks: Tasks::default(),
     });
     let config = Config::with([]).expect("the defaults");
-    (Handlers::new(Social::new(&stores, Settings::of(&config)), hub, limit), folder, commits)
+    Handlers::new(Social::new(stores, Settings::of(&config)), hub, Duration::from_secs(5))
+}
+
+/// Rights that are never told.
+struct Stuck;
+
+#[async_trait::async_trait]
+impl Access for Stuck {
+    async fn may_read(&self, _: &Reader, _: &Channel) -> Result<(), ErrorBody> {
+        std::future::pending().await
+    }
+
+    async fn states(&self, _: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+        std::future::pending().await
+    }
+
+    async fn blocked_with(&self, _: UserId) -> Result<Vec<UserId>, ErrorBody> {
+        std::future::pending().await
+    }
+
+    async fn unnamed_in(&self, _: &Channel) -> Result<Option<UserId>, ErrorBody> {
+        std::future::pending().await
+    }
 }
 
 #[tokio::test]
 async fn a_guest_without_a_session_reads_and_does_nothing_else() {
-    let (door, _folder, _commits) = door(Duration::from_secs(60));
+    let (stores, _folder) = store();
+    let door = door(&stores, Arc::new(SocialAccess::new(&stores)));
     for name in Command::NAMES {
         let listed = GUEST_OVER_HTTP.iter().find(|(listed, ..)| listed == name);
         let (_, body, expected) = listed.unwrap_or_else(|| panic!("{name} is not in the table"));
@@ -80,10 +109,14 @@ async fn a_guest_without_a_session_reads_and_does_nothing_else() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_command_that_takes_too_long_is_answered_unavailable() {
-    let (door, _folder, _commits) = door(Duration::ZERO);
-    let command = decode_body(Format::Json, "community.list", b"{}").expect("a valid body");
-    let refusal = door.run(&GUEST, command).await.expect_err("no time at all");
+    let (stores, _folder) = store();
+    let door = door(&stores, Arc::new(Stuck));
+    let body = br#"{"channel": "feed:01970000-0000-7000-8000-000000000000"}"#;
+    let command = decode_body(Format::Json, "history", body).expect("a valid body");
+    let began = tokio::time::Instant::now();
+    let refusal = door.run(&GUEST, command).await.expect_err("nobody answers");
     assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Unavailable, Some(RETRY_AFTER_MS)));
+    assert_eq!(began.elapsed().as_secs(), 5, "of virtual time");
 }

@@ -91,7 +91,8 @@ impl World {
     }
 
     async fn community(&self, founder: Actor, parent_id: Option<CommunityId>) -> CommunityId {
-        let body = CommunityCreate { op: self.op(), name: "Library".into(), parent_id };
+        let op = self.op();
+        let body = CommunityCreate { name: format!("Library {op}"), op, parent_id };
         self.social.communities.create(founder, body, T).await.expect("a community").community.id
     }
 
