@@ -34,7 +34,7 @@ pub(crate) async fn authors_hear_of_comments_and_repliers_of_replies(world: Worl
     assert_eq!((told.kind, told.count, pushed[0].unread), (NotificationKind::Comment, 1, 1));
     assert_eq!((told.post_id, told.comment_id), (Some(post), Some(comment.id)));
     assert_eq!((names(told), told.text.as_str()), (vec!["bob"], "well said"));
-    assert_eq!(list(&world, ada).await.notifications, [told.clone()]);
+    assert_eq!(list(&world, ada).await.notifications, std::slice::from_ref(told));
 
     world.comment(eve, post, Some(comment.id)).await;
     let told = world.told().await;

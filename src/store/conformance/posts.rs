@@ -72,7 +72,7 @@ pub(crate) async fn a_narrow_post_stays_narrow(world: World) {
         assert_eq!(position.channel, channel);
         world.react(ada, post.id, Some(ReactionKind::Like)).await.expect("reacted");
         let told = world.told().await;
-        assert_eq!(told.channels_of(event::POST_CREATED), [channel.clone()]);
+        assert_eq!(told.channels_of(event::POST_CREATED), std::slice::from_ref(&channel));
         assert_eq!(told.states[0].channels, [channel, Channel::Post(post.id)]);
     }
 }
