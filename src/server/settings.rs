@@ -1,0 +1,74 @@
+//! From the configuration to what each part takes: parts below do not know the configuration's sections.
+
+use crate::{config::Config, hub::HubSettings, social, store::sqlite::SqliteSettings};
+use communiconnect_protocol::Limits;
+
+/// Items of one list page, as the contract has it.
+const PAGE_ITEMS: u64 = 100;
+
+/// Publications of one page, as the contract has it.
+const PAGE_PUBLICATIONS: u64 = 256;
+
+pub(super) fn store(config: &Config) -> SqliteSettings {
+    SqliteSettings {
+        queue: config.store.queue,
+        batch: config.store.batch,
+        readers: config.store.readers,
+        keep_count: config.log.keep_count,
+        keep_ms: config.log.keep_ms,
+        ..SqliteSettings::default()
+    }
+}
+
+pub(super) fn hub(config: &Config, node: String) -> HubSettings {
+    let limits = &config.limits;
+    let rate = |per_second| if limits.rates { per_second } else { 0 };
+    HubSettings {
+        node,
+        ping_ms: config.ws.ping_ms,
+        pong_ms: config.ws.pong_ms,
+        connect_ms: config.ws.connect_ms,
+        write_timeout_ms: config.ws.write_timeout_ms,
+        command_ms: limits.command_ms,
+        commands_per_second: rate(limits.commands_per_second),
+        commands_per_second_user: rate(limits.commands_per_second_user),
+        connections_per_user: limits.connections_per_user,
+        subscriptions: limits.subscriptions,
+        outbox_bytes: limits.outbox_bytes,
+        outbox_count: limits.outbox_count,
+        hold_bytes: limits.hold_bytes,
+        test_channels: config.admin.test_channels,
+        told: Limits {
+            message_bytes: limits.message_bytes as u64,
+            subscriptions: limits.subscriptions as u64,
+            commands_per_second: u64::from(limits.commands_per_second),
+            page_publications: PAGE_PUBLICATIONS,
+            page_items: PAGE_ITEMS,
+            post_title: config.social.title_chars as u64,
+            post_content: config.social.post_chars as u64,
+            comment_content: config.social.comment_chars as u64,
+            community_name: config.social.community_name_chars as u64,
+        },
+    }
+}
+
+pub(super) fn social(config: &Config) -> social::Settings {
+    let limits = &config.limits;
+    let rates = social::Rates {
+        posts: limits.posts_per_minute as usize,
+        comments: limits.comments_per_minute as usize,
+        reactions: limits.reactions_per_minute as usize,
+        ..social::Rates::default()
+    };
+    social::Settings {
+        edit_window_ms: config.social.edit_window_ms,
+        view_window_ms: config.social.view_window_ms,
+        community_depth: config.social.community_depth as u8,
+        replies_depth: config.social.replies_depth as u8,
+        community_name_chars: config.social.community_name_chars,
+        title_chars: config.social.title_chars,
+        content_chars: config.social.post_chars,
+        comment_chars: config.social.comment_chars,
+        rates: limits.rates.then_some(rates),
+    }
+}
