@@ -16,3 +16,5 @@ pub mod hub;
 pub mod social;
 
 pub mod handlers;
+
+pub mod http;
