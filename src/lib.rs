@@ -18,3 +18,5 @@ pub mod social;
 pub mod handlers;
 
 pub mod http;
+
+pub mod server;

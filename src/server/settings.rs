@@ -1,6 +1,6 @@
 //! From the configuration to what each part takes: parts below do not know the configuration's sections.
 
-use crate::{config::Config, hub::HubSettings, social, store::sqlite::SqliteSettings};
+use crate::{config::Config, hub::HubSettings, store::sqlite::SqliteSettings};
 use communiconnect_protocol::Limits;
 
 /// Items of one list page, as the contract has it.
@@ -49,26 +49,5 @@ pub(super) fn hub(config: &Config, node: String) -> HubSettings {
             comment_content: config.social.comment_chars as u64,
             community_name: config.social.community_name_chars as u64,
         },
-    }
-}
-
-pub(super) fn social(config: &Config) -> social::Settings {
-    let limits = &config.limits;
-    let rates = social::Rates {
-        posts: limits.posts_per_minute as usize,
-        comments: limits.comments_per_minute as usize,
-        reactions: limits.reactions_per_minute as usize,
-        ..social::Rates::default()
-    };
-    social::Settings {
-        edit_window_ms: config.social.edit_window_ms,
-        view_window_ms: config.social.view_window_ms,
-        community_depth: config.social.community_depth as u8,
-        replies_depth: config.social.replies_depth as u8,
-        community_name_chars: config.social.community_name_chars,
-        title_chars: config.social.title_chars,
-        content_chars: config.social.post_chars,
-        comment_chars: config.social.comment_chars,
-        rates: limits.rates.then_some(rates),
     }
 }
