@@ -16,6 +16,7 @@ pub mod outbox;
 mod pages;
 mod people;
 mod presence;
+pub mod publisher;
 pub mod rate;
 mod registry;
 mod repair;
