@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod metrics;
 pub mod publication;
 pub mod tasks;
 

@@ -34,10 +34,22 @@ pub struct Identity {
     pub issuer: String,
     /// The subject as the issuer names it.
     pub subject: String,
-    /// The name to show at first use; the subject where there is none.
+    /// The name to show; the subject at first use where there is none. A new one from the issuer replaces what the
+    /// person is called here; the one it gave before does not, so that one's own change stands.
     pub name: Option<String>,
-    /// The role that the issuer gives.
+    /// The role that the issuer gives; none leaves it as it is.
     pub role: Option<Role>,
+}
+
+impl Identity {
+    /// Whom this server itself names by id: there the subject is the person, not a name for one.
+    pub fn own_user(&self) -> Option<UserId> {
+        if !self.issuer.is_empty() {
+            return None;
+        }
+        let Ok(id) = self.subject.parse::<UserId>();
+        (id != UserId::NOTHING).then_some(id)
+    }
 }
 
 /// A login to be opened.
@@ -51,6 +63,8 @@ pub struct NewLogin {
     pub token_hash: [u8; 32],
     /// When the refresh token runs out.
     pub expires_at: i64,
+    /// When.
+    pub at: i64,
 }
 
 /// What became of a refresh token that was handed in.
@@ -76,7 +90,8 @@ pub trait Accounts: Send + Sync {
     async fn register(&self, account: NewAccount) -> Result<User>;
     /// The account with this username or e-mail address.
     async fn account(&self, login_name: &str) -> Result<Option<Account>>;
-    /// The person of an identity, made at first use with the first free username; the role follows the issuer's.
+    /// The person of an identity, made at first use with the first free username; name and role follow the issuer's.
+    /// Of this server itself (no issuer) a subject that is somebody's id means that very person, whose name stays.
     async fn person(&self, identity: Identity, at: i64) -> Result<User>;
     /// Opens a login.
     async fn open_login(&self, login: NewLogin) -> Result<()>;

@@ -16,6 +16,7 @@ pub mod posts;
 pub mod reactions;
 mod routes;
 pub mod sqlite;
+pub mod username;
 
 pub use error::StoreError;
 pub use facts::{Actor, CommentFacts, CommunityFacts, Op, PairFacts, PostFacts, Reader, Relation, Rule};

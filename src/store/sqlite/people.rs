@@ -1,7 +1,7 @@
 //! People, follows and blocks on SQLite.
 
 use super::{
-    SqliteStore,
+    SqliteStore, notifications,
     tx::{Draft, Tx},
     user_row::user,
 };
@@ -77,7 +77,7 @@ impl People for SqliteStore {
             must_exist(tx.connection(), target.user)?;
             let relation = relation(tx.connection(), Some(actor.user), target.user)?;
             rule(&PairFacts { relation })?;
-            if target.on { follow(tx, actor.user, target.user) } else { unfollow(tx, actor.user, target) }
+            if target.on { follow(tx, actor.user, target) } else { unfollow(tx, actor.user, target) }
         })
         .await
     }
@@ -141,7 +141,8 @@ fn own_profile(connection: &Connection, id: UserId) -> Result<OwnProfile> {
     Ok(own)
 }
 
-fn follow(tx: &mut Tx<'_>, follower: UserId, author: UserId) -> Result<bool> {
+fn follow(tx: &mut Tx<'_>, follower: UserId, target: Target) -> Result<bool> {
+    let author = target.user;
     let changed = tx
         .sql("INSERT OR IGNORE INTO follows (follower, author) VALUES (?1, ?2)")?
         .execute([follower.as_bytes(), author.as_bytes()])?;
@@ -149,6 +150,7 @@ fn follow(tx: &mut Tx<'_>, follower: UserId, author: UserId) -> Result<bool> {
         return Ok(false);
     }
     count_follow(tx, follower, author, 1)?;
+    notifications::told_follow(tx, follower, author, target.at)?;
     Ok(true)
 }
 
@@ -184,6 +186,7 @@ fn block(tx: &mut Tx<'_>, blocker: UserId, target: Target) -> Result<bool> {
     }
     unfollow(tx, blocker, target)?;
     unfollow(tx, other, Target { user: blocker, ..target })?;
+    notifications::forget_between(tx, blocker, other, target.at)?;
     tell_pair(tx, blocker, target)?;
     Ok(true)
 }

@@ -8,7 +8,7 @@ mod remove;
 mod view;
 mod views;
 
-pub(super) use counts::{Move, shift};
+pub(super) use counts::{Move, of, reaction_steps, shift};
 pub(super) use views::sweep;
 
 use super::{SqliteStore, facts};
