@@ -51,3 +51,34 @@ pub(super) fn hub(config: &Config, node: String) -> HubSettings {
         },
     }
 }
+
+pub(super) fn auth(config: &Config) -> AuthSettings {
+    let auth = &config.auth;
+    let rate = |count| config.limits.rates.then_some(count);
+    AuthSettings {
+        guests: auth.guests,
+        embedded: auth.embedded,
+        leeway: Duration::from_secs(auth.leeway_s),
+        access_ttl: Duration::from_secs(auth.access_ttl_s),
+        refresh_ttl: Duration::from_secs(auth.refresh_ttl_s),
+        outside: OutsideSettings {
+            hs256_secret: auth.hs256_secret.as_ref().map(|secret| secret.expose().to_owned()),
+            key_file: auth.key_file.clone(),
+            jwks_file: auth.jwks_file.clone(),
+            jwks_url: auth.jwks_url.clone(),
+            jwks_cache: Duration::from_secs(auth.jwks_cache_s),
+            algorithms: auth.algorithms.iter().copied().map(algorithm).collect(),
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+            claims: ClaimNames {
+                sub: auth.claim_sub.clone(),
+                name: auth.claim_name.clone(),
+                role: auth.claim_role.clone(),
+            },
+        },
+        hash_threads: auth.hash_threads,
+        hash_queue: auth.hash_queue,
+        register_per_hour_address: rate(config.limits.register_per_hour_address),
+        login_per_minute: rate(config.limits.login_per_minute),
+    }
+}
