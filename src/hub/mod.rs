@@ -9,6 +9,7 @@ mod dispatch;
 #[expect(clippy::module_inception, reason = "the type that the module is named for")]
 mod hub;
 mod settings;
+mod tokens;
 
 pub use access::Access;
 pub use dispatch::{Authenticate, Caller, Denied, Dispatch};
