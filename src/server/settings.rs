@@ -1,7 +1,13 @@
 //! From the configuration to what each part takes: parts below do not know the configuration's sections.
 
-use crate::{config::Config, hub::HubSettings, store::sqlite::SqliteSettings};
+use crate::{
+    auth::{AuthSettings, ClaimNames, OutsideSettings},
+    config::{self, Config},
+    hub::HubSettings,
+    store::sqlite::SqliteSettings,
+};
 use communiconnect_protocol::Limits;
+use std::time::Duration;
 
 /// Items of one list page, as the contract has it.
 const PAGE_ITEMS: u64 = 100;
