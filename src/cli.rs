@@ -1,8 +1,9 @@
-//! Arguments of the binary, and the subcommands about tokens.
+//! Arguments of the binary.
 
 use clap::{Args, Parser, Subcommand};
-use communiconnect::config::Layers;
-use std::path::PathBuf;
+use communiconnect::{config::Layers, server};
+use communiconnect_protocol::Role;
+use std::{path::PathBuf, time::Duration};
 
 /// A real-time hub for a social network. Without a subcommand it serves.
 #[derive(Debug, Parser)]
@@ -62,11 +63,22 @@ pub(crate) struct TokenWish {
     #[arg(long)]
     pub name: Option<String>,
     /// user, moderator or admin
-    #[arg(long)]
-    pub role: Option<String>,
+    #[arg(long, value_parser = role)]
+    pub role: Option<Role>,
     /// Seconds until it expires
-    #[arg(long, default_value_t = 3600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     pub ttl: u64,
+}
+
+impl From<TokenWish> for server::TokenWish {
+    fn from(wish: TokenWish) -> Self {
+        let TokenWish { user, name, role, ttl } = wish;
+        Self { user, name, role, ttl: Duration::from_secs(ttl) }
+    }
+}
+
+fn role(word: &str) -> Result<Role, &'static str> {
+    Role::from_word(word).ok_or("a role is user, moderator or admin")
 }
 
 impl Cli {
@@ -77,9 +89,10 @@ impl Cli {
         if let Some(file) = &flags.config {
             layers.file(file);
         }
-        layers.environment(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }));
+        layers.environment(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        );
         for assignment in &flags.set {
             layers.set(assignment);
         }

@@ -5,7 +5,7 @@ mod cli;
 use clap::Parser;
 use cli::{Cli, Task};
 use communiconnect::{
-    config::Config,
+    config::{Config, Layers},
     server::{self, doctor},
 };
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task, config: Config, layers: &communiconnect::config::Layers) -> anyhow::Result<()> {
+fn run(task: Task, config: Config, layers: &Layers) -> anyhow::Result<()> {
     if let Task::Config = task {
         print!("{}", config.listing(layers));
         return Ok(());
@@ -45,8 +45,8 @@ fn run(task: Task, config: Config, layers: &communiconnect::config::Layers) -> a
         match task {
             Task::Serve => server::serve(config).await,
             Task::Doctor => doctor::examine(&config).await,
-            Task::Token(wish) => cli::token(&config, wish).await,
-            Task::CheckToken { token } => cli::check_token(&config, &token).await,
+            Task::Token(wish) => Ok(println!("{}", server::sign_token(&config, wish.into()).await?)),
+            Task::CheckToken { token } => Ok(println!("{}", server::check_token(&config, &token).await?)),
             Task::Config => unreachable!("answered above"),
         }
     })

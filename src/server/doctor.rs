@@ -128,13 +128,17 @@ async fn try_store(folder: &Path) -> anyhow::Result<u128> {
 fn tcp(setting: &str, address: SocketAddr) -> Finding {
     match TcpListener::bind(address) {
         Ok(_) => Finding::Good(format!("{setting} {address}: free")),
-        Err(error) => Finding::Bad(format!("{setting} {address}: {error}; stop what listens there, or set another")),
+        Err(error) => {
+            Finding::Bad(format!("{setting} {address}: {error}; stop what listens there, or set another"))
+        }
     }
 }
 
 fn udp(address: SocketAddr) -> Finding {
     match UdpSocket::bind(address) {
         Ok(_) => Finding::Good(format!("live.udp {address}: free")),
-        Err(error) => Finding::Bad(format!("live.udp {address}: {error}; stop what listens there, or set another")),
+        Err(error) => {
+            Finding::Bad(format!("live.udp {address}: {error}; stop what listens there, or set another"))
+        }
     }
 }

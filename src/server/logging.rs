@@ -5,7 +5,9 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 /// A log filter that does not read.
 #[derive(Debug, thiserror::Error)]
-#[error("log.level `{level}` is no filter: {reason}; write error, warn, info, debug, trace, or info,communiconnect::hub=debug")]
+#[error(
+    "log.level `{level}` is no filter: {reason}; write error, warn, info, debug, trace, or info,communiconnect::hub=debug"
+)]
 pub(super) struct WrongFilter {
     level: String,
     reason: String,

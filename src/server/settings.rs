@@ -88,3 +88,12 @@ pub(super) fn auth(config: &Config) -> AuthSettings {
         login_per_minute: rate(config.limits.login_per_minute),
     }
 }
+
+const fn algorithm(wished: config::Algorithm) -> jsonwebtoken::Algorithm {
+    match wished {
+        config::Algorithm::Hs256 => jsonwebtoken::Algorithm::HS256,
+        config::Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+        config::Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
+        config::Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+    }
+}
