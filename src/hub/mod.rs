@@ -25,6 +25,9 @@ mod settings;
 mod subscribe;
 mod traffic;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub use access::Access;
 pub use dispatch::{Authenticate, Caller, Denied, Dispatch};
 pub use handle::{Batch, Closing, SessionHandle};
