@@ -23,7 +23,11 @@ mod repair;
 pub mod session;
 mod settings;
 mod subscribe;
+mod tokens;
 mod traffic;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use access::Access;
 pub use dispatch::{Authenticate, Caller, Denied, Dispatch};

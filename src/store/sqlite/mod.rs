@@ -76,6 +76,12 @@ impl SqliteStore {
         }
     }
 
+    /// Takes no more writes, and resolves when what was queued is on disk and handed on.
+    pub async fn close(self: Arc<Self>) {
+        let finished = tokio::task::spawn_blocking(move || self.writer.finish()).await;
+        finished.expect("waiting for a thread does not panic");
+    }
+
     /// Runs an operation in the next group commit; its effect is on disk when this resolves with `Ok`.
     pub(crate) async fn write<T, F>(&self, operation: F) -> Result<T>
     where
