@@ -28,7 +28,10 @@ pub(super) async fn register(
 }
 
 /// 200 with a session.
-pub(super) async fn login(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn login(
+    State(state): State<Arc<HttpState>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (address, body) = read(&state, request).await?;
     let request = LoginRequest::from_json(&body)?;
     let session = state.accounts.login(request, address, now_ms()).await.map_err(ErrorBody::from)?;
@@ -36,7 +39,10 @@ pub(super) async fn login(State(state): State<Arc<HttpState>>, request: Request)
 }
 
 /// 200 with the next session.
-pub(super) async fn refresh(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn refresh(
+    State(state): State<Arc<HttpState>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (address, body) = read(&state, request).await?;
     let request = RefreshRequest::from_json(&body)?;
     let session = state.accounts.refresh(request, address, now_ms()).await.map_err(ErrorBody::from)?;
@@ -44,7 +50,10 @@ pub(super) async fn refresh(State(state): State<Arc<HttpState>>, request: Reques
 }
 
 /// 200 with whether the login was open.
-pub(super) async fn logout(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn logout(
+    State(state): State<Arc<HttpState>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (address, body) = read(&state, request).await?;
     let request = LogoutRequest::from_json(&body)?;
     let changed = state.accounts.logout(request, address, now_ms()).await.map_err(ErrorBody::from)?;

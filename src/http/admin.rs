@@ -24,13 +24,17 @@ const LISTED: usize = 100;
 /// `POST /v1/admin/publish {channel, event, data, class, key?, version?}` on channels named `test:` alone: what others
 /// carry follows from commands, and an entry that no command wrote would be a lie that clients recover for a week.
 /// Class A goes through the log, B and C through the broker.
-pub(super) async fn publish(State(state): State<Arc<HttpState>>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn publish(
+    State(state): State<Arc<HttpState>>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, body_bounds(&state)).await?;
     let wish = Wish::read(&body)?;
     let broadcast = match wish.class {
         Class::A => {
-            let entry = Entry { channel: wish.channel, event: wish.event.into(), data: wish.data, at: now_ms() };
+            let entry =
+                Entry { channel: wish.channel, event: wish.event.into(), data: wish.data, at: now_ms() };
             let offset = state.log.append(entry).await.map_err(ErrorBody::from)?;
             return Ok(Json(json!({ "offset": offset })).into_response());
         }
@@ -38,7 +42,9 @@ pub(super) async fn publish(State(state): State<Arc<HttpState>>, request: Reques
             channels: vec![wish.channel],
             event: wish.event.into(),
             key: wish.key.ok_or_else(|| ErrorBody::invalid("key", "a state (class B) needs a key"))?,
-            version: wish.version.ok_or_else(|| ErrorBody::invalid("version", "a state (class B) needs a version"))?,
+            version: wish
+                .version
+                .ok_or_else(|| ErrorBody::invalid("version", "a state (class B) needs a version"))?,
             data: wish.data,
         }),
         Class::C => {
@@ -75,8 +81,9 @@ struct Wish {
 
 impl Wish {
     fn read(body: &[u8]) -> Result<Self, ErrorBody> {
-        let mut fields: Map<String, JsonValue> = serde_json::from_slice(body)
-            .map_err(|error| ErrorBody::new(Code::BadRequest, format!("the body is not a JSON object: {error}")))?;
+        let mut fields: Map<String, JsonValue> = serde_json::from_slice(body).map_err(|error| {
+            ErrorBody::new(Code::BadRequest, format!("the body is not a JSON object: {error}"))
+        })?;
         let mut text = |field: &str| match fields.remove(field) {
             None | Some(JsonValue::Null) => Ok(None),
             Some(JsonValue::String(text)) if (1..=NAME_BYTES).contains(&text.len()) => Ok(Some(text)),
@@ -86,7 +93,9 @@ impl Wish {
         let channel = text("channel")?.ok_or_else(missing("channel"))?;
         let channel = match channel.parse() {
             Ok(channel @ Channel::Test(_)) => channel,
-            _ => return Err(ErrorBody::invalid("channel", "operators publish on channels named test: alone")),
+            _ => {
+                return Err(ErrorBody::invalid("channel", "operators publish on channels named test: alone"));
+            }
         };
         let event = text("event")?.ok_or_else(missing("event"))?;
         let class = match text("class")?.ok_or_else(missing("class"))?.as_str() {

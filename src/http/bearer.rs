@@ -6,7 +6,8 @@ use communiconnect_protocol::{Code, ErrorBody};
 /// The token of `Authorization: Bearer` (RFC 6750 §2.1), if there is one. A header of another scheme is refused: whoever
 /// sends one does not mean to be a guest.
 pub(super) fn token(headers: &HeaderMap) -> Result<Option<&str>, ErrorBody> {
-    let refused = || ErrorBody::new(Code::Unauthenticated, "Authorization must be `Bearer` and an access token");
+    let refused =
+        || ErrorBody::new(Code::Unauthenticated, "Authorization must be `Bearer` and an access token");
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().map_err(|_| refused())?;
     let (scheme, token) = text.trim().split_once(' ').ok_or_else(refused)?;

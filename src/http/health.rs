@@ -16,6 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use communiconnect_protocol::{Channel, Code, Data, ErrorBody};
+use parking_lot::Mutex;
 use serde_json::json;
 use std::{
     sync::{
@@ -24,7 +25,6 @@ use std::{
     },
     time::Duration,
 };
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Whether this node should be given work: it does not stop, and its store and broker worked lately, tried end to end.
@@ -105,7 +105,8 @@ impl Readiness {
 /// Writes and reads in the store, then hands something to the broker that nobody listens to.
 async fn try_both(log: &dyn Log, broker: &SharedBroker) -> Result<(), String> {
     log.probe(now_ms()).await.map_err(|error| error.to_string())?;
-    let signal = Signal { channel: Channel::Test("health".into()), event: "probe".into(), data: Data::of(&()) };
+    let signal =
+        Signal { channel: Channel::Test("health".into()), event: "probe".into(), data: Data::of(&()) };
     broker.publish(vec![Broadcast::Signal(signal)]).await.map_err(|error| error.to_string())
 }
 
@@ -126,5 +127,6 @@ pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Respons
 pub(super) async fn metrics(State(state): State<Arc<HttpState>>) -> Response {
     metrics::observe_process();
     metrics::SESSIONS.set(state.door.hub.session_count() as f64);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
+        .into_response()
 }

@@ -15,7 +15,8 @@ pub(super) const fn of(format: Format) -> &'static str {
 pub(super) fn of_body(headers: &HeaderMap) -> Result<Format, ErrorBody> {
     let Some(named) = text(headers, &header::CONTENT_TYPE) else { return Ok(Format::Json) };
     format(essence(named)).ok_or_else(|| {
-        let message = "the body must be application/json or application/msgpack, and Content-Type must say so";
+        let message =
+            "the body must be application/json or application/msgpack, and Content-Type must say so";
         ErrorBody::new(Code::UnsupportedType, message)
     })
 }

@@ -27,9 +27,9 @@ pub mod websocket;
 pub mod ws;
 
 pub use handshake::{Handshake, Offer};
+pub use health::Readiness;
 pub use linger::linger;
 pub use listener::{Bounds, Listener, Peer};
-pub use health::Readiness;
 pub use problem::Problem;
 pub use routes::{admin_router, public_router};
 pub use state::{HttpSettings, HttpState};

@@ -82,7 +82,8 @@ mod tests {
         let allowed = |origins: &str, origin: &'static str| {
             let config = Config::with([("http.origins", origins)]).expect("good settings");
             let fields = [(header::ORIGIN, origin), (header::HOST, "hub.example:8080")];
-            let headers = fields.into_iter().map(|(name, value)| (name, value.parse().expect("a value"))).collect();
+            let headers =
+                fields.into_iter().map(|(name, value)| (name, value.parse().expect("a value"))).collect();
             check_origin(&HttpSettings::of(&config), &headers).is_ok()
         };
         assert!(allowed("*", "https://anywhere.example"));
