@@ -140,3 +140,17 @@ async fn pages_follow_each_other() {
     let body = NotificationList { cursor: Some("elsewhere".into()), unread: false };
     assert_eq!(faulty(notifications.list(ada.user, body).await), (Code::Invalid, "cursor".into()));
 }
+
+#[tokio::test]
+async fn nobody_hears_of_a_person_across_a_block() {
+    let (world, ada, ben, _) = scene().await;
+    let library = world.community(ada, None).await;
+    let unnamed = world.post(ada, PostCreate { anonymous: true, ..world.draft(library) }).await;
+    let own = world.comment(ada, CommentAdd { anonymous: true, ..world.remark(unnamed.id) }).await;
+    world.block(ada, ben).await;
+    // Ben cannot know whose post it is, so nothing is refused; but Ada would see what she may not.
+    world.comment(ben, world.remark(unnamed.id)).await;
+    world.reply(ben, &own).await.expect("a refusal would name the author");
+    world.social.reactions.set(ben, like(&unnamed), T).await.expect("likewise");
+    assert_eq!(heard(&world, ada).await, vec![]);
+}
