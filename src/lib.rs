@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod metrics;
 pub mod publication;
 pub mod tasks;
 
@@ -16,3 +17,5 @@ pub mod hub;
 pub mod social;
 
 pub mod handlers;
+
+pub mod http;

@@ -120,7 +120,7 @@ pub struct Connect {
     #[serde(deserialize_with = "strict::map_of_maps")]
     pub resume: BTreeMap<String, Position>,
     /// Reserved: words that switch on what later versions bring.
-    #[serde(deserialize_with = "strict::or_default")]
+    #[serde(deserialize_with = "strict::list_or_empty")]
     pub flags: Vec<String>,
 }
 
@@ -274,7 +274,7 @@ pub struct PostCreate {
     #[serde(default, deserialize_with = "strict::or_default")]
     pub content: String,
     /// Attached media, five at most.
-    #[serde(default, deserialize_with = "strict::or_default")]
+    #[serde(default, deserialize_with = "strict::list_or_empty")]
     pub media_ids: Vec<String>,
     /// Who may read it.
     pub visibility: Visibility,
@@ -326,6 +326,7 @@ pub struct PostView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PostCountsGet {
     /// Which, 100 at most.
+    #[serde(deserialize_with = "strict::list")]
     pub post_ids: Vec<PostId>,
 }
 
@@ -461,7 +462,7 @@ pub struct NotificationList {
 #[serde(default)]
 pub struct NotificationRead {
     /// These.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "strict::optional_list", skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<NotificationId>>,
     /// All there are.
     #[serde(deserialize_with = "strict::or_default")]

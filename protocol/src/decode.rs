@@ -154,29 +154,34 @@ fn explained(name: &str, body: &str) -> Result<Command, ErrorBody> {
 /// The first value of guarded MessagePack as JSON text. What JSON does not have becomes a fraction, because no field of a
 /// command takes one, and fields that nobody knows are skipped either way.
 fn as_json(bytes: &[u8]) -> String {
-    const NOTHING_ELSE: &str = "0.5";
-    let mut text = String::with_capacity(bytes.len());
+    let text = json_bytes(bytes);
+    String::from_utf8(text).expect("written from text alone")
+}
+
+fn json_bytes(bytes: &[u8]) -> Vec<u8> {
+    const NOTHING_ELSE: &[u8] = b"0.5";
+    let mut text = Vec::with_capacity(bytes.len());
     let mut tokens = Tokens::new(bytes);
     // Of each open container: values to come (keys too), and whether it is a map.
     let mut open: Vec<(u64, bool)> = Vec::new();
     loop {
         let token = tokens.next().expect("the guard has walked these bytes");
         match token {
-            Token::Nil => text.push_str("null"),
-            Token::Bool(value) => text.push_str(if value { "true" } else { "false" }),
-            Token::Unsigned(value) => text.push_str(&value.to_string()),
-            Token::Signed(value) => text.push_str(&value.to_string()),
-            Token::Float(_) | Token::Binary => text.push_str(NOTHING_ELSE),
+            Token::Nil => text.extend(b"null"),
+            Token::Bool(value) => write(&mut text, value),
+            Token::Unsigned(value) => write(&mut text, value),
+            Token::Signed(value) => write(&mut text, value),
+            Token::Float(_) | Token::Binary => text.extend(NOTHING_ELSE),
             Token::Text(value) => {
                 let value = std::str::from_utf8(value).expect("the guard has read this text");
-                text.push_str(&serde_json::to_string(value).expect("text is always JSON"));
+                write(&mut text, value);
             }
             Token::Array(items) => {
-                text.push('[');
+                text.push(b'[');
                 open.push((u64::from(items) + 1, false));
             }
             Token::Map(entries) => {
-                text.push('{');
+                text.push(b'{');
                 open.push((u64::from(entries) * 2 + 1, true));
             }
         }
@@ -186,17 +191,21 @@ fn as_json(bytes: &[u8]) -> String {
             let Some((left, map)) = open.last_mut() else { return text };
             *left -= 1;
             if *left == 0 {
-                text.push(if *map { '}' } else { ']' });
+                text.push(if *map { b'}' } else { b']' });
                 open.pop();
                 first = false;
                 continue;
             }
             if !first {
-                text.push(if *map && *left % 2 == 1 { ':' } else { ',' });
+                text.push(if *map && *left % 2 == 1 { b':' } else { b',' });
             }
             break;
         }
     }
+}
+
+fn write(text: &mut Vec<u8>, value: impl serde::Serialize) {
+    serde_json::to_writer(text, &value).expect("a Vec takes all bytes, and text and numbers are JSON");
 }
 
 fn not_json(error: serde_json::Error) -> ErrorBody {

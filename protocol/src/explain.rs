@@ -1,6 +1,6 @@
 //! Turns a refusal of serde into one that names the field and what is allowed there.
 
-use crate::ErrorBody;
+use crate::{Code, ErrorBody, strict};
 use serde_path_to_error::{Path, Segment};
 use std::fmt::Write;
 
@@ -15,6 +15,10 @@ pub(crate) fn invalid(error: serde_path_to_error::Error<serde_json::Error>) -> E
     let reason = error.to_string();
     let reason = reason.strip_suffix(&place).unwrap_or(&reason);
 
+    if reason == strict::TOO_MANY {
+        let message = format!("`{field}` takes {} elements at most", strict::MAX_LIST);
+        return ErrorBody { field: Some(field), ..ErrorBody::new(Code::LimitExceeded, message) };
+    }
     let message = if let Some(name) = quoted(reason, "missing field `") {
         append(&mut field, name);
         format!("`{field}` is required")

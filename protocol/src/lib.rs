@@ -34,3 +34,4 @@ pub use id::{
 pub use model::*;
 pub use push::*;
 pub use reply::*;
+pub use strict::MAX_LIST;

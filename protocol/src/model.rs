@@ -63,7 +63,9 @@ impl<T> Visitor<'_> for Words<T> {
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<T, E> {
-        (self.find)(word).ok_or_else(|| E::invalid_value(Unexpected::Str(word), &self))
+        // Cut, because a client's text may be as long as its message.
+        let shown = &word[..word.floor_char_boundary(32)];
+        (self.find)(word).ok_or_else(|| E::invalid_value(Unexpected::Str(shown), &self))
     }
 }
 

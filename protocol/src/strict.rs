@@ -8,6 +8,13 @@ use serde::{
 };
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
+/// Most elements of a list in a command: above any limit of the rules, and low enough that a message full of empty texts
+/// costs no more memory than one full of text.
+pub const MAX_LIST: usize = 1024;
+
+/// What a longer list is refused with; [`crate::explain`] knows it.
+pub(crate) const TOO_MANY: &str = "a list over its maximum";
+
 /// A value, or the default for `null`.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -35,13 +42,40 @@ where
     Ok(Option::<FromMap<T>>::deserialize(deserializer)?.map(|inner| inner.0))
 }
 
+/// An array of at most [`MAX_LIST`] elements.
+pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Bounded::deserialize(deserializer).map(|list| list.0)
+}
+
+/// An array of at most [`MAX_LIST`] elements, or nothing.
+pub(crate) fn optional_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Bounded<T>>::deserialize(deserializer)?.map(|list| list.0))
+}
+
+/// An array of at most [`MAX_LIST`] elements; `null` is an empty one.
+pub(crate) fn list_or_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    optional_list(deserializer).map(Option::unwrap_or_default)
+}
+
 /// An array of structs, each from a map alone.
 pub(crate) fn maps<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    deserializer.deserialize_seq(List(PhantomData))
+    Ok(list::<D, FromMap<T>>(deserializer)?.into_iter().map(|item| item.0).collect())
 }
 
 /// A map of names to structs, each from a map alone; a name given twice is refused, `null` is none.
@@ -83,19 +117,30 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromMap<T> {
     }
 }
 
-struct List<T>(PhantomData<T>);
+struct Bounded<T>(Vec<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ListVisitor(PhantomData)).map(Self)
+    }
+}
+
+struct ListVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of maps")
+        f.write_str("an array")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-        // Not reserved by the declared number of elements: a struct is many times larger than the byte that claims it.
+        // Not reserved by the declared number of elements: an element in memory is many times larger than its bytes.
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(AsMap(PhantomData))? {
+        while let Some(item) = seq.next_element()? {
+            if items.len() == MAX_LIST {
+                return Err(de::Error::custom(TOO_MANY));
+            }
             items.push(item);
         }
         Ok(items)
@@ -122,6 +167,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BTreeMap<String, T>, A::Error> {
         let mut named = BTreeMap::new();
         while let Some(name) = map.next_key::<String>()? {
+            if named.len() == MAX_LIST {
+                return Err(de::Error::custom(TOO_MANY));
+            }
             if named.contains_key(&name) {
                 return Err(de::Error::custom(format_args!("duplicate field `{name}`")));
             }

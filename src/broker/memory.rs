@@ -30,3 +30,13 @@ impl Broker for MemoryBroker {
         Box::pin(std::future::ready(Ok(())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_is_a_broker() {
+        crate::broker::conformance::run(async |deliver| Arc::new(MemoryBroker::new(deliver)) as _).await;
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Does not know who listens (it is given a [`Deliver`]) nor what anything means.
 
+#[cfg(test)]
+pub mod conformance;
 pub mod memory;
 
 use crate::publication::{Publication, Signal, State};

@@ -158,6 +158,10 @@ settings! {
         comments_per_minute: u32 = "300", 1..=1_000_000;
         /// Reactions of one person per minute.
         reactions_per_minute: u32 = "1000", 1..=1_000_000;
+        /// Follows, blocks, joins and leaves of one person per minute.
+        follows_per_minute: u32 = "300", 1..=1_000_000;
+        /// Acts remembered over all people in order to count these, 24 bytes each; beyond it, acts go uncounted.
+        remembered_acts: usize = "1000000", 1_000..=100_000_000;
         /// Communities created by one person per hour.
         communities_per_hour: u32 = "100", 1..=1_000_000;
     }

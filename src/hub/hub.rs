@@ -1,41 +1,27 @@
-//! The hub itself: everything that handlers and sockets ask of it.
+//! The hub itself: its parts, its sessions, and what the broker brings.
 
-use super::{Access, Caller, HubSettings};
+use super::{
+    Access, Denied, HubSettings, SessionHandle, Traffic, channel::ChannelEntry, delivery::Delivery,
+    handle::Closing, outbox::Budget, people::People, registry::Registry,
+};
 use crate::{
     auth::Identity,
     broker::{Broadcast, Deliver, SharedBroker},
+    clock,
+    publication::Audience,
     store::log::Log,
     tasks::Tasks,
 };
 use communiconnect_protocol::{
-    Changed, Code, ErrorBody, Format, History, HistoryPage, Presence, PresencePage, SessionId, Subscribe,
-    Subscribed, Sync, Synced, Unsubscribe,
+    Channel, CloseCode, Code, ErrorBody, Format, ReconnectPush, SessionId, UnsubscribeReason, encode_push,
+    event, kind,
 };
-use std::sync::{Arc, OnceLock};
-
-/// One connection's place in the hub: identity, outbox, and how to wake its socket.
-pub struct SessionHandle {
-    id: SessionId,
-    identity: Identity,
-    format: Format,
-}
-
-impl SessionHandle {
-    /// Which session.
-    pub fn id(&self) -> SessionId {
-        self.id
-    }
-
-    /// Who is connected.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    /// How its messages are encoded.
-    pub fn format(&self) -> Format {
-        self.format
-    }
-}
+use dashmap::DashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 /// What a hub is made of.
 pub struct HubParts {
@@ -50,57 +36,227 @@ pub struct HubParts {
 }
 
 /// Sessions and channels of this node.
+///
+/// A socket's driver calls [`Hub::open`], [`Hub::admit`] and [`Hub::greet`], then [`Hub::leave`] once; handlers call the
+/// commands of channels; the broker delivers.
 pub struct Hub {
-    parts: HubParts,
-    broker: OnceLock<SharedBroker>,
+    pub(super) me: Weak<Self>,
+    pub(super) settings: HubSettings,
+    pub(super) access: Arc<dyn Access>,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) tasks: Tasks,
+    pub(super) registry: Registry,
+    sessions: DashMap<SessionId, Arc<SessionHandle>>,
+    people: People,
+    traffic: Traffic,
 }
 
 impl Hub {
     /// A hub without anybody; give it its broker with [`Hub::attach`] before the first session.
     pub fn new(parts: HubParts) -> Arc<Self> {
-        Arc::new(Self { parts, broker: OnceLock::new() })
+        let HubParts { settings, access, log, tasks } = parts;
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            settings,
+            access,
+            log,
+            tasks,
+            registry: Registry::default(),
+            sessions: DashMap::new(),
+            people: People::default(),
+            traffic: Traffic::default(),
+        })
     }
 
     /// Names the broker that delivers here; the first call counts.
     pub fn attach(&self, broker: SharedBroker) {
-        let _ = self.broker.set(broker);
+        self.registry.attach(broker);
+    }
+
+    /// The hub's own housekeeping, until the process stops: the server starts it once as a task.
+    pub async fn tend(self: Arc<Self>) {
+        tokio::select! {
+            () = self.registry.tend() => {}
+            () = self.tasks.stopping() => {}
+        }
     }
 
     /// The settings it runs with.
     pub fn settings(&self) -> &HubSettings {
-        &self.parts.settings
+        &self.settings
     }
 
-    /// `subscribe`; needs a session.
-    pub async fn subscribe(&self, _caller: &Caller, _command: Subscribe) -> Result<Subscribed, ErrorBody> {
-        Err(unfinished())
+    /// How much the sockets were given.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
-    /// `unsubscribe`; needs a session.
-    pub async fn unsubscribe(&self, _caller: &Caller, _command: Unsubscribe) -> Result<Changed, ErrorBody> {
-        Err(unfinished())
+    /// A place for a new connection, a guest's until [`Hub::admit`].
+    pub fn open(&self, format: Format) -> Arc<SessionHandle> {
+        let id = SessionId::new(clock::now_ms());
+        let budget = Budget { bytes: self.settings.outbox_bytes, count: self.settings.outbox_count };
+        let session = Arc::new(SessionHandle::new(id, format, budget, self.settings.hold_bytes));
+        self.sessions.insert(id, Arc::clone(&session));
+        session
     }
 
-    /// `history`, also without a session.
-    pub async fn history(&self, _caller: &Caller, _command: History) -> Result<HistoryPage, ErrorBody> {
-        Err(unfinished())
+    /// Says who connects; refuses one more session of a person who has too many (4504).
+    pub fn admit(&self, session: &SessionHandle, identity: Identity) -> Result<(), Denied> {
+        let person = match identity.user_id() {
+            None => None,
+            Some(user) => match self.people.enter(user, self.settings.connections_per_user) {
+                Some(person) => Some(person),
+                None => return Err(too_many_sessions()),
+            },
+        };
+        if let Some(person) = session.identify(identity, person) {
+            // It has ended meanwhile, or begins twice: nobody would count it out again.
+            self.people.leave(&person);
+        }
+        Ok(())
     }
 
-    /// `sync`; needs a session.
-    pub async fn sync(&self, _caller: &Caller, _command: Sync) -> Result<Synced, ErrorBody> {
-        Err(unfinished())
+    /// Takes another token of the same person; another person's is `forbidden` and changes nothing.
+    pub fn refresh(&self, session: &SessionHandle, identity: Identity) -> Result<(), ErrorBody> {
+        if identity.user_id().is_none() || identity.user_id() != session.user_id() {
+            let message = "this token is of somebody else: open another connection for them";
+            return Err(ErrorBody::new(Code::Forbidden, message));
+        }
+        session.identify(identity, None);
+        Ok(())
     }
 
-    /// `presence`, also without a session.
-    pub async fn presence(&self, _caller: &Caller, _command: Presence) -> Result<PresencePage, ErrorBody> {
-        Err(unfinished())
+    /// The connection has ended: its subscriptions and its presence end with it. Further calls do nothing.
+    pub fn leave(&self, session: &SessionHandle) {
+        self.sessions.remove(&session.id());
+        let (subscriptions, person) = session.leave();
+        for subscription in subscriptions {
+            self.registry.remove(&subscription.entry, subscription.slot, session);
+        }
+        if let Some(person) = person {
+            self.people.leave(&person);
+        }
+    }
+
+    /// Every connection, in no order.
+    pub fn sessions(&self) -> Vec<Arc<SessionHandle>> {
+        self.sessions.iter().map(|session| Arc::clone(&session)).collect()
+    }
+
+    /// How many connections there are.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Every channel with a subscriber, with how many there are.
+    pub fn channels(&self) -> Vec<(Channel, usize)> {
+        let entries = self.registry.entries();
+        entries.iter().map(|entry| (entry.channel().clone(), entry.len())).collect()
+    }
+
+    /// Sends everybody away, spread over `over`: each client is told its own slot and then closed with 4000.
+    pub fn drain(&self, over: Duration) {
+        let sessions = self.sessions();
+        let (count, over) =
+            (sessions.len().max(1) as u64, u64::try_from(over.as_millis()).unwrap_or(u64::MAX));
+        for (place, session) in (0u64..).zip(&sessions) {
+            let after_ms = over.saturating_mul(place) / count;
+            let push = ReconnectPush { code: CloseCode::Drain.number(), after_ms, url: None };
+            session.notice(encode_push(session.format(), kind::RECONNECT, &push));
+            session.close(Closing { code: CloseCode::Drain, after_ms });
+        }
+    }
+
+    /// Ends one subscription and tells the client; nothing where there is none.
+    pub(super) fn kick(&self, session: &SessionHandle, channel: &Channel, reason: UnsubscribeReason) {
+        let Some(subscription) = session.subscription(channel) else { return };
+        if !subscription.entry.end_when_open(subscription.slot, session, reason)
+            && session.end(channel, reason)
+        {
+            self.registry.retire(&subscription.entry);
+        }
+    }
+
+    /// Takes publications of one channel, from the broker or from the log, and acts on what they say to the server.
+    pub(super) fn bring(&self, entry: &Arc<ChannelEntry>, deliveries: Vec<Arc<Delivery>>) {
+        let telling: Vec<_> =
+            deliveries.iter().filter(|delivery| tells_the_server(delivery)).cloned().collect();
+        if entry.accept(deliveries).0 {
+            self.repair(entry);
+        }
+        for delivery in telling {
+            match delivery.channel() {
+                Channel::User(user) => self.act(*user, entry, &delivery),
+                Channel::Post(_) => self.end_all(entry, UnsubscribeReason::Deleted),
+                _ => {}
+            }
+        }
+    }
+
+    fn end_all(&self, entry: &Arc<ChannelEntry>, reason: UnsubscribeReason) {
+        for session in entry.sessions() {
+            self.kick(&session, entry.channel(), reason);
+        }
     }
 }
 
 impl Deliver for Hub {
-    fn deliver(&self, _batch: Vec<Broadcast>) {}
+    fn deliver(&self, batch: Vec<Broadcast>) {
+        let mut by_channel = Grouped::default();
+        for broadcast in batch {
+            match broadcast {
+                Broadcast::Publication(publication) => {
+                    if let Some(entry) = self.registry.get(&publication.channel) {
+                        by_channel.add(entry, Delivery::publication(publication));
+                    }
+                }
+                Broadcast::State(state) => {
+                    for channel in &state.channels {
+                        if let Some(entry) = self.registry.get(channel) {
+                            by_channel.add(entry, Delivery::state(&state, channel));
+                        }
+                    }
+                }
+                Broadcast::Signal(signal) => {
+                    if let Some(entry) = self.registry.get(&signal.channel) {
+                        by_channel.add(entry, Delivery::signal(signal));
+                    }
+                }
+            }
+        }
+        for (entry, deliveries) in by_channel.groups {
+            self.bring(&entry, deliveries);
+        }
+    }
 }
 
-fn unfinished() -> ErrorBody {
-    ErrorBody::new(Code::Unavailable, "being written")
+/// A batch by channel, in order of first appearance: a subscriber is locked and woken once for all of a channel.
+#[derive(Default)]
+struct Grouped {
+    groups: Vec<(Arc<ChannelEntry>, Vec<Arc<Delivery>>)>,
+    places: HashMap<*const ChannelEntry, usize>,
+}
+
+impl Grouped {
+    fn add(&mut self, entry: Arc<ChannelEntry>, delivery: Arc<Delivery>) {
+        let place = *self.places.entry(Arc::as_ptr(&entry)).or_insert_with(|| {
+            self.groups.push((entry, Vec::new()));
+            self.groups.len() - 1
+        });
+        self.groups[place].1.push(delivery);
+    }
+}
+
+/// Whether the hub itself must act on a publication.
+fn tells_the_server(delivery: &Delivery) -> bool {
+    match delivery.channel() {
+        Channel::User(_) => delivery.audience() == Some(Audience::Server),
+        Channel::Post(_) => delivery.event() == event::POST_DELETED,
+        _ => false,
+    }
+}
+
+fn too_many_sessions() -> Denied {
+    let message = "too many connections of one person: close another first";
+    Denied { error: ErrorBody::new(Code::LimitExceeded, message), close: CloseCode::TooManyConnections }
 }

@@ -5,13 +5,30 @@
 //! nor how bytes travel (`http::ws` drives a socket, the broker calls [`crate::broker::Deliver`]).
 
 mod access;
+mod channel;
+mod control;
+pub mod delivery;
 mod dispatch;
+mod handle;
 #[expect(clippy::module_inception, reason = "the type that the module is named for")]
 mod hub;
+pub mod outbox;
+mod pages;
+mod people;
+mod presence;
+pub mod publisher;
+pub mod rate;
+mod registry;
+mod repair;
+pub mod session;
 mod settings;
+mod subscribe;
 mod tokens;
+mod traffic;
 
 pub use access::Access;
 pub use dispatch::{Authenticate, Caller, Denied, Dispatch};
-pub use hub::{Hub, HubParts, SessionHandle};
+pub use handle::{Batch, Closing, SessionHandle};
+pub use hub::{Hub, HubParts};
 pub use settings::HubSettings;
+pub use traffic::Traffic;

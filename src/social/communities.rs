@@ -78,7 +78,7 @@ impl CommunityService {
     /// # Errors
     /// `not_found`, `rate_limited`.
     pub async fn set_member(&self, actor: Actor, membership: Membership) -> Result<Changed, ErrorBody> {
-        self.rates.count(actor.user, Act::Community, None, membership.at)?;
+        self.rates.count(actor.user, Act::Follow, None, membership.at)?;
         Ok(Changed { changed: self.store.set_member(actor, membership).await? })
     }
 }

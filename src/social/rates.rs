@@ -1,8 +1,8 @@
 //! How often a person may do what.
 //!
-//! Exact: in any 60 seconds there are never more than allowed, so that "the 51st post in a minute" is refused however
-//! slowly the first fifty came. A retry of a counted operation is let through without being counted again. Time is
-//! passed in. Memory is bounded: people by a setting, instants by the rates, and both are swept.
+//! Exact: in any minute (for communities: any hour) there are never more than allowed, so that "the 51st post in a
+//! minute" is refused however slowly the first fifty came. A retry of a counted operation is let through without being
+//! counted again. Time is passed in. Memory is bounded by a setting, and swept.
 
 use super::Rates;
 use communiconnect_protocol::{Code, ErrorBody, UserId};
@@ -21,9 +21,9 @@ pub enum Act {
     Comment,
     /// A reaction.
     Reaction,
-    /// A follow or block.
+    /// A follow or block, a join or leave.
     Follow,
-    /// A new community, a join or a leave.
+    /// A new community.
     Community,
 }
 
@@ -34,11 +34,14 @@ pub struct RateLimits {
     recent: Mutex<Recent>,
 }
 
-const WINDOW_MS: i64 = 60_000;
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 #[derive(Default)]
 struct Recent {
     acts: HashMap<(UserId, Act), VecDeque<Counted>>,
+    /// Length of all queues together.
+    remembered: usize,
     swept_at: i64,
 }
 
@@ -60,63 +63,84 @@ impl RateLimits {
     /// `rate_limited` with the time until the next is possible.
     pub fn count(&self, user: UserId, act: Act, op: Option<&str>, at: i64) -> Result<(), ErrorBody> {
         let Some(rates) = self.rates else { return Ok(()) };
-        let allowed = rates.of(act);
         let op = op.map(|op| self.hasher.hash_one(op));
         let mut recent = self.recent.lock();
-        recent.sweep(at);
-        if recent.acts.len() >= rates.people && !recent.acts.contains_key(&(user, act)) {
-            return Ok(());
+        let Recent { acts, remembered, swept_at } = &mut *recent;
+        // Once a minute at most, so that the cost of a look at everybody is spread over all that they did.
+        if at - *swept_at >= MINUTE_MS {
+            *swept_at = at;
+            acts.retain(|(_, act), counted| {
+                *remembered -= forget(counted, at - act.window_ms());
+                !counted.is_empty()
+            });
         }
-        let counted = recent.acts.entry((user, act)).or_default();
-        while counted.front().is_some_and(|first| first.at <= at - WINDOW_MS) {
-            counted.pop_front();
-        }
+        let counted = acts.entry((user, act)).or_default();
+        *remembered -= forget(counted, at - act.window_ms());
         if op.is_some() && counted.iter().any(|earlier| earlier.op == op) {
             return Ok(());
         }
-        if counted.len() < allowed {
+        let allowed = act.allowed(&rates);
+        if counted.len() >= allowed {
+            let free_at = counted.front().map_or(at, |first| first.at) + act.window_ms();
+            return Err(refusal(act, allowed, free_at - at));
+        }
+        if *remembered < rates.remembered {
             counted.push_back(Counted { at, op });
-            return Ok(());
+            *remembered += 1;
+        } else if counted.is_empty() {
+            acts.remove(&(user, act));
         }
-        let free_at = counted.front().map_or(at, |first| first.at) + WINDOW_MS;
-        let wait = u64::try_from(free_at - at).unwrap_or(0).max(1);
-        Err(ErrorBody::new(Code::RateLimited, format!("{allowed} of these a minute are allowed: wait"))
-            .retry_after(wait))
+        Ok(())
     }
 }
 
-impl Rates {
-    fn of(&self, act: Act) -> usize {
-        match act {
-            Act::Post => self.posts,
-            Act::Comment => self.comments,
-            Act::Reaction => self.reactions,
-            Act::Follow => self.follows,
-            Act::Community => self.communities,
-        }
+impl Act {
+    fn window_ms(self) -> i64 {
+        if self == Self::Community { HOUR_MS } else { MINUTE_MS }
+    }
+
+    fn allowed(self, rates: &Rates) -> usize {
+        let allowed = match self {
+            Self::Post => rates.posts_per_minute,
+            Self::Comment => rates.comments_per_minute,
+            Self::Reaction => rates.reactions_per_minute,
+            Self::Follow => rates.follows_per_minute,
+            Self::Community => rates.communities_per_hour,
+        };
+        usize::try_from(allowed).unwrap_or(usize::MAX)
     }
 }
 
-impl Recent {
-    /// Once a window at most, so that the cost of a look at everybody is spread over all that they did.
-    fn sweep(&mut self, at: i64) {
-        if at - self.swept_at < WINDOW_MS {
-            return;
-        }
-        self.swept_at = at;
-        self.acts.retain(|_, counted| counted.back().is_some_and(|last| last.at > at - WINDOW_MS));
-        self.acts.shrink_to_fit();
+/// Drops what happened at `until` or before; answers how many.
+fn forget(counted: &mut VecDeque<Counted>, until: i64) -> usize {
+    let before = counted.len();
+    while counted.front().is_some_and(|first| first.at <= until) {
+        counted.pop_front();
     }
+    before - counted.len()
+}
+
+fn refusal(act: Act, allowed: usize, wait_ms: i64) -> ErrorBody {
+    let span = if act.window_ms() == HOUR_MS { "an hour" } else { "a minute" };
+    let wait_ms = u64::try_from(wait_ms).unwrap_or(0).max(1);
+    ErrorBody::new(Code::RateLimited, format!("only {allowed} of these {span} are allowed: wait"))
+        .retry_after(wait_ms)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Settings;
     use super::*;
+    use crate::config::Config;
 
     const T: i64 = 1_700_000_000_000;
 
     fn person(n: u8) -> UserId {
         UserId::from_bytes([n; 16])
+    }
+
+    fn default_rates() -> Rates {
+        Settings::of(&Config::with([]).expect("the defaults")).rates.expect("on by default")
     }
 
     fn limits(rates: Rates) -> RateLimits {
@@ -125,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_51st_post_in_a_minute_is_refused_however_slowly_the_first_fifty_came() {
-        let limits = limits(Rates::default());
+        let limits = limits(default_rates());
         let ada = person(1);
         for n in 0..50 {
             limits.count(ada, Act::Post, None, T + n * 1_000).expect("fifty are allowed");
@@ -139,8 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn communities_are_counted_by_the_hour() {
+        let limits = limits(Rates { communities_per_hour: 1, ..default_rates() });
+        limits.count(person(1), Act::Community, None, T).expect("one is allowed");
+        let refusal =
+            limits.count(person(1), Act::Community, None, T + MINUTE_MS).expect_err("a minute later");
+        assert_eq!(refusal.retry_after_ms, Some(59 * 60_000));
+        limits.count(person(1), Act::Community, None, T + HOUR_MS).expect("an hour later");
+    }
+
+    #[test]
     fn a_retry_is_neither_refused_nor_counted_again() {
-        let limits = limits(Rates { posts: 2, ..Rates::default() });
+        let limits = limits(Rates { posts_per_minute: 2, ..default_rates() });
         let ada = person(1);
         for op in ["a", "a", "b", "b", "a"] {
             limits.count(ada, Act::Post, Some(op), T).expect(op);
@@ -150,14 +184,14 @@ mod tests {
 
     #[test]
     fn who_has_been_quiet_for_a_minute_is_forgotten_and_a_full_memory_lets_newcomers_through() {
-        let limits = limits(Rates { posts: 1, people: 2, ..Rates::default() });
+        let limits = limits(Rates { posts_per_minute: 1, remembered: 2, ..default_rates() });
         limits.count(person(1), Act::Post, None, T).expect("first");
         limits.count(person(2), Act::Post, None, T).expect("second");
         limits.count(person(3), Act::Post, None, T).expect("no room to count the third");
         limits.count(person(3), Act::Post, None, T).expect("still none");
         limits.count(person(2), Act::Post, None, T).expect_err("the second is counted");
-        limits.count(person(3), Act::Post, None, T + WINDOW_MS).expect("room again");
-        limits.count(person(3), Act::Post, None, T + WINDOW_MS).expect_err("so now it is counted");
+        limits.count(person(3), Act::Post, None, T + MINUTE_MS).expect("room again");
+        limits.count(person(3), Act::Post, None, T + MINUTE_MS).expect_err("so now it is counted");
         assert_eq!(limits.recent.lock().acts.len(), 1);
     }
 

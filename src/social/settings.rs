@@ -1,5 +1,7 @@
 //! What the rules of the product are told from outside.
 
+use crate::config::Config;
+
 /// Numbers that the rules need; the server fills them from its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -23,41 +25,46 @@ pub struct Settings {
     pub rates: Option<Rates>,
 }
 
-/// How often a person may do what in any 60 seconds.
+/// How often a person may do what, in any span of that length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
     /// New posts.
-    pub posts: usize,
+    pub posts_per_minute: u32,
     /// New comments.
-    pub comments: usize,
+    pub comments_per_minute: u32,
     /// Reactions set.
-    pub reactions: usize,
-    /// Follows and blocks set.
-    pub follows: usize,
-    /// New communities, joins and leaves.
-    pub communities: usize,
-    /// People counted at a time, which bounds memory; above that, newcomers are let through uncounted.
-    pub people: usize,
+    pub reactions_per_minute: u32,
+    /// Follows, blocks, joins and leaves.
+    pub follows_per_minute: u32,
+    /// New communities.
+    pub communities_per_hour: u32,
+    /// Acts remembered at a time over all people, which bounds memory (24 bytes each); beyond it, acts are let through
+    /// uncounted.
+    pub remembered: usize,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// As configured.
+    pub fn of(config: &Config) -> Self {
+        let Config { social, limits, .. } = config;
+        let narrow = |levels: u32| u8::try_from(levels).unwrap_or(u8::MAX);
         Self {
-            edit_window_ms: 30 * 60 * 1000,
-            view_window_ms: 30 * 60 * 1000,
-            community_depth: 8,
-            replies_depth: 3,
-            community_name_chars: 100,
-            title_chars: 200,
-            content_chars: 5_000,
-            comment_chars: 2_000,
-            rates: Some(Rates::default()),
+            edit_window_ms: social.edit_window_ms,
+            view_window_ms: social.view_window_ms,
+            community_depth: narrow(social.community_depth),
+            replies_depth: narrow(social.replies_depth),
+            community_name_chars: social.community_name_chars,
+            title_chars: social.title_chars,
+            content_chars: social.post_chars,
+            comment_chars: social.comment_chars,
+            rates: limits.rates.then_some(Rates {
+                posts_per_minute: limits.posts_per_minute,
+                comments_per_minute: limits.comments_per_minute,
+                reactions_per_minute: limits.reactions_per_minute,
+                follows_per_minute: limits.follows_per_minute,
+                communities_per_hour: limits.communities_per_hour,
+                remembered: limits.remembered_acts,
+            }),
         }
-    }
-}
-
-impl Default for Rates {
-    fn default() -> Self {
-        Self { posts: 50, comments: 300, reactions: 600, follows: 120, communities: 60, people: 50_000 }
     }
 }

@@ -14,6 +14,7 @@ pub mod notifications;
 pub mod people;
 pub mod posts;
 pub mod reactions;
+mod routes;
 pub mod sqlite;
 pub mod username;
 

@@ -95,7 +95,7 @@ test('every name that a browser test may use is told at the top of main.js', () 
 });
 
 test('every icon that is asked for is drawn', () => {
-  const drawn = new Set([...readFileSync(new URL('icons.svg', web), 'utf8').matchAll(/<symbol id="([\w-]+)"/g)].map((match) => match[1]));
+  const drawn = new Set([...readFileSync(new URL('index.html', web), 'utf8').matchAll(/<symbol id="icon-([\w-]+)"/g)].map((match) => match[1]));
   for (const { name, text } of modules) {
     for (const [, symbol] of text.matchAll(/(?:\bicon\(|symbol: )'([\w-]+)'/g)) assert.ok(drawn.has(symbol), `${symbol} of ${name}`);
   }

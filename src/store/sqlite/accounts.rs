@@ -2,8 +2,9 @@
 
 use super::{
     SqliteStore,
-    people::{self, USER_COLUMNS, tell, user_at},
+    people::tell,
     tx::Tx,
+    user_row::{user, user_at, user_columns},
 };
 use crate::store::{
     Result, StoreError,
@@ -26,18 +27,22 @@ impl Accounts for SqliteStore {
     async fn account(&self, login_name: &str) -> Result<Option<Account>> {
         // A user name has no `@`, an address always has: one name never means two accounts.
         let sql = if login_name.contains('@') {
-            format!(
-                "SELECT {USER_COLUMNS}, a.password FROM accounts a JOIN users u ON u.id = a.user WHERE a.email = ?1"
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", a.password FROM accounts a JOIN users u ON u.id = a.user WHERE a.email = ?1"
             )
         } else {
-            format!(
-                "SELECT {USER_COLUMNS}, a.password FROM users u JOIN accounts a ON a.user = u.id WHERE u.username = ?1"
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                ", a.password FROM users u JOIN accounts a ON a.user = u.id WHERE u.username = ?1"
             )
         };
         let login_name = login_name.to_owned();
         self.read(move |connection| {
             let account = connection
-                .prepare_cached(&sql)?
+                .prepare_cached(sql)?
                 .query_row([login_name], |row| {
                     Ok(Account { user: user_at(row, 0)?, password_hash: row.get(5)? })
                 })
@@ -136,15 +141,16 @@ fn new_user(tx: &Tx<'_>, username: &str, name: &str, role: Role, at: i64) -> Res
 /// The person of an identity, with the name that the issuer gave last.
 fn known(connection: &Connection, identity: &Identity) -> Result<Option<(User, Option<String>)>> {
     if let Some(id) = identity.own_user()
-        && let Some(user) = people::user(connection, id)?
+        && let Some(user) = user(connection, id)?
     {
         // This server's own people are not renamed by a token.
         return Ok(Some((user, identity.name.clone())));
     }
     let found = connection
-        .prepare_cached(&format!(
-            "SELECT {USER_COLUMNS}, i.name FROM identities i JOIN users u ON u.id = i.user
-             WHERE i.issuer = ?1 AND i.subject = ?2"
+        .prepare_cached(concat!(
+            "SELECT ",
+            user_columns!(),
+            ", i.name FROM identities i JOIN users u ON u.id = i.user WHERE i.issuer = ?1 AND i.subject = ?2"
         ))?
         .query_row([&identity.issuer, &identity.subject], |row| Ok((user_at(row, 0)?, row.get(5)?)))
         .optional()?;
@@ -266,7 +272,7 @@ fn rotate(tx: &mut Tx<'_>, old_hash: [u8; 32], new: NewToken, at: i64) -> Result
         end_login(tx, &login, at)?;
         return Ok(Rotation::Reused);
     }
-    let Some(user) = people::user(tx.connection(), login.user)? else { return Ok(Rotation::Unknown) };
+    let Some(user) = user(tx.connection(), login.user)? else { return Ok(Rotation::Unknown) };
     tx.sql("UPDATE refresh_tokens SET replaced = 1 WHERE hash = ?1")?.execute([old_hash])?;
     tx.sql("UPDATE logins SET expires_at = ?2 WHERE no = ?1")?.execute([login.no, new.expires_at])?;
     add_token(tx, login.no, new.hash)?;

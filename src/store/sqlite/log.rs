@@ -3,6 +3,7 @@
 use super::{
     SqliteStore,
     channel_key::ChannelKey,
+    posts::sweep,
     tx::{Draft, Tx, audience_of},
 };
 use crate::{
@@ -63,7 +64,8 @@ impl Log for SqliteStore {
             let ops = tx
                 .sql("DELETE FROM ops WHERE id IN (SELECT id FROM ops ORDER BY id LIMIT ?2) AND at < ?1")?
                 .execute(params![now - keep.keep_ops_ms, TRIM_ROWS as i64])?;
-            Ok(by_count + by_age + ops)
+            let views = sweep(tx, now, TRIM_ROWS)?;
+            Ok(by_count + by_age + ops + views)
         })
         .await
     }
@@ -119,12 +121,12 @@ fn page(
     let (sql, bound) = match range {
         Range::After(offset) => (
             "SELECT offset, event, data, at, actor, audience FROM log
-             WHERE channel = ?1 AND offset > ?2 ORDER BY offset LIMIT ?3",
+             WHERE channel = ?1 AND offset > ?2 AND offset >= ?4 ORDER BY offset LIMIT ?3",
             offset,
         ),
         Range::Before(offset) => (
             "SELECT offset, event, data, at, actor, audience FROM log
-             WHERE channel = ?1 AND offset < ?2 ORDER BY offset DESC LIMIT ?3",
+             WHERE channel = ?1 AND offset < ?2 AND offset >= ?4 ORDER BY offset DESC LIMIT ?3",
             offset,
         ),
     };
@@ -133,7 +135,7 @@ fn page(
     let mut more = false;
     let mut statement = connection.prepare_cached(sql)?;
     let bound = i64::try_from(bound).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![place.no, bound, size.items as i64 + 1])?;
+    let mut rows = statement.query(params![place.no, bound, size.items as i64 + 1, place.first as i64])?;
     while let Some(row) = rows.next()? {
         let publication = publication(channel, row)?;
         bytes += publication.data.as_bytes().len() + publication.event.len();

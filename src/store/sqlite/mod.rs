@@ -5,18 +5,28 @@
 
 mod accounts;
 mod channel_key;
+mod columns;
+mod comments;
+mod communities;
 mod error;
+mod events;
+mod facts;
+mod ids;
 mod log;
+mod notifications;
 mod open;
 mod people;
+mod posts;
+mod reactions;
 mod reader;
 mod tx;
+mod user_row;
 mod writer;
 
 pub use open::{OpenError, SqliteSettings};
 pub(crate) use tx::Tx;
 
-use super::Result;
+use super::{Result, Stores};
 use crate::publication::Committed;
 use reader::Readers;
 use rusqlite::Connection;
@@ -48,6 +58,20 @@ impl SqliteStore {
         let readers = Readers::start(&path, &settings)?;
         let writer = Writer::start(connection, &settings, committed)?;
         Ok(Self { writer, readers, epoch, settings })
+    }
+
+    /// A handle per aggregate, all on this store.
+    pub fn stores(self: &Arc<Self>) -> Stores {
+        Stores {
+            accounts: self.clone(),
+            people: self.clone(),
+            communities: self.clone(),
+            posts: self.clone(),
+            comments: self.clone(),
+            reactions: self.clone(),
+            notifications: self.clone(),
+            log: self.clone(),
+        }
     }
 
     /// Runs an operation in the next group commit; its effect is on disk when this resolves with `Ok`.

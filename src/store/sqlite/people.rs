@@ -1,8 +1,9 @@
 //! People, follows and blocks on SQLite.
 
 use super::{
-    SqliteStore,
+    SqliteStore, notifications,
     tx::{Draft, Tx},
+    user_row::user,
 };
 use crate::{
     publication::Audience,
@@ -12,39 +13,10 @@ use crate::{
     },
 };
 use communiconnect_protocol::{
-    Channel, Data, ErrorBody, MyUser, OwnProfile, Profile, ProfileCounts, Role, User, UserControl, UserId,
+    Channel, Data, ErrorBody, MyUser, OwnProfile, Profile, ProfileCounts, User, UserControl, UserId,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use rusqlite::{Connection, params};
 use std::sync::Arc;
-
-/// The columns that [`user_at`] reads, for a `users` row named `u`.
-pub(super) const USER_COLUMNS: &str = "u.id, u.username, u.name, u.bio, u.role";
-
-/// A person from [`USER_COLUMNS`], the first of which is column `first`.
-pub(super) fn user_at(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
-    let role = row.get_ref(first + 4)?.as_str()?;
-    let role = Role::from_word(role).ok_or_else(|| {
-        rusqlite::Error::FromSqlConversionFailure(first + 4, Type::Text, format!("no role: {role}").into())
-    })?;
-    Ok(User {
-        id: UserId::from_bytes(row.get(first)?),
-        username: row.get(first + 1)?,
-        name: row.get(first + 2)?,
-        photo: None,
-        bio: row.get(first + 3)?,
-        role,
-        my: None,
-    })
-}
-
-/// One person, as others see them.
-pub(super) fn user(connection: &Connection, id: UserId) -> Result<Option<User>> {
-    let user = connection
-        .prepare_cached(&format!("SELECT {USER_COLUMNS} FROM users u WHERE u.id = ?1"))?
-        .query_row([id.as_bytes()], |row| user_at(row, 0))
-        .optional()?;
-    Ok(user)
-}
 
 /// How a reader stands to a person, whether or not that person exists.
 pub(super) fn relation(connection: &Connection, reader: Option<UserId>, person: UserId) -> Result<Relation> {
@@ -105,7 +77,7 @@ impl People for SqliteStore {
             must_exist(tx.connection(), target.user)?;
             let relation = relation(tx.connection(), Some(actor.user), target.user)?;
             rule(&PairFacts { relation })?;
-            if target.on { follow(tx, actor.user, target.user) } else { unfollow(tx, actor.user, target) }
+            if target.on { follow(tx, actor.user, target) } else { unfollow(tx, actor.user, target) }
         })
         .await
     }
@@ -169,7 +141,8 @@ fn own_profile(connection: &Connection, id: UserId) -> Result<OwnProfile> {
     Ok(own)
 }
 
-fn follow(tx: &mut Tx<'_>, follower: UserId, author: UserId) -> Result<bool> {
+fn follow(tx: &mut Tx<'_>, follower: UserId, target: Target) -> Result<bool> {
+    let author = target.user;
     let changed = tx
         .sql("INSERT OR IGNORE INTO follows (follower, author) VALUES (?1, ?2)")?
         .execute([follower.as_bytes(), author.as_bytes()])?;
@@ -177,6 +150,7 @@ fn follow(tx: &mut Tx<'_>, follower: UserId, author: UserId) -> Result<bool> {
         return Ok(false);
     }
     count_follow(tx, follower, author, 1)?;
+    notifications::told_follow(tx, follower, author, target.at)?;
     Ok(true)
 }
 
@@ -212,6 +186,7 @@ fn block(tx: &mut Tx<'_>, blocker: UserId, target: Target) -> Result<bool> {
     }
     unfollow(tx, blocker, target)?;
     unfollow(tx, other, Target { user: blocker, ..target })?;
+    notifications::forget_between(tx, blocker, other, target.at)?;
     tell_pair(tx, blocker, target)?;
     Ok(true)
 }

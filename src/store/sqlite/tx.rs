@@ -1,6 +1,6 @@
 //! What an operation may do inside the writing transaction.
 
-use super::channel_key::ChannelKey;
+use super::{channel_key::ChannelKey, ids::Ids};
 use crate::{
     publication::{Audience, Committed, Publication, State},
     store::{Op, Result, StoreError},
@@ -17,6 +17,7 @@ use std::{
 pub(crate) struct Tx<'a> {
     connection: &'a Connection,
     heads: &'a mut Heads,
+    ids: &'a Ids,
     brought: Committed,
     /// Channels that this operation moved, with their heads before, to be put back when it is undone.
     moved: Vec<(Channel, Head)>,
@@ -36,8 +37,13 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(connection: &'a Connection, heads: &'a mut Heads) -> Self {
-        Self { connection, heads, brought: Committed::default(), moved: Vec::new() }
+    pub(super) fn new(connection: &'a Connection, heads: &'a mut Heads, ids: &'a Ids) -> Self {
+        Self { connection, heads, ids, brought: Committed::default(), moved: Vec::new() }
+    }
+
+    /// A new id (UUIDv7) of time `at`, greater than any given before.
+    pub(crate) fn id(&self, at: i64) -> [u8; 16] {
+        self.ids.next(at)
     }
 
     /// A statement, prepared once per connection.

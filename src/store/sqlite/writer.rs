@@ -4,6 +4,7 @@
 //! on, answer. So nothing is told before it is durable, and publications leave in the order of their offsets.
 
 use super::{
+    ids::Ids,
     open::{OpenError, SqliteSettings},
     tx::{Heads, Tx},
 };
@@ -38,7 +39,7 @@ impl Writer {
         let (jobs, queue) = mpsc::channel(settings.queue.max(1));
         let batch = settings.batch.max(1);
         let heads = Heads::new(settings.keep_count);
-        let mut lane = Lane { connection, heads, committed, batch };
+        let mut lane = Lane { connection, heads, ids: Ids::new(), committed, batch };
         let thread = thread::Builder::new().name("store-write".into()).spawn(move || lane.run(queue))?;
         Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
     }
@@ -76,6 +77,7 @@ impl Drop for Writer {
 struct Lane {
     connection: Connection,
     heads: Heads,
+    ids: Ids,
     committed: mpsc::Sender<Committed>,
     batch: usize,
 }
@@ -117,7 +119,7 @@ impl Lane {
 
     fn write_one(&mut self, job: Job, batch: &mut Batch) -> Result<()> {
         self.statement("SAVEPOINT operation")?;
-        let mut tx = Tx::new(&self.connection, &mut self.heads);
+        let mut tx = Tx::new(&self.connection, &mut self.heads, &self.ids);
         // A panic is a bug in one operation; the others must not pay for it. Its caller hears `unavailable`.
         let ran = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
         let keep = matches!(ran, Ok((true, _)));

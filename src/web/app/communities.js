@@ -4,7 +4,7 @@ import { Signal } from './signal.js';
 import { newOp } from '../client.js';
 
 /** Lists asked for when the page opens, to find one's memberships; deeper ones appear when they are unfolded. */
-const FIRST_LISTS = 40;
+const FIRST_LISTS = 24;
 /** Pages of one list. */
 const PAGES = 10;
 

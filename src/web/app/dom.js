@@ -18,7 +18,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A symbol of icons.svg; decoration unless it is given a `label`. */
+/** A symbol of index.html; decoration unless it is given a `label`. */
 export function icon(name, label) {
   const svg = svgElement('svg', { class: `icon icon-${name}`, viewBox: '0 0 24 24' });
   if (label) {
@@ -27,7 +27,7 @@ export function icon(name, label) {
   } else {
     svg.setAttribute('aria-hidden', 'true');
   }
-  svg.append(svgElement('use', { href: `icons.svg#${name}` }));
+  svg.append(svgElement('use', { href: `#icon-${name}` }));
   return svg;
 }
 

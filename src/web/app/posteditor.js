@@ -23,7 +23,7 @@ export function openPostEditor(site, post) {
     build: (close) => onSubmit(form, async () => {
       try {
         // An absent title keeps the old one; an empty one takes it away.
-        const wanted = { title: title.value, content: content.value, kind: kind.value };
+        const wanted = { title: title.value.trim(), content: content.value, kind: kind.value };
         const reply = await site.connection.ask('post.edit', { post_id: post.id, version, ...wanted });
         site.posts.put(reply.post);
         close();
@@ -41,7 +41,7 @@ export function openPostEditor(site, post) {
     if (!current) return complainIn(form, error, explain(error));
     site.posts.put(current);
     // An answer that was lost on the way, and repeated, looks like a conflict with oneself.
-    if (current.content === content.value.trim() && (current.title ?? '') === title.value.trim() && current.kind === kind.value) return close();
+    if (current.content === content.value.normalize('NFC') && (current.title ?? '') === title.value.trim().normalize('NFC') && current.kind === kind.value) return close();
     version = current.version;
     newer.hidden = false;
     fill(newer, h('h3', {}, t('post.edit.newer')), current.title && h('p', {}, h('strong', {}, current.title)), h('p', {}, current.content));

@@ -16,7 +16,7 @@ export class Shell {
   main = h('main', { id: 'content', tabindex: '-1', testid: 'content' });
   #site;
   #state;
-  #banner = h('div', { class: 'banner', hidden: true, testid: 'connection-banner' });
+  #banner = h('section', { class: 'banner', hidden: true, 'aria-label': t('connection.offline'), testid: 'connection-banner' });
   #badge = h('span', { class: 'badge', hidden: true, testid: 'unread-badge' });
   #tree = h('div', { class: 'rail-tree' });
   #links;
@@ -44,7 +44,7 @@ export class Shell {
       h('div', { class: 'columns' },
         h('div', { class: 'rail' },
           h('nav', { class: 'main-nav', 'aria-label': t('nav.label') }, [...this.#links.values()]),
-          h('div', { class: 'rail-communities' },
+          h('nav', { class: 'rail-communities', 'aria-label': t('nav.communities') },
             h('div', { class: 'rail-head' },
               h('h2', {}, t('nav.communities')),
               site.me && h('button', { class: 'icon-button', type: 'button', 'aria-label': t('community.new'), title: t('community.new'), testid: 'rail-community-create', onclick: () => openCommunityDialog(site) }, icon('plus'))),

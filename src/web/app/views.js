@@ -12,6 +12,10 @@ import { PostCard } from './postcard.js';
 import { communityTree, joinButton, openCommunityDialog } from './tree.js';
 import { complain, explain } from './toasts.js';
 
+/** Channels of a home feed: well below the subscriptions that a session may have, so that other views find room. */
+const FOLLOWED_COMMUNITIES = 120;
+const FOLLOWED_AUTHORS = 60;
+
 /** Home: the posts of one's communities and of the people one follows. */
 export class HomeView {
   keep = true;
@@ -29,8 +33,8 @@ export class HomeView {
       query: () => ({ home: true }),
       channels: () => [
         `user:${site.me.id}`,
-        ...site.communities.joined().map(({ id }) => `feed:${id}`),
-        ...[...this.#authors].slice(-40).map((id) => `author:${id}`),
+        ...site.communities.joined().slice(0, FOLLOWED_COMMUNITIES).map(({ id }) => `feed:${id}`),
+        ...[...this.#authors].slice(-FOLLOWED_AUTHORS).map((id) => `author:${id}`),
       ],
       empty: t('feed.empty.home'),
       loaded: (posts) => {

@@ -183,6 +183,16 @@ fn what_does_not_fit_names_the_field_and_what_is_allowed() {
 }
 
 #[test]
+fn a_list_beyond_any_limit_is_refused_as_a_whole() {
+    let ids = |count: usize| vec!["x"; count];
+    for (name, field) in [("post.counts", "post_ids"), ("notification.read", "ids"), ("connect", "flags")] {
+        assert_eq!(accepted(json!([7, name, {field: ids(1024)}])).name(), name);
+        let error = refusal(json!([7, name, {field: ids(1025)}])).error;
+        assert_eq!((error.code, error.field.as_deref()), (Code::LimitExceeded, Some(field)));
+    }
+}
+
+#[test]
 fn long_keys_are_cut_in_the_path() {
     let error = refusal(json!([7, "connect", {"resume": {"é".repeat(5_000): 1}}])).error;
     assert!(error.field.expect("a field").len() <= 128);

@@ -1,0 +1,265 @@
+//! The accept loop: every connection of the product, and of the echo example, comes in here.
+//!
+//! Owns time-outs, bounds and the end of connections. Does not know what is served.
+
+use super::{
+    Problem, linger,
+    slots::{Full, Slot, Slots},
+};
+use crate::{config::Config, metrics, tasks::Tasks};
+use axum::{Router, body::Body, http::StatusCode};
+use bytes::Bytes;
+use communiconnect_protocol::Code;
+use futures_util::future::BoxFuture;
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use std::{fmt, future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
+};
+use tower::ServiceExt;
+
+/// What one listener allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Time for the first byte of a new connection.
+    pub first_byte: Duration,
+    /// Time for a whole request head, and between requests.
+    pub head: Duration,
+    /// Bytes of a request head.
+    pub head_bytes: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections of one address at once; 0 is off.
+    pub connections_per_address: usize,
+}
+
+impl Bounds {
+    /// Those of the settings.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            first_byte: Duration::from_millis(config.http.first_byte_timeout_ms),
+            head: Duration::from_millis(config.http.header_timeout_ms),
+            head_bytes: config.http.head_bytes,
+            connections: config.http.connections,
+            connections_per_address: config.limits.connections_per_address,
+        }
+    }
+}
+
+/// An open listener that accepts nobody yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    bounds: Bounds,
+}
+
+/// Connections that the kernel holds until they are accepted: a whole node's clients come back at once after a restart.
+const BACKLOG: u32 = 4096;
+/// Time that sent bytes may stay unacknowledged, or a full peer may accept none, before the kernel ends a connection
+/// (RFC 5482). Above `ws.write_timeout_ms`, whose close code is the better answer.
+const UNACKNOWLEDGED_MS: u32 = 60_000;
+/// Refusals written at once; beyond it connections are closed without a word.
+const REFUSALS: usize = 128;
+/// Time for the other side to close after our last word.
+const PARTING: Duration = Duration::from_secs(2);
+/// Pause after the process ran out of descriptors or memory: trying at once would only burn the processor.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+impl Listener {
+    /// Opens an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// Those of the system: the address is taken, forbidden or none of this machine's.
+    pub fn bind(address: SocketAddr, bounds: Bounds) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(Self { socket: socket.listen(BACKLOG)?, bounds })
+    }
+
+    /// The address with the port that was taken.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Accepts until the process stops. Requests that run then are finished.
+    pub async fn run(self, routes: Router, tasks: Tasks) {
+        let slots = Slots::new(self.bounds.connections, self.bounds.connections_per_address);
+        let refusals = Arc::new(Semaphore::new(REFUSALS));
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = tasks.stopping() => return,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections; raise the open-file limit or lower http.connections");
+                    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                    continue;
+                }
+            };
+            metrics::CONNECTIONS_ACCEPTED.add(1);
+            match slots.take(address.ip()) {
+                Ok(slot) => {
+                    let connection = Connection { stream, address, slot, bounds: self.bounds };
+                    tasks.spawn(connection.serve(routes.clone(), tasks.clone()));
+                }
+                Err(full) => {
+                    metrics::CONNECTIONS_REFUSED.add(1);
+                    if let Ok(permit) = refusals.clone().try_acquire_owned() {
+                        tasks.spawn(async move {
+                            let _permit = permit;
+                            say(stream, &refusal(full)).await;
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who is at the other end; found in the extensions of every request.
+#[derive(Clone)]
+pub struct Peer {
+    /// Their address.
+    pub address: SocketAddr,
+    takeover: Arc<Mutex<Option<Takeover>>>,
+}
+
+type Takeover = Box<dyn FnOnce(TcpStream, Bytes) -> BoxFuture<'static, ()> + Send>;
+
+impl Peer {
+    /// Has the connection handed over once the answer, which must be 101, is written: the socket, free of all buffers of
+    /// HTTP, and the bytes that came behind the request. The last call counts.
+    pub fn take_over<F, T>(&self, then: F)
+    where
+        F: FnOnce(TcpStream, Bytes) -> T + Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        *self.takeover.lock() = Some(Box::new(|stream, rest| Box::pin(then(stream, rest))));
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Peer({})", self.address)
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    address: SocketAddr,
+    slot: Slot,
+    bounds: Bounds,
+}
+
+impl Connection {
+    async fn serve(self, routes: Router, tasks: Tasks) {
+        let Self { stream, address, slot, bounds } = self;
+        let open = metrics::CONNECTIONS_OPEN.hold();
+        if stream.set_nodelay(true).is_err() {
+            return; // Already gone.
+        }
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
+        let first_byte = tokio::time::timeout(bounds.first_byte, stream.readable());
+        tokio::select! {
+            first_byte = first_byte => if !matches!(first_byte, Ok(Ok(()))) { return },
+            () = tasks.stopping() => return,
+        }
+        let peer = Peer { address, takeover: Arc::default() };
+        let (mut stream, rest) = speak_http(stream, bounds, (&peer, &routes), &tasks).await;
+        let takeover = peer.takeover.lock().take();
+        match takeover {
+            // A task of its own: this one is as large as hyper's connection, which is done.
+            Some(takeover) => tasks.spawn(async move {
+                let _held = (slot, open);
+                takeover(stream, rest).await;
+            }),
+            None => linger(&mut stream, PARTING).await,
+        }
+    }
+}
+
+/// Runs requests until the connection ends or is handed over; gives the socket back with what was read too much.
+async fn speak_http(
+    stream: TcpStream,
+    bounds: Bounds,
+    (peer, routes): (&Peer, &Router),
+    tasks: &Tasks,
+) -> (TcpStream, Bytes) {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        routes.clone().oneshot(request.map(Body::new))
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.head)
+        // Heads between this and `head_bytes` are refused by the gate, which can say why.
+        .max_buf_size(bounds.head_bytes * 4)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut stopping = false;
+    let ended = loop {
+        tokio::select! {
+            ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
+            () = tasks.stopping(), if !stopping => {
+                stopping = true;
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    if ended.is_err_and(|error| error.is_timeout()) && !parts.read_buf.is_empty() {
+        let message = "the request head did not arrive in time";
+        let late = Problem::new(StatusCode::REQUEST_TIMEOUT, Code::BadRequest, message);
+        let _ = tokio::time::timeout(PARTING, stream.write_all(&raw(&late))).await;
+    }
+    (stream, parts.read_buf)
+}
+
+/// Answers a connection without reading from it, and closes it.
+async fn say(mut stream: TcpStream, problem: &Problem) {
+    if let Ok(Ok(())) = tokio::time::timeout(PARTING, stream.write_all(&raw(problem))).await {
+        linger(&mut stream, PARTING).await;
+    }
+}
+
+fn refusal(full: Full) -> Problem {
+    let message = match full {
+        Full::All => "the server has as many connections as it takes; come back later",
+        Full::Address => "too many connections from this address; close some first",
+    };
+    let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message);
+    problem.error.retry_after_ms = Some(2_000);
+    problem
+}
+
+/// A whole response for connections that hyper does not serve.
+fn raw(problem: &Problem) -> Vec<u8> {
+    let body = problem.json();
+    let retry = problem.error.retry_after_ms.map(|ms| format!("retry-after: {}\r\n", ms.div_ceil(1000)));
+    let mut bytes = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n{}connection: close\r\n\r\n",
+        problem.status.as_u16(),
+        problem.status.canonical_reason().unwrap_or_default(),
+        body.len(),
+        retry.unwrap_or_default(),
+    )
+    .into_bytes();
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,121 @@
+//! Commands on a socket: the two that change the session itself, and the way to all others.
+
+use super::Door;
+use crate::{
+    clock,
+    hub::{Caller, Denied, SessionHandle},
+};
+use bytes::Bytes;
+use communiconnect_protocol::{
+    CloseCode, Code, Command, Connect, Connected, ErrorBody, Format, Refresh, Refreshed, Reply, encode_error,
+    encode_ok,
+};
+use futures_util::FutureExt;
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+
+/// A command on its way.
+pub(super) struct Running {
+    pub(super) id: u64,
+    pub(super) is_connect: bool,
+    pub(super) future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
+}
+
+/// What came of a command.
+pub(super) enum Outcome {
+    /// An ordinary answer.
+    Answer(Result<Reply, ErrorBody>),
+    /// The session has begun; its token lasts so many milliseconds.
+    Connected { reply: Box<Connected>, expires_in: Option<u64> },
+    /// The session goes on with another token.
+    Refreshed { reply: Refreshed, expires_in: Option<u64> },
+    /// The session cannot begin.
+    Denied(Denied),
+}
+
+impl Outcome {
+    /// The reply to the command `id`.
+    pub(super) fn encode(&self, format: Format, id: u64) -> Bytes {
+        match self {
+            Self::Answer(Ok(reply)) => encode_ok(format, id, reply),
+            Self::Answer(Err(error)) | Self::Denied(Denied { error, .. }) => encode_error(format, id, error),
+            Self::Connected { reply, .. } => encode_ok(format, id, reply),
+            Self::Refreshed { reply, .. } => encode_ok(format, id, reply),
+        }
+    }
+}
+
+/// Begins a command.
+pub(super) fn run(door: &Arc<Door>, session: &Arc<SessionHandle>, id: u64, command: Command) -> Running {
+    let (door, session) = (Arc::clone(door), Arc::clone(session));
+    let is_connect = matches!(command, Command::Connect(_));
+    let outcome = async move {
+        match command {
+            Command::Connect(command) => connect(&door, &session, command).await,
+            Command::Refresh(command) => refresh(&door, &session, command).await,
+            command => {
+                let identity = (*session.identity()).clone();
+                let format = session.format();
+                let caller = Caller { identity, session: Some(session), format };
+                Outcome::Answer(door.dispatch.run(&caller, command).await)
+            }
+        }
+    };
+    // A bug in one command must not look like a dead server to everybody on the same connection.
+    let guarded =
+        AssertUnwindSafe(outcome).catch_unwind().map(|outcome| outcome.unwrap_or_else(|_| broken()));
+    Running { id, is_connect, future: Box::pin(guarded) }
+}
+
+async fn connect(door: &Door, session: &Arc<SessionHandle>, command: Connect) -> Outcome {
+    let now = clock::now_ms();
+    let identity = match door.auth.authenticate(command.token.as_deref(), now).await {
+        Ok(identity) => identity,
+        Err(denied) => return Outcome::Denied(denied),
+    };
+    let user = identity.person().map(|person| person.user.clone());
+    let expires_at = identity.person().and_then(|person| person.expires_at);
+    if let Err(denied) = door.hub.admit(session, identity) {
+        return Outcome::Denied(denied);
+    }
+    let subscriptions = match door.hub.greet(session, command.resume).await {
+        Ok(subscriptions) => subscriptions,
+        Err(error) => return Outcome::Denied(Denied { error, close: CloseCode::ServerError }),
+    };
+    if let Some(client) = &command.client {
+        tracing::debug!(session = %session.id(), client = %client.name, version = %client.version, "connected");
+    }
+    let settings = door.hub.settings();
+    let reply = Connected {
+        session_id: session.id(),
+        user,
+        node: settings.node.clone(),
+        server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        expires_at,
+        ping_ms: settings.ping_ms,
+        limits: settings.told.clone(),
+        subscriptions,
+    };
+    Outcome::Connected { reply: Box::new(reply), expires_in: left(expires_at) }
+}
+
+async fn refresh(door: &Door, session: &SessionHandle, command: Refresh) -> Outcome {
+    let identity = match door.auth.authenticate(Some(&command.token), clock::now_ms()).await {
+        Ok(identity) => identity,
+        Err(denied) => return Outcome::Answer(Err(denied.error)),
+    };
+    let expires_at = identity.person().and_then(|person| person.expires_at);
+    match door.hub.refresh(session, identity) {
+        Ok(()) => Outcome::Refreshed { reply: Refreshed { expires_at }, expires_in: left(expires_at) },
+        Err(error) => Outcome::Answer(Err(error)),
+    }
+}
+
+/// Milliseconds from now until a moment of the wall clock.
+fn left(expires_at: Option<i64>) -> Option<u64> {
+    expires_at.map(|at| u64::try_from(at - clock::now_ms()).unwrap_or(0))
+}
+
+fn broken() -> Outcome {
+    let message = "a mistake of the server, outcome unknown: send the same op again";
+    Outcome::Answer(Err(ErrorBody::new(Code::Internal, message).retry_after(1_000)))
+}

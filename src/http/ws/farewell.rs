@@ -1,0 +1,102 @@
+//! How a connection ends, so that the peer learns why.
+//!
+//! A close frame behind unread input would be lost: the kernel answers input to a closed socket with a reset, which
+//! discards what was on its way. So the frame is sent, and input is read and thrown away for a bounded while.
+
+use super::metered::Metered;
+use communiconnect_protocol::CloseCode;
+use futures_util::{SinkExt, StreamExt};
+use std::time::Duration;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message,
+        error::ProtocolError,
+        protocol::{CloseFrame, frame::Utf8Bytes},
+    },
+};
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// There is nobody to say goodbye to any more, or it has been said.
+    Gone,
+    /// Closed by us.
+    Close(CloseCode),
+    /// The peer broke the protocol (RFC 6455 §7.4.1): what follows cannot be read as frames.
+    Broken(u16, &'static str),
+}
+
+impl Ending {
+    /// What an error of the socket means.
+    pub(super) fn of(error: Error) -> Self {
+        match error {
+            Error::Capacity(_) => {
+                Self::Broken(CloseCode::MessageTooLarge.number(), CloseCode::MessageTooLarge.reason())
+            }
+            Error::Utf8(_) => Self::Broken(1007, "text that is no UTF-8"),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
+            Error::Protocol(_) => Self::Broken(1002, "protocol error"),
+            _ => Self::Gone,
+        }
+    }
+}
+
+/// How long a close frame may take to be written.
+const SAY: Duration = Duration::from_secs(1);
+/// How long the peer's answer, or the end of its input, is awaited.
+const LINGER: Duration = Duration::from_secs(2);
+/// Input thrown away at most while lingering.
+const DISCARD: usize = 64 << 20;
+
+/// A socket that is about to be closed.
+pub(super) struct Farewell<S> {
+    socket: WebSocketStream<Metered<S>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Farewell<S> {
+    pub(super) fn new(socket: WebSocketStream<Metered<S>>) -> Self {
+        Self { socket }
+    }
+
+    pub(super) async fn say(mut self, ending: Ending) {
+        match ending {
+            Ending::Gone => {}
+            Ending::Close(code) => {
+                if self.send(code.number(), code.reason()).await {
+                    let answered = async { while let Some(Ok(_)) = self.socket.next().await {} };
+                    let _ = timeout(LINGER, answered).await;
+                }
+            }
+            Ending::Broken(code, reason) => {
+                if self.send(code, reason).await {
+                    let _ = timeout(LINGER, self.discard()).await;
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, code: u16, reason: &'static str) -> bool {
+        let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
+        matches!(timeout(SAY, self.socket.send(Message::Close(Some(frame)))).await, Ok(Ok(())))
+    }
+
+    async fn discard(&mut self) {
+        let stream = self.socket.get_mut();
+        if stream.shutdown().await.is_err() {
+            return;
+        }
+        let mut scratch = vec![0; 16 << 10];
+        let mut left = DISCARD;
+        while let Ok(count) = stream.read(&mut scratch).await {
+            left = left.saturating_sub(count);
+            if count == 0 || left == 0 {
+                return;
+            }
+        }
+    }
+}

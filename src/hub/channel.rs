@@ -1,0 +1,398 @@
+//! One channel on this node: who listens, how far each was told, and what waits for a missing part.
+//!
+//! Publications of a channel leave here in offset order without a hole, whatever the broker did. Everything happens under
+//! the channel's own lock, which is never held across an await; sessions are locked inside it, never the other way round.
+
+use super::{delivery::Delivery, handle::SessionHandle};
+use communiconnect_protocol::{Channel, Class, GapPush, GapReason, UnsubscribeReason};
+use parking_lot::Mutex;
+use slab::Slab;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+use tokio::sync::OnceCell;
+
+/// A channel that somebody on this node listens to.
+#[derive(Debug)]
+pub(super) struct ChannelEntry {
+    channel: Channel,
+    /// Whether the broker delivers here.
+    pub(super) carried: OnceCell<()>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Taken out of the registry: whoever still holds it must look the channel up again.
+    is_retired: bool,
+    /// The last publication that went to subscribers.
+    head: Option<u64>,
+    subscribers: Slab<Subscriber>,
+    /// Publications that came before a missing one.
+    early: BTreeMap<u64, Arc<Delivery>>,
+    /// The highest offset seen; beyond `head` while a repair runs.
+    known: u64,
+    is_repairing: bool,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    session: Arc<SessionHandle>,
+    /// The last offset that the session was told of.
+    upto: u64,
+    hold: Option<Box<Hold>>,
+}
+
+/// What waits for a subscription to open.
+#[derive(Debug, Default)]
+struct Hold {
+    /// The reply has left and the reader pages on: states go through already.
+    is_paging: bool,
+    publications: VecDeque<Arc<Delivery>>,
+    states: Vec<Arc<Delivery>>,
+    /// Publications for which there was no room.
+    lost: Option<(u64, u64)>,
+    bytes: usize,
+    /// Ended before it was opened.
+    ended: Option<UnsubscribeReason>,
+}
+
+/// How a subscription opens once its reply is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Opening {
+    /// The last offset that the reply told of.
+    pub(super) upto: u64,
+    /// Whether the reader has more pages to ask for first.
+    pub(super) has_more: bool,
+}
+
+/// A missing part was noticed: somebody has to call [`ChannelEntry::repair_from`] and bring it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) struct NeedsRepair(pub(super) bool);
+
+/// States kept for the moments until a subscription opens: a reader loads what it shows after that anyway.
+const HELD_STATES: usize = 256;
+
+/// Publications kept while a missing one is awaited; beyond, they are read from the log as well.
+const EARLY_COUNT: usize = 1_024;
+
+impl ChannelEntry {
+    pub(super) fn new(channel: Channel) -> Self {
+        Self { channel, carried: OnceCell::new(), inner: Mutex::default() }
+    }
+
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Adds a subscriber whose pushes are held until [`ChannelEntry::open`]; none once the entry is retired.
+    pub(super) fn register(&self, session: &Arc<SessionHandle>) -> Option<usize> {
+        let mut inner = self.inner.lock();
+        let hold = Some(Box::default());
+        let subscriber = Subscriber { session: Arc::clone(session), upto: 0, hold };
+        (!inner.is_retired).then(|| inner.subscribers.insert(subscriber))
+    }
+
+    /// Holds the pushes of a subscriber again, because it begins anew; false where it is none any more.
+    pub(super) fn hold(&self, slot: usize, session: &SessionHandle) -> bool {
+        let mut inner = self.inner.lock();
+        let Some(subscriber) = inner.of(slot, session) else { return false };
+        subscriber.release_hold();
+        subscriber.hold = Some(Box::default());
+        true
+    }
+
+    /// Lets out what was held, after what the reply told of.
+    pub(super) fn open(
+        &self,
+        slot: usize,
+        session: &SessionHandle,
+        opening: Opening,
+    ) -> Option<UnsubscribeReason> {
+        let mut inner = self.inner.lock();
+        let subscriber = inner.of(slot, session)?;
+        subscriber.open(&self.channel, opening)
+    }
+
+    /// Whether the subscriber still pages through what it missed.
+    pub(super) fn is_paging(&self, slot: usize, session: &SessionHandle) -> bool {
+        let mut inner = self.inner.lock();
+        inner.of(slot, session).is_some_and(|subscriber| subscriber.hold.is_some())
+    }
+
+    /// Removes a subscriber; true where it was one.
+    pub(super) fn remove(&self, slot: usize, session: &SessionHandle) -> bool {
+        let mut inner = self.inner.lock();
+        let Some(subscriber) = inner.of(slot, session) else { return false };
+        subscriber.release_hold();
+        inner.subscribers.remove(slot);
+        true
+    }
+
+    /// Ends a subscription that is not open yet once it opens; false where it is open and can be removed at once.
+    pub(super) fn end_when_open(
+        &self,
+        slot: usize,
+        session: &SessionHandle,
+        reason: UnsubscribeReason,
+    ) -> bool {
+        let mut inner = self.inner.lock();
+        let Some(subscriber) = inner.of(slot, session) else { return false };
+        match &mut subscriber.hold {
+            Some(hold) if !hold.is_paging => {
+                hold.ended = Some(reason);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the entry out of use if nobody listens; afterwards it takes no more subscribers.
+    pub(super) fn retire(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.is_retired |= inner.subscribers.is_empty();
+        inner.is_retired
+    }
+
+    /// The last publication that went to subscribers.
+    pub(super) fn head(&self) -> Option<u64> {
+        self.inner.lock().head
+    }
+
+    /// How many listen.
+    pub(super) fn len(&self) -> usize {
+        self.inner.lock().subscribers.len()
+    }
+
+    /// Everybody who listens, whether open or not.
+    pub(super) fn sessions(&self) -> Vec<Arc<SessionHandle>> {
+        let inner = self.inner.lock();
+        inner.subscribers.iter().map(|(_, subscriber)| Arc::clone(&subscriber.session)).collect()
+    }
+
+    /// Everybody whose subscription was granted.
+    pub(super) fn present(&self) -> Vec<Arc<SessionHandle>> {
+        let inner = self.inner.lock();
+        let granted = inner.subscribers.iter().filter(|(_, subscriber)| subscriber.is_granted());
+        granted.map(|(_, subscriber)| Arc::clone(&subscriber.session)).collect()
+    }
+
+    /// Takes what the broker brought, and fans out what is in order. Publications that came twice are dropped.
+    pub(super) fn accept(&self, deliveries: Vec<Arc<Delivery>>) -> NeedsRepair {
+        let mut inner = self.inner.lock();
+        let mut ready = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            inner.sort_in(delivery, &mut ready);
+        }
+        inner.fan_out(&self.channel, &ready);
+        let is_behind = !inner.early.is_empty() || inner.head.is_some_and(|head| head < inner.known);
+        let starts = is_behind && !inner.is_repairing;
+        inner.is_repairing |= starts;
+        NeedsRepair(starts)
+    }
+
+    /// The log has a newer publication than any that came: the tail was lost.
+    pub(super) fn knows_of(&self, head: u64) -> NeedsRepair {
+        let mut inner = self.inner.lock();
+        let Some(mine) = inner.head.or_else(|| inner.least_told()) else { return NeedsRepair(false) };
+        inner.head = Some(mine);
+        let starts = mine < head && !inner.is_repairing;
+        inner.known = inner.known.max(head);
+        inner.is_repairing |= starts;
+        NeedsRepair(starts)
+    }
+
+    /// After which offset the missing part begins; none once nothing is missing, which ends the repair.
+    pub(super) fn repair_from(&self) -> Option<u64> {
+        let mut inner = self.inner.lock();
+        let head = inner.head.unwrap_or(0);
+        let is_whole = head >= inner.known || inner.subscribers.is_empty();
+        inner.is_repairing = !is_whole;
+        (!is_whole).then_some(head)
+    }
+
+    /// The log has nothing between the head and `first`: it is no longer kept.
+    pub(super) fn expire_before(&self, first: u64) {
+        let mut inner = self.inner.lock();
+        let head = inner.head.unwrap_or(0);
+        if first <= head + 1 {
+            return;
+        }
+        let (from, to) = (head + 1, first - 1);
+        for (_, subscriber) in &mut inner.subscribers {
+            subscriber.lose(&self.channel, from, to, GapReason::Expired);
+        }
+        inner.head = Some(to);
+    }
+}
+
+impl Inner {
+    fn of(&mut self, slot: usize, session: &SessionHandle) -> Option<&mut Subscriber> {
+        // A slot is used again after its subscriber has gone: an old holder of the number must not reach the new one.
+        self.subscribers
+            .get_mut(slot)
+            .filter(|subscriber| std::ptr::eq(Arc::as_ptr(&subscriber.session), session))
+    }
+
+    fn sort_in(&mut self, delivery: Arc<Delivery>, ready: &mut Vec<Arc<Delivery>>) {
+        let Some(offset) = delivery.offset() else { return ready.push(delivery) };
+        // The first publication to come may not be the first that the subscribers miss.
+        let before = offset.saturating_sub(1);
+        let head = self.head.unwrap_or_else(|| self.least_told().map_or(before, |told| told.min(before)));
+        self.head = Some(head);
+        self.known = self.known.max(offset);
+        if offset > head + 1 {
+            if self.early.len() < EARLY_COUNT {
+                self.early.insert(offset, delivery);
+            }
+            return;
+        }
+        if offset <= head {
+            return;
+        }
+        self.head = Some(offset);
+        ready.push(delivery);
+        while let Some(next) = self.early.first_entry() {
+            let head = self.head.unwrap_or(0);
+            match next.key().cmp(&(head + 1)) {
+                std::cmp::Ordering::Less => drop(next.remove()),
+                std::cmp::Ordering::Equal => {
+                    self.head = Some(head + 1);
+                    ready.push(next.remove());
+                }
+                std::cmp::Ordering::Greater => break,
+            }
+        }
+    }
+
+    /// Up to where every open subscription was told.
+    fn least_told(&self) -> Option<u64> {
+        let open = self.subscribers.iter().filter(|(_, subscriber)| subscriber.hold.is_none());
+        open.map(|(_, subscriber)| subscriber.upto).min()
+    }
+
+    fn fan_out(&mut self, channel: &Channel, deliveries: &[Arc<Delivery>]) {
+        if deliveries.is_empty() {
+            return;
+        }
+        for (_, subscriber) in &mut self.subscribers {
+            subscriber.take(channel, deliveries);
+        }
+    }
+}
+
+impl Subscriber {
+    fn is_granted(&self) -> bool {
+        self.hold.as_ref().is_none_or(|hold| hold.is_paging)
+    }
+
+    fn take(&mut self, channel: &Channel, deliveries: &[Arc<Delivery>]) {
+        if self.hold.is_some() {
+            for delivery in deliveries {
+                self.keep(delivery);
+            }
+            return;
+        }
+        let upto = &mut self.upto;
+        self.session.write(|pen| {
+            for delivery in deliveries {
+                if let Some(offset) = delivery.offset() {
+                    if offset <= *upto {
+                        continue;
+                    }
+                    if offset > *upto + 1 {
+                        pen.gap(channel, *upto + 1, offset - 1, GapReason::Slow);
+                    }
+                    *upto = offset;
+                }
+                pen.push(delivery);
+            }
+        });
+    }
+
+    /// Holds a delivery back until the subscription opens.
+    fn keep(&mut self, delivery: &Arc<Delivery>) {
+        let Some(hold) = self.hold.as_mut() else { return };
+        match delivery.class() {
+            Class::C => {}
+            Class::B if hold.is_paging => self.session.write(|pen| pen.push(delivery)),
+            Class::B => hold.keep_state(delivery),
+            Class::A => {
+                let Some(offset) = delivery.offset() else { return };
+                let bytes = delivery.frame(self.session.format()).len();
+                if self.session.hold_bytes(bytes) {
+                    hold.bytes += bytes;
+                    hold.publications.push_back(Arc::clone(delivery));
+                } else {
+                    hold.lose(offset, offset);
+                    self.session.release_bytes(std::mem::take(&mut hold.bytes));
+                }
+            }
+        }
+    }
+
+    fn lose(&mut self, channel: &Channel, from: u64, to: u64, reason: GapReason) {
+        match &mut self.hold {
+            Some(hold) => hold.lose(from, to),
+            None if to > self.upto => {
+                let from = from.max(self.upto + 1);
+                self.upto = to;
+                self.session.write(|pen| pen.gap(channel, from, to, reason));
+            }
+            None => {}
+        }
+    }
+
+    fn open(&mut self, channel: &Channel, opening: Opening) -> Option<UnsubscribeReason> {
+        let hold = self.hold.as_mut()?;
+        if let Some(reason) = hold.ended {
+            return Some(reason);
+        }
+        self.upto = self.upto.max(opening.upto);
+        let states = std::mem::take(&mut hold.states);
+        self.session.write(|pen| states.iter().for_each(|state| pen.push(state)));
+        if opening.has_more {
+            hold.is_paging = true;
+            return None;
+        }
+        let hold = self.hold.take()?;
+        self.session.release_bytes(hold.bytes);
+        if let Some((from, to)) = hold.lost {
+            self.lose(channel, from, to, GapReason::Slow);
+        }
+        let publications = Vec::from(hold.publications);
+        self.take(channel, &publications);
+        None
+    }
+
+    fn release_hold(&mut self) {
+        if let Some(hold) = self.hold.take() {
+            self.session.release_bytes(hold.bytes);
+        }
+    }
+}
+
+impl Hold {
+    /// Everything up to `to` is given up: what was held, and what comes now.
+    fn lose(&mut self, from: u64, to: u64) {
+        let held = self.publications.front().and_then(|delivery| delivery.offset());
+        let from = self.lost.map_or(held.unwrap_or(from), |(from, _)| from);
+        self.lost = Some((from, to));
+        self.publications.clear();
+    }
+
+    /// The reply brings the channel's own states, read after the subscription began; what is kept here is for others.
+    fn keep_state(&mut self, state: &Arc<Delivery>) {
+        self.states.retain(|held| held.state_key() != state.state_key());
+        if self.states.len() < HELD_STATES {
+            self.states.push(Arc::clone(state));
+        }
+    }
+}
+
+/// The push that names offsets which will not be sent.
+pub(super) fn gap_push(channel: &Channel, from: u64, to: u64, reason: GapReason) -> GapPush {
+    GapPush { channel: channel.clone(), from, to, reason }
+}

@@ -1,0 +1,405 @@
+//! One connection's place in the hub: who it is, what waits for it, and how to wake its socket.
+
+use super::{
+    channel::{ChannelEntry, Opening, gap_push},
+    delivery::Delivery,
+    outbox::{Budget, Frame, Outbox, Verdict},
+    people::PersonEntry,
+};
+use crate::auth::Identity;
+use bytes::Bytes;
+use communiconnect_protocol::{
+    Channel, CloseCode, Format, GapReason, SessionId, UnsubscribedPush, UserId, encode_push, kind,
+};
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Waker,
+};
+
+/// A session as the hub and the handlers see it; the socket's driver holds one too. Nothing here waits.
+#[derive(Debug)]
+pub struct SessionHandle {
+    id: SessionId,
+    format: Format,
+    hold_limit: usize,
+    held: AtomicUsize,
+    user: OnceLock<UserId>,
+    waker: AtomicWaker,
+    shared: Mutex<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    identity: Arc<Identity>,
+    person: Option<Arc<PersonEntry>>,
+    outbox: Outbox,
+    /// People whose publications are skipped for this reader.
+    blocked: Option<Box<HashSet<UserId>>>,
+    /// Changes of `blocked` that came while it was being read.
+    block_changes: Option<Vec<(UserId, bool)>>,
+    subscriptions: Vec<Subscription>,
+    /// Subscriptions that open when the next reply is queued.
+    openings: Vec<(Arc<ChannelEntry>, usize, Opening)>,
+    closing: Option<Closing>,
+    /// The driver was woken and has not come to rest since: it need not be woken again.
+    is_awake: bool,
+    has_left: bool,
+}
+
+/// A channel that a session listens to.
+#[derive(Clone, Debug)]
+pub(super) struct Subscription {
+    pub(super) entry: Arc<ChannelEntry>,
+    pub(super) slot: usize,
+    /// The head that the last `ping` told of.
+    pinged: u64,
+}
+
+/// A wish to close a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// With which code.
+    pub code: CloseCode,
+    /// After how many milliseconds.
+    pub after_ms: u64,
+}
+
+/// What the driver may send now.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// In order.
+    pub frames: Vec<Frame>,
+    /// Nothing more waits: the driver will be woken.
+    pub is_last: bool,
+}
+
+impl SessionHandle {
+    pub(super) fn new(id: SessionId, format: Format, budget: Budget, hold_limit: usize) -> Self {
+        Self {
+            id,
+            format,
+            hold_limit,
+            held: AtomicUsize::new(0),
+            user: OnceLock::new(),
+            waker: AtomicWaker::new(),
+            shared: Mutex::new(Shared {
+                identity: Arc::new(Identity::Guest),
+                person: None,
+                outbox: Outbox::new(format, budget),
+                blocked: None,
+                block_changes: None,
+                subscriptions: Vec::new(),
+                openings: Vec::new(),
+                closing: None,
+                is_awake: true,
+                has_left: false,
+            }),
+        }
+    }
+
+    /// Which session.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// How its messages are encoded.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Who is connected; a guest until `connect` has said otherwise.
+    pub fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.shared.lock().identity)
+    }
+
+    /// The person who is connected; none for a guest.
+    pub fn user_id(&self) -> Option<UserId> {
+        self.user.get().copied()
+    }
+
+    /// Queues the reply to a command, and lets subscriptions begin that it speaks of.
+    pub fn reply(&self, bytes: Bytes) {
+        let (openings, wakes) = {
+            let mut shared = self.shared.lock();
+            shared.outbox.push_reply(bytes);
+            (std::mem::take(&mut shared.openings), shared.wake())
+        };
+        self.wake_if(wakes);
+        for (entry, slot, opening) in openings {
+            if let Some(reason) = entry.open(slot, self, opening) {
+                self.end(entry.channel(), reason);
+            }
+        }
+    }
+
+    /// Queues news of the connection itself, before everything of channels.
+    pub fn notice(&self, bytes: Bytes) {
+        self.with(|shared| shared.outbox.push_notice(bytes));
+    }
+
+    /// Queues a `ping` with the heads that moved since the last, unless one still waits. `encode` is given them.
+    pub fn ping(&self, encode: impl FnOnce(Vec<(String, u64)>) -> Bytes) {
+        let subscriptions = {
+            let shared = self.shared.lock();
+            if shared.outbox.has_ping() {
+                return;
+            }
+            shared.subscriptions.clone()
+        };
+        let heads: Vec<_> = subscriptions
+            .iter()
+            .filter_map(|subscription| {
+                let head = subscription.entry.head().filter(|head| *head > subscription.pinged)?;
+                Some((subscription.entry.channel(), head))
+            })
+            .collect();
+        let told = heads.iter().map(|(channel, head)| (channel.to_string(), *head)).collect();
+        let bytes = encode(told);
+        self.with(|shared| {
+            for (channel, head) in heads {
+                if let Some(subscription) = shared.subscription(channel) {
+                    subscription.pinged = head;
+                }
+            }
+            shared.outbox.push_ping(bytes);
+        });
+    }
+
+    /// Asks the driver to close the connection; the first code that comes counts, but a sooner moment does too.
+    pub fn close(&self, closing: Closing) {
+        self.with(|shared| {
+            let sooner = shared.closing.is_none_or(|other| closing.after_ms < other.after_ms);
+            if sooner {
+                shared.closing = Some(closing);
+            }
+        });
+        // Even a driver that waits for its socket to take something must hear of this.
+        self.waker.wake();
+    }
+
+    /// What the driver was asked for; it must ask again after every wake.
+    pub fn closing(&self) -> Option<Closing> {
+        self.shared.lock().closing
+    }
+
+    /// For the driver: frames of `bytes` together, a little more where the last is long. The waker is called when there
+    /// is more to do after a batch that was the last.
+    pub fn take(&self, waker: &Waker, bytes: usize, batch: &mut Batch) {
+        self.waker.register(waker);
+        let mut shared = self.shared.lock();
+        let mut left = bytes;
+        while left > 0 {
+            let Some(frame) = shared.outbox.pop() else {
+                shared.is_awake = false;
+                batch.is_last = true;
+                return;
+            };
+            left = left.saturating_sub(frame.bytes.len());
+            batch.frames.push(frame);
+        }
+        batch.is_last = false;
+    }
+
+    /// Takes one command from the rate of the person, whose sessions share it. `now` in milliseconds of a steady clock.
+    pub fn take_command(&self, now: u64, per_second: u32) -> Result<(), u64> {
+        let person = self.shared.lock().person.clone();
+        person.map_or(Ok(()), |person| person.take_command(now, per_second))
+    }
+
+    /// Bytes that wait in the outbox.
+    pub fn waiting_bytes(&self) -> usize {
+        self.shared.lock().outbox.bytes()
+    }
+
+    /// Names of the channels that the session listens to.
+    pub fn channels(&self) -> Vec<Channel> {
+        let shared = self.shared.lock();
+        shared.subscriptions.iter().map(|subscription| subscription.entry.channel().clone()).collect()
+    }
+
+    pub(super) fn write(&self, script: impl FnOnce(&mut Pen<'_>)) {
+        self.with(|shared| script(&mut Pen { shared }));
+    }
+
+    /// Notes who it is; gives the person back where the session has ended or belongs to somebody already.
+    pub(super) fn identify(
+        &self,
+        identity: Identity,
+        person: Option<Arc<PersonEntry>>,
+    ) -> Option<Arc<PersonEntry>> {
+        let mut shared = self.shared.lock();
+        if shared.has_left || (person.is_some() && shared.person.is_some()) {
+            return person;
+        }
+        if let Some(user) = identity.user_id() {
+            let _ = self.user.set(user);
+        }
+        shared.identity = Arc::new(identity);
+        if person.is_some() {
+            shared.person = person;
+        }
+        None
+    }
+
+    /// From now on changes of the blocked are remembered until [`SessionHandle::set_blocked`].
+    pub(super) fn begin_blocked(&self) {
+        self.shared.lock().block_changes = Some(Vec::new());
+    }
+
+    pub(super) fn set_blocked(&self, people: Vec<UserId>) {
+        let mut shared = self.shared.lock();
+        let mut blocked: HashSet<_> = people.into_iter().collect();
+        for (other, on) in shared.block_changes.take().unwrap_or_default() {
+            if on {
+                blocked.insert(other)
+            } else {
+                blocked.remove(&other)
+            };
+        }
+        shared.blocked = (!blocked.is_empty()).then(|| Box::new(blocked));
+    }
+
+    pub(super) fn change_blocked(&self, other: UserId, on: bool) {
+        let mut shared = self.shared.lock();
+        if let Some(changes) = &mut shared.block_changes {
+            changes.push((other, on));
+        }
+        if on {
+            shared.blocked.get_or_insert_default().insert(other);
+        } else if let Some(blocked) = &mut shared.blocked {
+            blocked.remove(&other);
+        }
+    }
+
+    pub(super) fn blocked(&self) -> HashSet<UserId> {
+        self.shared.lock().blocked.as_deref().cloned().unwrap_or_default()
+    }
+
+    pub(super) fn subscription(&self, channel: &Channel) -> Option<Subscription> {
+        self.shared.lock().subscription(channel).cloned()
+    }
+
+    pub(super) fn subscription_count(&self) -> usize {
+        self.shared.lock().subscriptions.len()
+    }
+
+    /// Notes a subscription; false where the session has left meanwhile and the channel must forget it again.
+    pub(super) fn note(&self, entry: &Arc<ChannelEntry>, slot: usize) -> bool {
+        let mut shared = self.shared.lock();
+        if !shared.has_left {
+            shared.subscriptions.push(Subscription { entry: Arc::clone(entry), slot, pinged: 0 });
+        }
+        !shared.has_left
+    }
+
+    /// Forgets a subscription, and takes back what waits of it.
+    pub(super) fn forget(&self, channel: &Channel) -> Option<Subscription> {
+        let mut shared = self.shared.lock();
+        let place = shared.subscriptions.iter().position(|known| known.entry.channel() == channel)?;
+        shared.outbox.purge(channel);
+        Some(shared.subscriptions.swap_remove(place))
+    }
+
+    /// Takes back what waits of a channel.
+    pub(super) fn purge(&self, channel: &Channel) {
+        self.shared.lock().outbox.purge(channel);
+    }
+
+    /// The subscription opens when the next reply is queued.
+    pub(super) fn open_with_reply(&self, subscription: Subscription, opening: Opening) {
+        self.shared.lock().openings.push((subscription.entry, subscription.slot, opening));
+    }
+
+    /// Tells that a subscription ended, and ends it.
+    pub(super) fn end(&self, channel: &Channel, reason: communiconnect_protocol::UnsubscribeReason) -> bool {
+        let Some(subscription) = self.forget(channel) else { return false };
+        subscription.entry.remove(subscription.slot, self);
+        let push = UnsubscribedPush { channel: channel.clone(), reason };
+        let bytes = encode_push(self.format, kind::UNSUBSCRIBED, &push);
+        self.with(|shared| shared.outbox.push_control(bytes));
+        true
+    }
+
+    /// The connection has ended: what it listened to.
+    pub(super) fn leave(&self) -> (Vec<Subscription>, Option<Arc<PersonEntry>>) {
+        let mut shared = self.shared.lock();
+        shared.has_left = true;
+        shared.openings.clear();
+        (std::mem::take(&mut shared.subscriptions), shared.person.take())
+    }
+
+    /// Makes room for `bytes` that are held back; false where there is none.
+    pub(super) fn hold_bytes(&self, bytes: usize) -> bool {
+        let before = self.held.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before + bytes <= self.hold_limit;
+        if !fits {
+            self.release_bytes(bytes);
+        }
+        fits
+    }
+
+    pub(super) fn release_bytes(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Shared)) {
+        let wakes = {
+            let mut shared = self.shared.lock();
+            change(&mut shared);
+            shared.wake()
+        };
+        self.wake_if(wakes);
+    }
+
+    fn wake_if(&self, wakes: bool) {
+        if wakes {
+            self.waker.wake();
+        }
+    }
+}
+
+impl Shared {
+    fn subscription(&mut self, channel: &Channel) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|subscription| subscription.entry.channel() == channel)
+    }
+
+    /// Whether the driver must be woken.
+    fn wake(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_awake, true)
+    }
+}
+
+/// Writes into the outbox of a session that is locked, so that many pushes cost one lock and one wake.
+pub(super) struct Pen<'a> {
+    shared: &'a mut Shared,
+}
+
+impl Pen<'_> {
+    /// A push of a channel, or `skip` where this reader may not see it.
+    pub(super) fn push(&mut self, delivery: &Arc<Delivery>) {
+        let is_blocked = match (&self.shared.blocked, delivery.actor()) {
+            (Some(blocked), Some(actor)) => blocked.contains(&actor),
+            _ => false,
+        };
+        let outbox = &mut self.shared.outbox;
+        let verdict = if is_blocked || !delivery.is_for_readers() {
+            outbox.push_skip(delivery)
+        } else {
+            outbox.push(delivery)
+        };
+        if verdict == Verdict::Overloaded {
+            self.shared.closing.get_or_insert(Closing { code: CloseCode::Overloaded, after_ms: 0 });
+        }
+    }
+
+    /// Offsets that will not be sent.
+    pub(super) fn gap(&mut self, channel: &Channel, from: u64, to: u64, reason: GapReason) {
+        self.shared.outbox.push_gap(gap_push(channel, from, to, reason));
+    }
+}

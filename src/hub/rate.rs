@@ -1,0 +1,52 @@
+//! How often is too often: the generic cell rate algorithm (ITU-T I.371), with time passed in.
+//!
+//! `governor` does the same but reads a clock of its own, which a pure session must not.
+
+/// A limit of so many per second, with a second's worth at once. One number of state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rate {
+    /// When the next would come at an even pace, in microseconds.
+    next: u64,
+}
+
+impl Rate {
+    /// Takes one of `per_second` at `now` (milliseconds of any steady clock); otherwise answers after how many
+    /// milliseconds there is one again. 0 per second is no limit.
+    pub fn take(&mut self, now: u64, per_second: u32) -> Result<(), u64> {
+        if per_second == 0 {
+            return Ok(());
+        }
+        let now = now * 1_000;
+        let interval = 1_000_000 / u64::from(per_second);
+        let burst = 1_000_000 - interval;
+        let next = self.next.max(now);
+        if next - now > burst {
+            return Err((next - now - burst).div_ceil(1_000));
+        }
+        self.next = next + interval;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seconds_worth_at_once_then_an_even_pace() {
+        let mut rate = Rate::default();
+        let now = 5_000;
+        assert_eq!((0..20).filter(|_| rate.take(now, 10).is_ok()).count(), 10);
+        assert_eq!(rate.take(now, 10), Err(100));
+        assert_eq!(rate.take(now + 99, 10), Err(1));
+        assert_eq!(rate.take(now + 100, 10), Ok(()));
+        assert_eq!(rate.take(now + 100, 10), Err(100));
+        assert_eq!((0..20).filter(|_| rate.take(now + 60_000, 10).is_ok()).count(), 10);
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let mut rate = Rate::default();
+        assert!((0..100).all(|_| rate.take(1, 0).is_ok()));
+    }
+}

@@ -1,0 +1,79 @@
+//! A person's list, and what they have read of it.
+
+use super::{
+    inbox::{self, Change},
+    row::{NotificationRow, notification_columns},
+};
+use crate::store::{
+    Result,
+    notifications::{NotificationPage, NotificationQuery, ReadMark},
+    sqlite::Tx,
+};
+use communiconnect_protocol::{NotificationId, UserId};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
+
+pub(super) fn page(
+    connection: &Connection,
+    user: UserId,
+    query: NotificationQuery,
+) -> Result<NotificationPage> {
+    let (time, id) = match query.before {
+        Some(id) => (time_of(connection, user, id)?, *id.as_bytes()),
+        None => (i64::MAX, [0xff; 16]),
+    };
+    let mut rows: Vec<NotificationRow> = connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            notification_columns!(),
+            " FROM notifications WHERE user = ?1 AND (created_at, id) < (?2, ?3) AND count > 0
+                 AND (NOT ?4 OR read_at IS NULL)
+             ORDER BY created_at DESC, id DESC LIMIT ?5"
+        ))?
+        .query_map(
+            params![user.as_bytes(), time, id, query.unread, query.limit as i64 + 1],
+            NotificationRow::at,
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    let more = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    let notifications = rows.into_iter().map(|row| row.shown(connection)).collect::<Result<_>>()?;
+    Ok(NotificationPage { notifications, unread: inbox::unread(connection, user)?, more })
+}
+
+/// Where a notification stands in the list; one that is gone stood no later than its id was made.
+fn time_of(connection: &Connection, user: UserId, id: NotificationId) -> Result<i64> {
+    let time = connection
+        .prepare_cached("SELECT created_at FROM notifications WHERE user = ?1 AND id = ?2")?
+        .query_row([user.as_bytes(), id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(time.unwrap_or_else(|| made_at(id)))
+}
+
+/// The milliseconds in the first 48 bits of a UUIDv7 (RFC 9562 §5.7).
+fn made_at(id: NotificationId) -> i64 {
+    id.as_bytes()[..6].iter().fold(0, |time, byte| time << 8 | i64::from(*byte))
+}
+
+/// Marks as read; whether any was unread, and how many still are.
+pub(super) fn mark_read(tx: &mut Tx<'_>, user: UserId, mark: &ReadMark, at: i64) -> Result<(bool, u64)> {
+    let unread: Vec<(i64, NotificationId)> = tx
+        .sql("SELECT no, id FROM notifications WHERE user = ?1 AND read_at IS NULL AND count > 0")?
+        .query_map([user.as_bytes()], |row| Ok((row.get(0)?, NotificationId::from_bytes(row.get(1)?))))?
+        .collect::<rusqlite::Result<_>>()?;
+    let wanted: Option<HashSet<&NotificationId>> = match mark {
+        ReadMark::These(ids) => Some(ids.iter().collect()),
+        ReadMark::All => None,
+    };
+    let mut read = 0;
+    for (no, id) in &unread {
+        if wanted.as_ref().is_none_or(|wanted| wanted.contains(id)) {
+            tx.sql("UPDATE notifications SET read_at = ?2 WHERE no = ?1")?.execute(params![no, at])?;
+            read += 1;
+        }
+    }
+    if read == 0 {
+        return Ok((false, inbox::unread(tx.connection(), user)?));
+    }
+    Ok((true, inbox::shift(tx, user, Change { unread: -read, kept: 0 })?))
+}

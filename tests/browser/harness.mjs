@@ -1,0 +1,222 @@
+// What the browser stories stand on: the real binary on free ports, Debian's Chromium, and a network that can be cut.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, openSync, closeSync } from 'node:fs';
+import { createServer, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+/** How long a story waits for something that must happen. Bounds a failure, never a success. */
+export const PATIENCE = 20_000;
+
+const BINARY = process.env.COMMUNICONNECT ?? new URL('../../target/debug/communiconnect', import.meta.url).pathname;
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+/** The server as a child process with a folder of its own; `restart` keeps the folder. */
+export class Server {
+  #home = mkdtempSync(join(tmpdir(), 'communiconnect-browser-'));
+  #child;
+  #port = 0;
+
+  static async start() {
+    const server = new Server();
+    await server.restart();
+    return server;
+  }
+
+  get port() {
+    return this.#port;
+  }
+
+  async restart() {
+    const log = openSync(join(this.#home, 'server.log'), 'a');
+    const settings = ['live.udp=127.0.0.1:0', 'admin.listen=127.0.0.1:0', 'limits.rates=off'];
+    const listen = `127.0.0.1:${this.#port}`;
+    const flags = ['serve', '--listen', listen, '--data', join(this.#home, 'data'), ...settings.flatMap((each) => ['--set', each])];
+    this.#child = spawn(BINARY, flags, { cwd: this.#home, stdio: ['ignore', 'pipe', log] });
+    closeSync(log);
+    const ended = new Promise((_, refuse) => {
+      this.#child.once('error', refuse);
+      this.#child.once('exit', (code) => refuse(new Error(`the server ended with ${code}:\n${this.log()}`)));
+    });
+    ended.catch(() => {});
+    const ready = new Promise((resolve) => {
+      createInterface({ input: this.#child.stdout }).on('line', (line) => {
+        const found = /^ready http=[^ ]*:(\d+) /.exec(line);
+        if (found) resolve(Number(found[1]));
+      });
+    });
+    this.#port = await Promise.race([ready, ended]);
+  }
+
+  /** `kill -9`. */
+  async kill() {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  log() {
+    return readFileSync(join(this.#home, 'server.log'), 'utf8').split('\n').slice(-60).join('\n');
+  }
+
+  async close() {
+    await this.kill();
+    rmSync(this.#home, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** A TCP relay in front of the server: while cut, what is open breaks and nothing new is let through. */
+export class Network {
+  #relay;
+  #open = new Set();
+  #cut = false;
+
+  static async before(server) {
+    const network = new Network();
+    network.#relay = createServer((near) => network.#join(near, server));
+    await new Promise((resolve) => network.#relay.listen(0, '127.0.0.1', resolve));
+    return network;
+  }
+
+  get origin() {
+    return `http://127.0.0.1:${this.#relay.address().port}`;
+  }
+
+  cut() {
+    this.#cut = true;
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  restore() {
+    this.#cut = false;
+  }
+
+  async close() {
+    this.cut();
+    await new Promise((resolve) => this.#relay.close(resolve));
+  }
+
+  #join(near, server) {
+    if (this.#cut) {
+      near.destroy();
+      return;
+    }
+    const far = connect(server.port, '127.0.0.1');
+    for (const [from, to] of [[near, far], [far, near]]) {
+      this.#open.add(from);
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        this.#open.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  }
+}
+
+/** One Chromium; each person gets a context of their own, which is a browser of their own. */
+export async function launchBrowser() {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    timeout: 60_000,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+    ],
+  });
+}
+
+/** A person in front of a page, with everything that the page complained of. */
+export class Person {
+  /** Console errors, broken policies and exceptions, as text. */
+  complaints = [];
+
+  static async open(browser, origin, options = {}) {
+    const person = new Person();
+    person.context = await browser.newContext({ locale: 'en-GB', ...options });
+    person.context.setDefaultTimeout(PATIENCE);
+    await person.context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
+    person.page = await person.context.newPage();
+    person.page.on('console', (message) => message.type() === 'error' && person.complaints.push(message.text()));
+    person.page.on('pageerror', (error) => person.complaints.push(String(error.stack ?? error)));
+    person.page.on('dialog', (dialog) => {
+      person.complaints.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    await person.page.goto(origin);
+    await person.online();
+    return person;
+  }
+
+  /** The element with this test id. */
+  at(id, inside = this.page) {
+    return inside.getByTestId(id);
+  }
+
+  async press(id, inside) {
+    await this.at(id, inside).first().click();
+  }
+
+  async online() {
+    await this.page.locator('[data-testid=connection-state][data-state=online]').waitFor({ state: 'attached' });
+  }
+
+  async register(username, name = username) {
+    await this.press('register-open');
+    await this.at('register-name').fill(name);
+    await this.at('register-username').fill(username);
+    await this.at('register-email').fill(`${username}@example.org`);
+    await this.at('register-password').fill(`correct horse ${username}`);
+    await this.press('register-submit');
+    await this.at('me').first().waitFor({ state: 'attached' });
+    await this.online();
+  }
+
+  /** Makes a community; its id. */
+  async makeCommunity(name) {
+    await this.page.goto(`${new URL(this.page.url()).origin}/#/communities`);
+    await this.press('community-create');
+    await this.at('community-name').fill(name);
+    await this.press('community-submit');
+    const item = this.page.locator('[data-testid=community-title], [data-testid=community-item]').filter({ hasText: name });
+    await item.first().waitFor();
+    if (!/#\/c\//.test(this.page.url())) await item.first().click();
+    await this.page.waitForURL(/#\/c\//);
+    return /#\/c\/([\w-]+)/.exec(this.page.url())[1];
+  }
+
+  async visit(hash) {
+    await this.page.goto(`${new URL(this.page.url()).origin}/${hash}`);
+  }
+
+  async joinCommunity(id) {
+    await this.visit(`#/c/${id}`);
+    await this.page.locator('[data-testid=community-join][data-member=false]').click();
+    await this.page.locator('[data-testid=community-join][data-member=true]').waitFor();
+  }
+
+  async post(content, title) {
+    await this.at('composer-content').click();
+    if (title) await this.at('composer-title').fill(title);
+    await this.at('composer-content').fill(content);
+    await this.press('composer-submit');
+  }
+
+  /** The post that says this. */
+  card(content) {
+    return this.page.getByTestId('post-card').filter({ has: this.page.getByTestId('post-content').filter({ hasText: content }) });
+  }
+
+  async close() {
+    await this.context.close();
+  }
+}

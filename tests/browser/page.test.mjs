@@ -1,0 +1,238 @@
+// The page in Chromium against the real binary: what one person does, another sees without a reload.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Network, PATIENCE, Person, Server, launchBrowser } from './harness.mjs';
+
+let server;
+let browser;
+let network;
+const people = [];
+
+before(async () => {
+  server = await Server.start();
+  network = await Network.before(server);
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await network?.close();
+  await server?.close();
+});
+
+afterEach(async (context) => {
+  for (const person of people.splice(0)) {
+    if (context.passed === false || process.env.SHOW) console.error(`${person.page.url()}: ${person.complaints.join('\n')}`);
+    await person.close();
+  }
+});
+
+async function open(options) {
+  const person = await Person.open(browser, network.origin, options);
+  people.push(person);
+  return person;
+}
+
+/** A name that no other story of this run uses. */
+let names = 0;
+const fresh = (name) => `${name}${(names += 1)}`;
+
+/** Two people in one community, both looking at it. */
+async function pair() {
+  const [alice, bob] = [await open(), await open()];
+  await alice.register(fresh('alice'), 'Alice');
+  await bob.register(fresh('bob'), 'Bob');
+  const community = await alice.makeCommunity(fresh('Harbour '));
+  await bob.joinCommunity(community);
+  return { alice, bob, community };
+}
+
+/** While a network is cut the browser itself says so in its console; nothing else is excused. */
+function assertNoComplaints(person, { cut = false } = {}) {
+  const real = person.complaints.filter((text) => !(cut && /net::ERR_|WebSocket connection to/.test(text)));
+  assert.deepEqual(real, []);
+}
+
+test('what one person posts, reacts, comments, replies, edits and deletes, another sees without a reload', async () => {
+  const { alice, bob, community } = await pair();
+  await bob.page.evaluate(() => (window.neverReloaded = true));
+
+  await alice.post('The ferry leaves at nine', 'Timetable');
+  const seen = bob.card('The ferry leaves at nine');
+  await seen.waitFor();
+  assert.match(await bob.at('post-title', seen).innerText(), /Timetable/);
+  assert.match(await bob.at('post-author', seen).innerText(), /Alice/);
+  assert.equal(await alice.card('The ferry leaves at nine').count(), 1, 'the pending copy became the post');
+
+  await bob.press('reaction-like', seen);
+  await alice.card('The ferry').locator('[data-testid=reaction-count-like][data-count="1"]').waitFor();
+  await bob.press('react-open', seen);
+  await bob.press('react-love', seen);
+  const hers = alice.card('The ferry');
+  await hers.locator('[data-testid=reaction-count-love][data-count="1"]').waitFor();
+
+  await bob.press('post-comments', seen);
+  await bob.at('comment-content-input').first().fill('From which pier?');
+  await bob.press('comment-submit');
+  await bob.at('comment').filter({ hasText: 'From which pier?' }).waitFor();
+  await hers.locator('[data-testid=comment-count][data-count="1"]').waitFor();
+  await alice.press('post-comments', hers);
+  const comment = alice.at('comment').filter({ hasText: 'From which pier?' }).first();
+  await comment.waitFor();
+  await alice.press('comment-reply', comment);
+  await alice.at('reply-content').first().fill('The second one');
+  await alice.press('reply-submit');
+  await bob.at('comment').filter({ hasText: 'The second one' }).last().waitFor();
+  const depth = await bob.at('comment').filter({ hasText: 'The second one' }).last().getAttribute('data-depth');
+  assert.equal(depth, '1');
+  // Bob hears of the reply, wherever he looks.
+  await bob.page.locator('[data-testid=unread-badge]:not([data-count="0"])').first().waitFor({ state: 'attached' });
+
+  await alice.visit(`#/c/${community}`);
+  await bob.visit(`#/c/${community}`);
+  const own = alice.card('The ferry leaves at nine').first();
+  await alice.press('post-menu', own);
+  await alice.press('post-edit');
+  await alice.at('edit-content').fill('The ferry leaves at ten');
+  await alice.press('edit-save');
+  await bob.card('The ferry leaves at ten').waitFor();
+  await bob.at('post-edited', bob.card('The ferry leaves at ten')).waitFor();
+  await alice.press('post-menu', alice.card('leaves at ten').first());
+  await alice.press('post-delete');
+  await alice.press('confirm-yes');
+  await bob.card('The ferry leaves at ten').waitFor({ state: 'detached' });
+  await alice.card('The ferry leaves at ten').waitFor({ state: 'detached' });
+  assert.equal(await bob.page.evaluate(() => window.neverReloaded), true);
+  assertNoComplaints(alice);
+  assertNoComplaints(bob);
+});
+
+test('a page whose network was cut says so, keeps what is written, and catches up by itself', async () => {
+  const { alice, bob } = await pair();
+  await alice.post('before the cut');
+  await bob.card('before the cut').waitFor();
+  const cutOff = await Network.before(server);
+  try {
+    // Bob moves behind a network of his own, so that Alice's stays whole.
+    const hash = new URL(bob.page.url()).hash;
+    await bob.page.goto(`${cutOff.origin}/`);
+    await bob.online();
+    await bob.press('login-open');
+    await bob.at('login-username').fill(`bob${names - 1}`);
+    await bob.at('login-password').fill(`correct horse bob${names - 1}`);
+    await bob.press('login-submit');
+    await bob.at('me').first().waitFor({ state: 'attached' });
+    await bob.visit(hash);
+    await bob.card('before the cut').waitFor();
+
+    cutOff.cut();
+    await bob.page.locator('[data-testid=connection-state]:not([data-state=online])').waitFor({ state: 'attached' });
+    await alice.post('said meanwhile');
+    await alice.post('and this');
+    await alice.press('reaction-like', alice.card('before the cut'));
+    await alice.card('before the cut').locator('[data-testid=reaction-count-like][data-count="1"]').waitFor();
+    await bob.post('written in the dark');
+    assert.equal(await bob.card('said meanwhile').count(), 0);
+
+    cutOff.restore();
+    await bob.online();
+    for (const text of ['said meanwhile', 'and this', 'written in the dark']) {
+      await bob.card(text).waitFor();
+      assert.equal(await bob.card(text).count(), 1, `${text}: once`);
+    }
+    await bob.card('before the cut').locator('[data-testid=reaction-count-like][data-count="1"]').waitFor();
+    await alice.card('written in the dark').waitFor();
+    assert.equal(await alice.card('written in the dark').count(), 1);
+    assertNoComplaints(bob, { cut: true });
+    assertNoComplaints(alice);
+  } finally {
+    await cutOff.close();
+  }
+});
+
+test('kill -9 of the server: both pages come back with the same state', async () => {
+  const { alice, bob } = await pair();
+  await alice.post('survives');
+  await bob.card('survives').waitFor();
+  await server.kill();
+  await alice.page.locator('[data-testid=connection-state]:not([data-state=online])').waitFor({ state: 'attached' });
+  await server.restart();
+  await alice.online();
+  await bob.online();
+  await bob.post('after the restart');
+  await alice.card('after the restart').waitFor();
+  for (const person of [alice, bob]) {
+    assert.equal(await person.card('survives').count(), 1);
+    assertNoComplaints(person, { cut: true });
+  }
+});
+
+test('what people write is text, whatever it looks like', async () => {
+  const { alice, bob } = await pair();
+  const wild = '<img src=x onerror=alert(1)><script>alert(2)</script><a href="javascript:alert(3)">x</a> &lt;b&gt; {{7*7}}';
+  await alice.post(wild, '<svg onload=alert(4)>');
+  const seen = bob.card('{{7*7}}');
+  await seen.waitFor();
+  assert.equal((await bob.at('post-content', seen).innerText()).trim(), wild);
+  assert.equal((await bob.at('post-title', seen).innerText()).trim(), '<svg onload=alert(4)>');
+  for (const element of ['script', 'img[src=x]', 'a[href^="javascript:"]', 'svg[onload]']) {
+    assert.equal(await seen.locator(element).count(), 0, element);
+  }
+  await bob.press('post-comments', seen);
+  await bob.at('comment-content-input').first().fill('<iframe srcdoc="<script>alert(5)</script>">');
+  await bob.press('comment-submit');
+  const comment = bob.at('comment-content').filter({ hasText: '<iframe' }).first();
+  await comment.waitFor();
+  assert.equal(await bob.page.locator('iframe').count(), 0);
+  assertNoComplaints(alice);
+  assertNoComplaints(bob);
+});
+
+test('two people who react at once see the same count', async () => {
+  const { alice, bob } = await pair();
+  await alice.post('count me');
+  await bob.card('count me').waitFor();
+  await Promise.all([alice.press('reaction-like', alice.card('count me')), bob.press('reaction-like', bob.card('count me'))]);
+  for (const person of [alice, bob]) {
+    await person.card('count me').locator('[data-testid=reaction-count-like][data-count="2"]').waitFor();
+    assert.equal(await person.card('count me').locator('[data-testid=reaction-like]').getAttribute('aria-pressed'), 'true');
+  }
+});
+
+test('a guest reads along and is asked to register', async () => {
+  const { alice, community } = await pair();
+  const guest = await open();
+  await guest.visit(`#/c/${community}`);
+  await alice.post('everybody may read this');
+  await guest.card('everybody may read this').waitFor();
+  assert.equal(await guest.at('me').count(), 0);
+  assert.ok((await guest.at('register-open').count()) > 0);
+  assertNoComplaints(guest);
+});
+
+test('logging out in one tab ends the other, and logging in again shows oneself', async () => {
+  const person = await open();
+  const username = fresh('casey');
+  await person.register(username, 'Casey');
+  const second = await person.context.newPage();
+  await second.goto(network.origin);
+  await second.getByTestId('me').first().waitFor({ state: 'attached' });
+  await person.press('logout');
+  await person.at('login-open').first().waitFor();
+  await second.getByTestId('login-open').first().waitFor({ timeout: PATIENCE });
+  await person.press('login-open');
+  await person.at('login-username').fill(username);
+  await person.at('login-password').fill(`correct horse ${username}`);
+  await person.press('login-submit');
+  await person.at('me').first().waitFor({ state: 'attached' });
+  assert.match(await person.at('me-name').first().innerText(), /Casey/);
+});
+
+test('the page fits a phone and speaks French', async () => {
+  const person = await open({ viewport: { width: 390, height: 844 }, locale: 'fr-FR', colorScheme: 'dark' });
+  await person.page.waitForFunction(() => document.documentElement.lang === 'fr');
+  const wide = await person.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(wide, 0, 'nothing sticks out to the side');
+  assertNoComplaints(person);
+});

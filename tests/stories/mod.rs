@@ -1,0 +1,17 @@
+//! One file per part of what a user sees.
+
+mod comments;
+mod connection;
+mod delivery;
+mod heartbeat;
+mod identity;
+mod input;
+mod layers;
+mod malformed;
+mod operations;
+mod over_http;
+mod posts;
+mod privacy;
+mod reactions;
+mod recovery;
+mod starting;

@@ -1,0 +1,133 @@
+//! What a machine must have before the tests run: found where it is there, installed where it is not.
+//!
+//! Installs by apt as root or through sudo, and by npm into the checkout. Touches nothing that is already there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::steps::execute;
+
+/// The oldest Node.js that runs the page's tests: the one of Debian 12.
+const OLDEST_NODE: u32 = 18;
+
+/// A tool, the names it may have, and the Debian packages that bring it.
+struct Tool {
+    names: &'static [&'static str],
+    packages: &'static [&'static str],
+}
+
+const NODE: Tool = Tool { names: &["node", "nodejs"], packages: &["nodejs"] };
+const NPM: Tool = Tool { names: &["npm"], packages: &["npm"] };
+// Without a font the pages have no height, and what has no height cannot be pressed.
+const CHROMIUM: Tool =
+    Tool { names: &["chromium", "chromium-browser"], packages: &["chromium", "fonts-dejavu-core"] };
+
+/// Installs what is missing. Errors say what to install by hand.
+pub(crate) fn prepare(root: &Path) -> Result<()> {
+    let mut packages = Vec::new();
+    for tool in [&NODE, &NPM, &CHROMIUM] {
+        match tool.path() {
+            Some(path) => println!("found {}", path.display()),
+            None => packages.extend(tool.packages),
+        }
+    }
+    if !packages.is_empty() {
+        install(&packages)?;
+    }
+    let node = node()?;
+    let version = version_of(&node)?;
+    if version < OLDEST_NODE {
+        bail!("{} is Node.js {version}; the tests need {OLDEST_NODE} or newer", node.display());
+    }
+    let npm = NPM.path().context("npm is missing: install it, e.g. apt-get install npm")?;
+    let browser_tests = root.join("tests/browser");
+    if is_current(&browser_tests) {
+        println!("tests/browser/node_modules is up to date");
+        return Ok(());
+    }
+    execute(Command::new(npm).args(["ci", "--no-audit", "--no-fund"]).current_dir(browser_tests))
+}
+
+/// Where Node.js is.
+pub(crate) fn node() -> Result<PathBuf> {
+    NODE.path().context("Node.js is missing: run `cargo xtask test machine`, or install it")
+}
+
+/// Where Chromium is.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("CHROMIUM") {
+        return Ok(path.into());
+    }
+    CHROMIUM
+        .path()
+        .context("Chromium is missing: run `cargo xtask test machine`, or say where it is with CHROMIUM=PATH")
+}
+
+impl Tool {
+    fn path(&self) -> Option<PathBuf> {
+        if self.packages.contains(&"chromium")
+            && let Some(path) = std::env::var_os("CHROMIUM")
+        {
+            return Some(path.into());
+        }
+        self.names.iter().find_map(|name| in_path(name))
+    }
+}
+
+/// Whether what npm would install is what is there: it writes its own copy of the lock file beside the packages.
+fn is_current(folder: &Path) -> bool {
+    let versions = |path: PathBuf| std::fs::metadata(path).and_then(|found| found.modified()).ok();
+    match (
+        versions(folder.join("package-lock.json")),
+        versions(folder.join("node_modules/.package-lock.json")),
+    ) {
+        (Some(wanted), Some(installed)) => installed >= wanted,
+        _ => false,
+    }
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let list = packages.join(" ");
+    println!("missing, to be installed by apt: {list}");
+    let by_hand = format!("install by hand and try again: {list}");
+    if in_path("apt-get").is_none() {
+        bail!("this is no machine with apt; {by_hand}");
+    }
+    for arguments in [vec!["update"], [&["install", "--yes", "--no-install-recommends"], packages].concat()] {
+        let mut command = as_root().with_context(|| by_hand.clone())?;
+        command.args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]).args(arguments);
+        execute(&mut command).with_context(|| by_hand.clone())?;
+    }
+    Ok(())
+}
+
+/// A command that runs its arguments as root.
+fn as_root() -> Result<Command> {
+    let id = Command::new("id").arg("-u").output().context("id")?;
+    if id.stdout.trim_ascii() == b"0" {
+        // `env` alone runs what follows, as it would behind sudo.
+        return Ok(Command::new("env"));
+    }
+    if in_path("sudo").is_none() {
+        bail!("not root, and there is no sudo");
+    }
+    let mut sudo = Command::new("sudo");
+    if std::env::var_os("CI").is_some() {
+        sudo.arg("--non-interactive");
+    }
+    Ok(sudo)
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+fn version_of(node: &Path) -> Result<u32> {
+    let output = Command::new(node).arg("--version").output().with_context(|| node.display().to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let major = text.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
+    major.parse().with_context(|| format!("{} --version said {text:?}", node.display()))
+}
