@@ -177,10 +177,12 @@ settings! {
         access_ttl_s: u64 = "3600", 1..=31_536_000;
         /// Seconds that a refresh token lasts; each use gives a new one. Thirty days.
         refresh_ttl_s: u64 = "2592000", 1..=315_360_000;
-        /// Secret that signs HS256 tokens, 32 bytes at least; without it one is made at first start and kept in the store.
+        /// Secret with which another site signs HS256 tokens, 32 bytes at least. Our own tokens have a secret of their own, made at first start and kept in the store.
         hs256_secret: Option<Secret> = "off";
         /// Issuer that tokens from outside must name as `iss`; without it any or none.
         issuer: Option<String> = "off";
+        /// Audience that tokens from outside must name as `aud`; without it only tokens that name none are taken.
+        audience: Option<String> = "off";
         /// URL of a JWKS (RFC 7517) with the public keys of an issuer.
         jwks_url: Option<String> = "off";
         /// File with a JWKS, instead of a URL.
