@@ -15,7 +15,7 @@ pub(super) use world::{Backend, Bounds, World};
 macro_rules! suite {
     ($world:path) => {
         $crate::store::conformance::suite! { @stories $world;
-            communities: creator_moderates communities_may_share_a_name joining_and_leaving_count_once
+            communities: creator_moderates siblings_may_share_a_name joining_and_leaving_count_once
                 levels_are_listed_oldest_first a_refused_community_leaves_nothing a_retry_makes_no_second_community;
             posts: a_public_post_goes_to_every_feed_around_it an_anonymous_post_names_nobody
                 a_narrow_post_stays_narrow a_retry_answers_the_same_post an_edit_goes_where_the_post_went
