@@ -15,11 +15,15 @@ mod session;
 use crate::{
     clock::now_ms,
     hub::{Caller, Dispatch, Hub},
+    metrics,
     social::Social,
     store::{Actor, Reader},
 };
 use communiconnect_protocol::{Code, Command, ErrorBody, Reply};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// What handlers need.
 pub struct Handlers {
@@ -80,10 +84,15 @@ impl Handlers {
 impl Dispatch for Handlers {
     async fn run(&self, caller: &Caller, command: Command) -> Answer {
         let name = command.name();
+        let began = Instant::now();
         let answer = tokio::time::timeout(self.command_limit, self.answer(caller, command)).await;
         let answer = answer.unwrap_or_else(|_| Err(took_too_long()));
-        let outcome = answer.as_ref().map_or_else(|refusal| refusal.code.as_str(), |_| "ok");
-        tracing::debug!(command = name, outcome, "command");
+        metrics::COMMANDS.add(name, 1);
+        metrics::COMMAND_SECONDS.record(began.elapsed().as_secs_f64());
+        if let Err(refusal) = &answer {
+            metrics::COMMANDS_REFUSED.add(refusal.code.as_str(), 1);
+            tracing::debug!(command = name, code = refusal.code.as_str(), refusal.message, "refused");
+        }
         answer
     }
 }
@@ -116,3 +125,6 @@ fn took_too_long() -> ErrorBody {
     ErrorBody::new(Code::Unavailable, "this took too long, outcome unknown: send the same op again")
         .retry_after(RETRY_AFTER_MS)
 }
+
+#[cfg(test)]
+mod tests;

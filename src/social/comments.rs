@@ -77,9 +77,9 @@ impl CommentService {
     /// Comments on a post or replies to a comment, oldest first.
     ///
     /// # Errors
-    /// `not_found` post or parent, `invalid` cursor or limit.
+    /// `not_found` post or parent, `invalid` cursor.
     pub async fn list(&self, reader: Reader, body: CommentList) -> Result<Comments, ErrorBody> {
-        let limit = page_limit(body.limit)?;
+        let limit = page_limit(body.limit);
         let after = List::Comments.id(body.cursor.as_deref())?.map(CommentId::from_bytes);
         let CommentList { post_id, parent_id, .. } = body;
         visible_post(&*self.posts, reader, post_id).await?;

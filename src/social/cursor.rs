@@ -47,15 +47,9 @@ impl List {
     }
 }
 
-/// How many items a page may have: 20 where nothing is asked, 1 to 100.
-///
-/// # Errors
-/// `invalid` with `limit` for 0, which could only be a mistake.
-pub(super) fn page_limit(limit: Option<u32>) -> Result<usize, ErrorBody> {
-    match limit.unwrap_or(PAGE_DEFAULT) {
-        0 => Err(ErrorBody::invalid("limit", "`limit` is 0: 1 to 100, more is clamped")),
-        asked => Ok(asked.min(PAGE_MAX) as usize),
-    }
+/// How many items a page may have: 20 where nothing is asked; what is asked is clamped to 1-100.
+pub(super) fn page_limit(limit: Option<u32>) -> usize {
+    limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX) as usize
 }
 
 #[cfg(test)]
@@ -73,10 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_clamped_but_never_nothing() {
-        assert_eq!(page_limit(None), Ok(20));
-        assert_eq!(page_limit(Some(u32::MAX)), Ok(100));
-        assert_eq!(page_limit(Some(0)).expect_err("nothing").field.as_deref(), Some("limit"));
+    fn a_limit_is_clamped() {
+        for (asked, given) in
+            [(None, 20), (Some(0), 1), (Some(7), 7), (Some(100), 100), (Some(u32::MAX), 100)]
+        {
+            assert_eq!(page_limit(asked), given, "{asked:?}");
+        }
     }
 
     proptest! {

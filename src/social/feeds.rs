@@ -38,9 +38,9 @@ impl FeedService {
     /// A page of posts, newest first. Stable while posts arrive: the cursor is the last post looked at, not a number.
     ///
     /// # Errors
-    /// `invalid` scope, cursor or limit, `not_found` community or person, `unauthenticated` home of a guest.
+    /// `invalid` scope or cursor, `not_found` community or person, `unauthenticated` home of a guest.
     pub async fn list(&self, reader: Reader, body: FeedList) -> Result<Posts, ErrorBody> {
-        let limit = page_limit(body.limit)?;
+        let limit = page_limit(body.limit);
         let before = List::Posts.id(body.cursor.as_deref())?.map(PostId::from_bytes);
         let scope = self.scope(reader, &body).await?;
         if body.live {

@@ -69,3 +69,6 @@ impl Social {
         }
     }
 }
+
+#[cfg(test)]
+mod stories;

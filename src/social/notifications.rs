@@ -30,7 +30,7 @@ impl NotificationService {
     /// `invalid` cursor.
     pub async fn list(&self, user: UserId, body: NotificationList) -> Result<Notifications, ErrorBody> {
         let before = List::Notifications.id(body.cursor.as_deref())?.map(NotificationId::from_bytes);
-        let query = NotificationQuery { before, unread: body.unread, limit: page_limit(None)? };
+        let query = NotificationQuery { before, unread: body.unread, limit: page_limit(None) };
         let page = self.store.list(user, query).await?;
         let last = page.notifications.last().filter(|_| page.more);
         let cursor = last.map(|last| List::Notifications.cursor(last.id.as_bytes()));

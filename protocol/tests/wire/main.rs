@@ -8,3 +8,4 @@ mod round_trip;
 mod samples;
 mod seed;
 mod shapes;
+mod spec;

@@ -1,0 +1,122 @@
+//! The door: who may pass it, and what it answers when the rest is too slow.
+
+use super::*;
+use crate::{
+    auth::Identity,
+    config::Config,
+    hub::{Access, HubParts, HubSettings},
+    social::{Settings, SocialAccess},
+    store::{
+        Stores,
+        sqlite::{SqliteSettings, SqliteStore},
+    },
+    tasks::Tasks,
+};
+use communiconnect_protocol::{Channel, Format, StateItem, UserId, decode_body};
+use tokio::sync::mpsc;
+
+/// What a guest without a session gets for each command about things that are not there.
+const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
+    ("connect", r#"{}"#, Err(Code::BadRequest)),
+    ("refresh", r#"{"token": "x"}"#, Err(Code::BadRequest)),
+    ("subscribe", r#"{"channel": "feed:x"}"#, Err(Code::BadRequest)),
+    ("unsubscribe", r#"{"channel": "feed:x"}"#, Err(Code::BadRequest)),
+    ("sync", r#"{"channels": []}"#, Err(Code::BadRequest)),
+    ("history", r#"{"channel": "feed:x"}"#, Err(Code::NotFound)),
+    ("presence", r#"{"channel": "post:x"}"#, Err(Code::NotFound)),
+    ("community.create", r#"{"op": "a", "name": "x"}"#, Err(Code::Unauthenticated)),
+    ("community.get", r#"{"community_id": "x"}"#, Err(Code::NotFound)),
+    ("community.list", r#"{}"#, Ok(())),
+    ("community.join", r#"{"community_id": "x"}"#, Err(Code::Unauthenticated)),
+    ("community.leave", r#"{"community_id": "x"}"#, Err(Code::Unauthenticated)),
+    (
+        "post.create",
+        r#"{"op": "a", "community_id": "x", "kind": "info", "content": "x", "visibility": "public"}"#,
+        Err(Code::Unauthenticated),
+    ),
+    ("post.edit", r#"{"post_id": "x", "version": 1, "content": "x"}"#, Err(Code::Unauthenticated)),
+    ("post.delete", r#"{"post_id": "x"}"#, Err(Code::Unauthenticated)),
+    ("post.get", r#"{"post_id": "x"}"#, Err(Code::NotFound)),
+    ("post.view", r#"{"post_id": "x"}"#, Err(Code::NotFound)),
+    ("post.counts", r#"{"post_ids": ["x"]}"#, Ok(())),
+    ("feed.list", r#"{"home": true}"#, Err(Code::Unauthenticated)),
+    ("reaction.set", r#"{"post_id": "x", "kind": "like"}"#, Err(Code::Unauthenticated)),
+    ("comment.add", r#"{"op": "a", "post_id": "x", "content": "x"}"#, Err(Code::Unauthenticated)),
+    ("comment.edit", r#"{"comment_id": "x", "content": "x"}"#, Err(Code::Unauthenticated)),
+    ("comment.delete", r#"{"comment_id": "x"}"#, Err(Code::Unauthenticated)),
+    ("comment.list", r#"{"post_id": "x"}"#, Err(Code::NotFound)),
+    ("profile.get", r#"{"user_id": "x"}"#, Err(Code::NotFound)),
+    ("follow.set", r#"{"user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),
+    ("block.set", r#"{"user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),
+    ("notification.list", r#"{}"#, Err(Code::Unauthenticated)),
+    ("notification.read", r#"{"all": true}"#, Err(Code::Unauthenticated)),
+    ("notification.preferences", r#"{}"#, Err(Code::Unauthenticated)),
+];
+
+const GUEST: Caller = Caller { identity: Identity::Guest, session: None, format: Format::Json };
+
+/// A store in a folder of its own, which nobody writes to.
+fn store() -> (Stores, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (committed, _) = mpsc::channel(1);
+    let store = SqliteStore::open(folder.path(), SqliteSettings::default(), committed).expect("a store");
+    (Arc::new(store).stores(), folder)
+}
+
+fn door(stores: &Stores, access: Arc<dyn Access>) -> Handlers {
+    let hub = Hub::new(HubParts {
+        settings: HubSettings::default(),
+        access,
+        log: stores.log.clone(),
+        tasks: Tasks::default(),
+    });
+    let config = Config::with([]).expect("the defaults");
+    Handlers::new(Social::new(stores, Settings::of(&config)), hub, Duration::from_secs(5))
+}
+
+/// Rights that are never told.
+struct Stuck;
+
+#[async_trait::async_trait]
+impl Access for Stuck {
+    async fn may_read(&self, _: &Reader, _: &Channel) -> Result<(), ErrorBody> {
+        std::future::pending().await
+    }
+
+    async fn states(&self, _: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+        std::future::pending().await
+    }
+
+    async fn blocked_with(&self, _: UserId) -> Result<Vec<UserId>, ErrorBody> {
+        std::future::pending().await
+    }
+
+    async fn unnamed_in(&self, _: &Channel) -> Result<Option<UserId>, ErrorBody> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_guest_without_a_session_reads_and_does_nothing_else() {
+    let (stores, _folder) = store();
+    let door = door(&stores, Arc::new(SocialAccess::new(&stores)));
+    for name in Command::NAMES {
+        let listed = GUEST_OVER_HTTP.iter().find(|(listed, ..)| listed == name);
+        let (_, body, expected) = listed.unwrap_or_else(|| panic!("{name} is not in the table"));
+        let command = decode_body(Format::Json, name, body.as_bytes()).expect("a valid body");
+        let answer = door.run(&GUEST, command).await.map(|_| ()).map_err(|refusal| refusal.code);
+        assert_eq!(answer, *expected, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_takes_too_long_is_answered_unavailable() {
+    let (stores, _folder) = store();
+    let door = door(&stores, Arc::new(Stuck));
+    let body = br#"{"channel": "feed:01970000-0000-7000-8000-000000000000"}"#;
+    let command = decode_body(Format::Json, "history", body).expect("a valid body");
+    let began = tokio::time::Instant::now();
+    let refusal = door.run(&GUEST, command).await.expect_err("nobody answers");
+    assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Unavailable, Some(RETRY_AFTER_MS)));
+    assert_eq!(began.elapsed().as_secs(), 5, "of virtual time");
+}
