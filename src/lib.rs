@@ -19,3 +19,5 @@ pub mod social;
 pub mod handlers;
 
 pub mod http;
+
+pub mod server;

@@ -150,7 +150,7 @@ settings! {
         hold_bytes: usize = "1048576", 1_024..=1_073_741_824;
         /// Registrations per hour from one address: a classroom, no more.
         register_per_hour_address: u32 = "1000", 1..=1_000_000;
-        /// Attempts to log in per minute for one account from one address, against guessing.
+        /// Attempts to log in per minute for one account from one address, against guessing; ten times as many from one address in all, and for one account from everywhere.
         login_per_minute: u32 = "30", 1..=1_000_000;
         /// Posts of one person per minute.
         posts_per_minute: u32 = "50", 1..=1_000_000;
@@ -177,19 +177,21 @@ settings! {
         access_ttl_s: u64 = "3600", 1..=31_536_000;
         /// Seconds that a refresh token lasts; each use gives a new one. Thirty days.
         refresh_ttl_s: u64 = "2592000", 1..=315_360_000;
-        /// Secret that signs HS256 tokens, 32 bytes at least; without it one is made at first start and kept in the store.
+        /// Secret with which another site signs HS256 tokens, 32 bytes at least. Our own tokens have a secret of their own, made at first start and kept in the store.
         hs256_secret: Option<Secret> = "off";
         /// Issuer that tokens from outside must name as `iss`; without it any or none.
         issuer: Option<String> = "off";
+        /// Audience that tokens from outside must name as `aud`; without it only tokens that name none are taken.
+        audience: Option<String> = "off";
         /// URL of a JWKS (RFC 7517) with the public keys of an issuer.
         jwks_url: Option<String> = "off";
         /// File with a JWKS, instead of a URL.
         jwks_file: Option<PathBuf> = "off";
-        /// PEM file with one public key of an issuer.
+        /// File with one public key of an issuer as PEM, or else with its secret for HS256.
         key_file: Option<PathBuf> = "off";
         /// Seconds that fetched keys are kept; an unknown key id fetches anew, at most once in ten seconds.
         jwks_cache_s: u64 = "600", 1..=86_400;
-        /// Algorithms taken; `none` never is.
+        /// Algorithms taken from outside; `none` never is. This server's own tokens are HS256.
         algorithms: Vec<Algorithm> = "HS256,RS256,ES256,EdDSA";
         /// Claim that identifies the person; a number is read as text.
         claim_sub: String = "sub";

@@ -188,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         self.receive(message, now);
                         continue;
                     }
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Ending::of(error)),
+                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Ending::of(&error)),
                     Poll::Ready(None) => return Poll::Ready(Ending::Gone),
                     Poll::Pending => {}
                 }
@@ -264,7 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         self.is_unflushed = false;
                         self.session.write_moved();
                     }
-                    Poll::Ready(Err(error)) => return Err(Ending::of(error)),
+                    Poll::Ready(Err(error)) => return Err(Ending::of(&error)),
                     Poll::Pending => {
                         self.session.write_blocked(now);
                         return Ok(Written::Blocked);
@@ -398,3 +398,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 fn bad_request(message: &str) -> ErrorBody {
     ErrorBody::new(Code::BadRequest, message)
 }
+
+#[cfg(test)]
+mod tests;

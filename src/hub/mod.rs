@@ -26,6 +26,9 @@ mod subscribe;
 mod tokens;
 mod traffic;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub use access::Access;
 pub use dispatch::{Authenticate, Caller, Denied, Dispatch};
 pub use handle::{Batch, Closing, SessionHandle};

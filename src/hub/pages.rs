@@ -1,10 +1,6 @@
 //! Pages of a channel's log, as one reader may see them: `history`, and how a subscription begins.
 
-use super::{
-    Caller, Hub,
-    channel::Opening,
-    subscribe::{of_store, parse},
-};
+use super::{Caller, Hub, channel::Opening, subscribe::parse};
 use crate::{
     publication::{Audience, Publication},
     store::log::{LogPage, PageSize, Range},
@@ -129,7 +125,7 @@ impl Hub {
     }
 
     async fn read(&self, channel: &Channel, range: Range, size: PageSize) -> Result<LogPage, ErrorBody> {
-        self.log.page(channel, range, size).await.map_err(of_store)
+        Ok(self.log.page(channel, range, size).await?)
     }
 }
 

@@ -9,7 +9,6 @@ use super::{
     handle::Subscription,
     pages::{Budget, Start},
 };
-use crate::store::StoreError;
 use communiconnect_protocol::{
     Changed, Channel, Code, ErrorBody, Position, Subscribe, SubscribeOutcome, SubscribeRefused, Subscribed,
     Sync, Synced, Unsubscribe,
@@ -203,21 +202,6 @@ pub(super) fn parse(name: &str, field: &str) -> Result<Channel, ErrorBody> {
 /// What a command gets that names something which does not exist for its reader.
 pub(super) fn unknown_channel() -> ErrorBody {
     ErrorBody::new(Code::NotFound, "no such channel")
-}
-
-/// A failure of the store while a command is answered.
-pub(super) fn of_store(error: StoreError) -> ErrorBody {
-    match error {
-        StoreError::Refused(body) => *body,
-        StoreError::NotFound(_) => unknown_channel(),
-        StoreError::Unavailable(_) => {
-            ErrorBody::new(Code::Unavailable, "the log cannot be read at the moment").retry_after(1_000)
-        }
-        other => {
-            tracing::error!(error = %other, "the log could not be read");
-            ErrorBody::new(Code::Internal, "the log could not be read").retry_after(1_000)
-        }
-    }
 }
 
 fn session_of(caller: &Caller) -> Result<&Arc<SessionHandle>, ErrorBody> {

@@ -3,7 +3,7 @@
 //! A close frame behind unread input would be lost: the kernel answers input to a closed socket with a reset, which
 //! discards what was on its way. So the frame is sent, and input is read and thrown away for a bounded while.
 
-use super::metered::Metered;
+use super::{super::websocket::close_for, metered::Metered};
 use communiconnect_protocol::CloseCode;
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
@@ -15,34 +15,25 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error, Message,
-        error::ProtocolError,
         protocol::{CloseFrame, frame::Utf8Bytes},
     },
 };
 
 /// Why a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// There is nobody to say goodbye to any more, or it has been said.
     Gone,
     /// Closed by us.
     Close(CloseCode),
-    /// The peer broke the protocol (RFC 6455 §7.4.1): what follows cannot be read as frames.
-    Broken(u16, &'static str),
+    /// The peer broke the protocol: what follows cannot be read as frames.
+    Broken(CloseFrame),
 }
 
 impl Ending {
     /// What an error of the socket means.
-    pub(super) fn of(error: Error) -> Self {
-        match error {
-            Error::Capacity(_) => {
-                Self::Broken(CloseCode::MessageTooLarge.number(), CloseCode::MessageTooLarge.reason())
-            }
-            Error::Utf8(_) => Self::Broken(1007, "text that is no UTF-8"),
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
-            Error::Protocol(_) => Self::Broken(1002, "protocol error"),
-            _ => Self::Gone,
-        }
+    pub(super) fn of(error: &Error) -> Self {
+        close_for(error, CloseCode::MessageTooLarge.number()).map_or(Self::Gone, Self::Broken)
     }
 }
 
@@ -67,21 +58,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Farewell<S> {
         match ending {
             Ending::Gone => {}
             Ending::Close(code) => {
-                if self.send(code.number(), code.reason()).await {
+                let reason = Utf8Bytes::from_static(code.reason());
+                if self.send(CloseFrame { code: code.number().into(), reason }).await {
                     let answered = async { while let Some(Ok(_)) = self.socket.next().await {} };
                     let _ = timeout(LINGER, answered).await;
                 }
             }
-            Ending::Broken(code, reason) => {
-                if self.send(code, reason).await {
+            Ending::Broken(frame) => {
+                if self.send(frame).await {
                     let _ = timeout(LINGER, self.discard()).await;
                 }
             }
         }
     }
 
-    async fn send(&mut self, code: u16, reason: &'static str) -> bool {
-        let frame = CloseFrame { code: code.into(), reason: Utf8Bytes::from_static(reason) };
+    async fn send(&mut self, frame: CloseFrame) -> bool {
         matches!(timeout(SAY, self.socket.send(Message::Close(Some(frame)))).await, Ok(Ok(())))
     }
 

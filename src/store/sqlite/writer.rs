@@ -24,9 +24,9 @@ use tokio::sync::{mpsc, oneshot};
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 type Job = Box<dyn FnOnce(&mut Tx<'_>) -> (bool, Answer) + Send>;
 
-/// The writing side. Dropping it waits until what was queued is on disk.
+/// The writing side. Dropping or finishing it waits until what was queued is on disk.
 pub(super) struct Writer {
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -41,7 +41,7 @@ impl Writer {
         let heads = Heads::new(settings.keep_count);
         let mut lane = Lane { connection, heads, ids: Ids::new(), committed, batch };
         let thread = thread::Builder::new().name("store-write".into()).spawn(move || lane.run(queue))?;
-        Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) async fn run<T, F>(&self, operation: F) -> Result<T>
@@ -58,18 +58,28 @@ impl Writer {
             });
             (keep, tell)
         });
-        let jobs = self.jobs.as_ref().expect("only dropped with self");
-        jobs.try_send(job).map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
+        match &*self.jobs.lock() {
+            Some(jobs) => {
+                jobs.try_send(job)
+                    .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
+            }
+            None => return Err(StoreError::Unavailable("the store has been closed".into())),
+        }
         answered.await.map_err(|_| StoreError::Unavailable("the write was not carried out".into()))?
+    }
+
+    /// Takes no more, and waits until what was queued is on disk and handed on. Blocks; further calls do nothing.
+    pub(super) fn finish(&self) {
+        *self.jobs.lock() = None;
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.lock().take() {
-            let _ = thread.join();
-        }
+        self.finish();
     }
 }
 

@@ -1,0 +1,5 @@
+//! The hub as its clients see it, on a log in memory and rights set by hand.
+
+pub(crate) mod fixture;
+mod recovery;
+mod rights;
