@@ -40,7 +40,7 @@ pub(crate) async fn a_comment_is_told_and_counted(world: World) {
     assert_eq!(body, CommentEvent { comment: public, op: Some("mine".into()) });
     let state: PostCountsState = told.states[0].data.read().expect("counts");
     assert_eq!((state.post_id, state.counts.comments, state.counts.version), (post, 1, 1));
-    assert_eq!((told.states[0].event, told.states[0].version), (event::POST_COUNTS, 1));
+    assert_eq!((&*told.states[0].event, told.states[0].version), (event::POST_COUNTS, 1));
     assert_eq!(told.states[0].key, post.to_string());
 
     let seen = world.stores.comments.get(ada.into(), comment.id).await.expect("read").expect("is there");

@@ -97,7 +97,7 @@ pub(crate) async fn comments_are_reacted_to_as_well(world: World) {
     let told = world.told().await;
     assert_eq!(told.channels_of(event::NOTIFICATION), [Channel::User(bob.user)]);
     assert_eq!(
-        (told.states[0].event, told.states[0].key.clone()),
+        (&*told.states[0].event, told.states[0].key.clone()),
         (event::COMMENT_COUNTS, comment.to_string())
     );
     assert_eq!(told.states[0].channels, [Channel::Post(post)]);

@@ -5,11 +5,8 @@ CREATE TABLE communities (
     parent     BLOB NOT NULL, -- sixteen zero bytes for an outermost one, so that one index serves both
     path       BLOB NOT NULL,
     created_at INTEGER NOT NULL,
-    name       TEXT NOT NULL,
-    folded     TEXT NOT NULL -- the name without case
+    name       TEXT NOT NULL -- not unique: an id names a community, and two towns may have a "Market"
 );
--- One name among siblings.
-CREATE UNIQUE INDEX communities_name ON communities (parent, folded);
 -- A level is listed oldest first.
 CREATE INDEX communities_level ON communities (parent, id);
 

@@ -72,7 +72,7 @@ mod core {
         };
         tx.state(State {
             channels: vec![channel("old")],
-            event: event::POST_COUNTS,
+            event: event::POST_COUNTS.into(),
             key: String::new(),
             version: 1,
             data: Data::of(&1),
