@@ -137,7 +137,15 @@ fn a_token_of_the_future_waits() {
 
 #[test]
 fn the_subject_is_there_and_is_text_or_a_whole_number() {
-    for sub in [Value::Null, json!(""), json!(1.5), json!(true), json!(["42"]), json!("a\nb"), json!("s".repeat(256))] {
+    for sub in [
+        Value::Null,
+        json!(""),
+        json!(1.5),
+        json!(true),
+        json!(["42"]),
+        json!("a\nb"),
+        json!("s".repeat(256)),
+    ] {
         assert_eq!(wrong_claim(from_site(with("sub", sub.clone()), &demands())), "sub", "{sub}");
     }
     assert_eq!(wrong_claim(from_site(json!({"exp": NOW_S + 60}), &demands())), "sub");
@@ -166,9 +174,13 @@ fn a_role_that_is_not_known_here_is_none() {
 
 #[test]
 fn tokens_for_other_uses_are_not_taken() {
-    for (claim, kind) in
-        [("token_type", "refresh"), ("token_type", "sliding"), ("token_use", "id"), ("typ", "Refresh"), ("type", "refresh")]
-    {
+    for (claim, kind) in [
+        ("token_type", "refresh"),
+        ("token_type", "sliding"),
+        ("token_use", "id"),
+        ("typ", "Refresh"),
+        ("type", "refresh"),
+    ] {
         let outcome = from_site(with(claim, json!(kind)), &demands());
         assert!(matches!(outcome, Err(TokenError::Kind(_))), "{claim} {kind}: {outcome:?}");
     }
@@ -211,10 +223,13 @@ fn a_token_for_somebody_else_is_not_taken() {
 #[test]
 fn what_is_no_jwt_is_malformed() {
     let dots = ".".repeat(100);
-    for text in ["", "x", "..", "a.b", "a.b.c.d", "e30.e30.", "W10.e30.AA", "bm8.e30.AA", "=.=.=", &dots, "ü.ü.ü"] {
+    for text in
+        ["", "x", "..", "a.b", "a.b.c.d", "e30.e30.", "W10.e30.AA", "bm8.e30.AA", "=.=.=", &dots, "ü.ü.ü"]
+    {
         assert!(matches!(Unverified::read(text), Err(TokenError::Malformed(_))), "{text:?}");
     }
-    let claims_are_a_list = sign(Algorithm::HS256, None, &EncodingKey::from_secret(&STORE_SECRET), &json!([1]));
+    let claims_are_a_list =
+        sign(Algorithm::HS256, None, &EncodingKey::from_secret(&STORE_SECRET), &json!([1]));
     assert!(matches!(own(&claims_are_a_list), Err(TokenError::Malformed(_))));
 }
 
@@ -262,9 +277,11 @@ fn each_changed_byte_spoils_the_signature() {
 #[test]
 fn a_jwks_takes_the_three_algorithms_by_key_id() {
     let keys = KeySet::from_jwks(JWKS.as_bytes()).unwrap();
-    for (algorithm, id, key) in
-        [(Algorithm::RS256, "rsa-1", rsa()), (Algorithm::ES256, "ec-1", ec()), (Algorithm::EdDSA, "ed-1", ed())]
-    {
+    for (algorithm, id, key) in [
+        (Algorithm::RS256, "rsa-1", rsa()),
+        (Algorithm::ES256, "ec-1", ec()),
+        (Algorithm::EdDSA, "ed-1", ed()),
+    ] {
         for id in [Some(id), None] {
             let token = sign(algorithm, id, &key, &good());
             let claims = signed_by(&keys, &token).unwrap().outside(&demands(), NOW).unwrap();
