@@ -28,7 +28,7 @@ macro_rules! suite {
                 following_counts_once_and_unfollowing_is_told_to_the_server a_rule_judges_how_the_two_stand
                 a_block_takes_the_follows_of_both_with_it a_pair_stays_blocked_until_both_have_let_go
                 nobody_blocks_themselves crossing_follows_are_counted_exactly;
-            communities: creator_moderates names_are_unique_among_siblings joining_and_leaving_count_once
+            communities: creator_moderates siblings_may_share_a_name joining_and_leaving_count_once
                 levels_are_listed_oldest_first a_refused_community_leaves_nothing a_retry_makes_no_second_community;
             posts: a_public_post_goes_to_every_feed_around_it an_anonymous_post_names_nobody
                 a_narrow_post_stays_narrow a_retry_answers_the_same_post an_edit_goes_where_the_post_went
