@@ -41,6 +41,7 @@ impl Node {
         services: &Tasks,
     ) -> anyhow::Result<Self> {
         let metrics = metrics::install()?;
+        metrics::tend(metrics.clone(), services);
         let (committed, commits) = mpsc::channel(COMMITS);
         let store = Arc::new(SqliteStore::open(folder.path(), settings::store(config), committed)?);
         let stores = store.stores();
