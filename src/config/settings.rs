@@ -38,7 +38,7 @@ macro_rules! settings {
         },)*)*];
 
         impl Config {
-            /// Reads each setting from its highest layer; where that is wrong, tells so and goes on with the default.
+            /// Reads each setting from its highest layer; tells what is wrong in any of them.
             pub(super) fn take(layers: &Layers, problems: &mut Vec<Problem>) -> Self {
                 Self {
                     $($section: $Section {
@@ -72,9 +72,10 @@ fn read_one<T: Value>(
     (name, default): (&str, &str),
     check: impl Fn(T) -> Result<T, WrongValue>,
 ) -> T {
-    if let Some(given) = layers.get(name) {
+    let mut chosen = None;
+    for given in layers.get(name) {
         match T::read(&given.text).and_then(&check) {
-            Ok(value) => return value,
+            Ok(value) => chosen = Some(value),
             Err(WrongValue { reason, nearest }) => problems.push(Problem::Wrong {
                 name: name.to_owned(),
                 value: if T::SECRET { "***".to_owned() } else { given.text.clone() },
@@ -84,7 +85,9 @@ fn read_one<T: Value>(
             }),
         }
     }
-    T::read(default).and_then(check).unwrap_or_else(|wrong| panic!("default of {name}: {}", wrong.reason))
+    chosen.unwrap_or_else(|| {
+        T::read(default).and_then(check).unwrap_or_else(|wrong| panic!("default of {name}: {}", wrong.reason))
+    })
 }
 
 settings! {
@@ -106,7 +109,7 @@ settings! {
         connections: usize = "100000", 1..=10_000_000;
         /// Bytes of a request's line and headers together; beyond it 431.
         head_bytes: usize = "16384", 8_192..=1_048_576;
-        /// Bytes of a request body; beyond it 413. Commands have limits.message_bytes beside it.
+        /// Bytes of a request body; beyond it 413. Those of commands are bounded like messages of a socket.
         body_bytes: usize = "131072", 1_024..=16_777_216;
     }
     /// WebSocket connections.
