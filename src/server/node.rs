@@ -6,7 +6,7 @@ use crate::{
     broker::{SharedBroker, memory::MemoryBroker},
     config::Config,
     handlers::Handlers,
-    http::{HttpSettings, HttpState, Readiness, ws::Door},
+    http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
     hub::{Hub, HubParts, publisher::Publisher},
     metrics,
     social::{self, Social, SocialAccess},
@@ -70,9 +70,17 @@ impl Node {
             tasks: connections.clone(),
         });
         let readiness = Readiness::watch(stores.log.clone(), broker.clone(), services).await;
-        let settings = HttpSettings::of(config);
-        let http =
-            Arc::new(HttpState { door, accounts, log: stores.log, broker, readiness, metrics, settings });
+        let (settings, pace) = (HttpSettings::of(config), Pace::of(config));
+        let http = Arc::new(HttpState {
+            door,
+            accounts,
+            log: stores.log,
+            broker,
+            pace,
+            readiness,
+            metrics,
+            settings,
+        });
         Ok(Self { hub, http, store, publisher })
     }
 
