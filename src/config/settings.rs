@@ -153,7 +153,7 @@ settings! {
         hold_bytes: usize = "1048576", 1_024..=1_073_741_824;
         /// Registrations per hour from one address: a classroom, no more.
         register_per_hour_address: u32 = "1000", 1..=1_000_000;
-        /// Attempts to log in per minute for one account from one address, against guessing.
+        /// Attempts to log in per minute for one account from one address, against guessing; ten times as many from one address in all, and for one account from everywhere.
         login_per_minute: u32 = "30", 1..=1_000_000;
         /// Posts of one person per minute.
         posts_per_minute: u32 = "50", 1..=1_000_000;
@@ -190,11 +190,11 @@ settings! {
         jwks_url: Option<String> = "off";
         /// File with a JWKS, instead of a URL.
         jwks_file: Option<PathBuf> = "off";
-        /// PEM file with one public key of an issuer.
+        /// File with one public key of an issuer as PEM, or else with its secret for HS256.
         key_file: Option<PathBuf> = "off";
         /// Seconds that fetched keys are kept; an unknown key id fetches anew, at most once in ten seconds.
         jwks_cache_s: u64 = "600", 1..=86_400;
-        /// Algorithms taken; `none` never is.
+        /// Algorithms taken from outside; `none` never is. This server's own tokens are HS256.
         algorithms: Vec<Algorithm> = "HS256,RS256,ES256,EdDSA";
         /// Claim that identifies the person; a number is read as text.
         claim_sub: String = "sub";

@@ -1,9 +1,11 @@
 //! One suite for every store: what the traits promise, told as stories. A backend runs it by [`suite`].
 
+pub(super) mod accounts;
 pub(super) mod comments;
 pub(super) mod communities;
 pub(super) mod log;
 pub(super) mod notifications;
+pub(super) mod people;
 pub(super) mod posts;
 pub(super) mod reactions;
 pub(super) mod workload;
@@ -15,7 +17,18 @@ pub(super) use world::{Backend, Bounds, World};
 macro_rules! suite {
     ($world:path) => {
         $crate::store::conformance::suite! { @stories $world;
-            communities: creator_moderates names_are_unique_among_siblings joining_and_leaving_count_once
+            accounts: an_account_is_found_by_either_name names_and_addresses_are_taken_whatever_their_case
+                of_many_who_want_one_name_one_gets_it a_person_is_made_at_first_use_and_known_again
+                one_subject_of_two_issuers_is_two_people a_name_that_is_taken_gets_a_number
+                name_and_role_follow_the_issuer an_id_of_ours_means_that_very_person_and_only_from_us
+                a_refresh_token_is_good_once an_old_refresh_token_ends_its_login_and_no_other
+                of_two_who_use_a_token_at_once_one_wins_and_the_login_ends logging_out_is_told_once
+                a_login_runs_out_unless_it_is_refreshed a_secret_is_made_once_and_kept;
+            people: people_come_in_the_order_asked a_profile_shows_its_own_part_to_its_owner_alone
+                following_counts_once_and_unfollowing_is_told_to_the_server a_rule_judges_how_the_two_stand
+                a_block_takes_the_follows_of_both_with_it a_pair_stays_blocked_until_both_have_let_go
+                nobody_blocks_themselves crossing_follows_are_counted_exactly;
+            communities: creator_moderates siblings_may_share_a_name joining_and_leaving_count_once
                 levels_are_listed_oldest_first a_refused_community_leaves_nothing a_retry_makes_no_second_community;
             posts: a_public_post_goes_to_every_feed_around_it an_anonymous_post_names_nobody
                 a_narrow_post_stays_narrow a_retry_answers_the_same_post an_edit_goes_where_the_post_went

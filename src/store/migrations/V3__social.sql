@@ -122,7 +122,7 @@ CREATE TABLE inboxes (
     user   BLOB PRIMARY KEY,
     unread INTEGER NOT NULL DEFAULT 0,
     kept   INTEGER NOT NULL DEFAULT 0,
-    muted  INTEGER NOT NULL DEFAULT 0
+    muted  INTEGER NOT NULL DEFAULT 16 -- new followers: told to those who wish it
 ) WITHOUT ROWID;
 
 CREATE TABLE notifications (
