@@ -1,4 +1,4 @@
-//! The settings of the product: one typed tree, each setting declared once in [`settings`].
+//! The settings of the product: one typed tree, each setting declared once in `settings.rs`.
 //!
 //! Owns names, types, defaults, meanings, and where a value came from: defaults < `--config` file < environment
 //! `CC_SECTION__NAME` < command line. It decides nothing with them, and opens nothing but the file it is told to read.
