@@ -122,8 +122,6 @@ settings! {
         connect_ms: u64 = "10000", 100..=600_000;
         /// Time a socket may accept no byte of what waits for it; then close 4003.
         write_timeout_ms: u64 = "10000", 100..=600_000;
-        /// Time for the other side to answer our close frame before the connection is cut.
-        close_ms: u64 = "3000", 10..=60_000;
     }
     /// Bounds.
     limits: Limits {
@@ -137,8 +135,6 @@ settings! {
         commands_per_second_user: u32 = "400", 1..=1_000_000;
         /// Time for one command; then `unavailable`, outcome unknown.
         command_ms: u64 = "5000", 10..=600_000;
-        /// Messages of one session within a minute that are no envelope, before close 4500.
-        bad_requests_per_minute: u32 = "20", 1..=1_000_000;
         /// Connections from one address at once; 0 is off, since whole schools share an address.
         connections_per_address: usize = "0";
         /// Sessions of one person at once; 0 is off, further ones are closed with 4504.
@@ -225,8 +221,6 @@ settings! {
         comment_chars: usize = "2000", 1..=100_000;
         /// Characters of a community's name.
         community_name_chars: usize = "80", 1..=1_000;
-        /// Characters of a person's name.
-        name_chars: usize = "80", 1..=1_000;
     }
     /// The store.
     store: Store {
