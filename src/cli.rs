@@ -103,6 +103,7 @@ impl Cli {
                 layers.flag(flag, name, value);
             }
         }
+        // Whoever spells a setting out means it: `--set` stands above the short flags.
         for assignment in &flags.set {
             layers.set(assignment);
         }
