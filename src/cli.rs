@@ -93,9 +93,6 @@ impl Cli {
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
         );
-        for assignment in &flags.set {
-            layers.set(assignment);
-        }
         let short = [
             ("--listen", "http.listen", &flags.listen),
             ("--data", "store.data", &flags.data),
@@ -105,6 +102,10 @@ impl Cli {
             if let Some(value) = value {
                 layers.flag(flag, name, value);
             }
+        }
+        // Whoever spells a setting out means it: `--set` stands above the short flags.
+        for assignment in &flags.set {
+            layers.set(assignment);
         }
         layers
     }

@@ -45,9 +45,14 @@ fn run(task: Task, config: Config, layers: &Layers) -> anyhow::Result<()> {
         match task {
             Task::Serve => server::serve(config).await,
             Task::Doctor => doctor::examine(&config).await,
-            Task::Token(wish) => Ok(println!("{}", server::sign_token(&config, wish.into()).await?)),
-            Task::CheckToken { token } => Ok(println!("{}", server::check_token(&config, &token).await?)),
+            Task::Token(wish) => server::sign_token(&config, wish.into()).await.map(say),
+            Task::CheckToken { token } => server::check_token(&config, &token).await.map(say),
             Task::Config => unreachable!("answered above"),
         }
     })
+}
+
+/// A line to stdout, for scripts.
+fn say(line: String) {
+    println!("{line}");
 }

@@ -74,15 +74,14 @@ impl AuthError {
 
 impl From<AuthError> for ErrorBody {
     fn from(error: AuthError) -> Self {
-        match &error {
-            AuthError::Token(TokenError::Expired) => Self::new(Code::TokenExpired, error.to_string()),
+        let text = error.to_string();
+        match error {
+            AuthError::Token(TokenError::Expired) => Self::new(Code::TokenExpired, text),
             AuthError::Missing | AuthError::Token(_) | AuthError::LoggedOut => {
-                Self::new(Code::Unauthenticated, error.to_string())
+                Self::new(Code::Unauthenticated, text)
             }
-            AuthError::KeysUnavailable => {
-                Self::new(Code::Unavailable, error.to_string()).retry_after(RETRY_MS)
-            }
-            AuthError::Store(store) => store_failure(store),
+            AuthError::KeysUnavailable => Self::new(Code::Unavailable, text).retry_after(RETRY_MS),
+            AuthError::Store(store) => store.into(),
         }
     }
 }
@@ -145,26 +144,13 @@ impl From<AccountError> for ErrorBody {
                 Self::new(Code::RateLimited, text).retry_after(retry_after_ms)
             }
             AccountError::Busy => Self::new(Code::Unavailable, text).retry_after(RETRY_MS),
-            AccountError::Store(store) => store_failure(&store),
+            AccountError::Store(store) => store.into(),
         }
     }
 }
 
 /// After how long it makes sense to try again what was not available.
 const RETRY_MS: u64 = 1_000;
-
-/// What the store says of itself is for the log, not for whoever asks.
-fn store_failure(error: &StoreError) -> ErrorBody {
-    match error {
-        StoreError::Unavailable(_) => {
-            ErrorBody::new(Code::Unavailable, "the store is busy or away").retry_after(RETRY_MS)
-        }
-        _ => {
-            tracing::error!(%error, "the store failed while somebody was identified");
-            ErrorBody::new(Code::Internal, "the server made a mistake").retry_after(RETRY_MS)
-        }
-    }
-}
 
 /// Why auth could not be set up: a wrong setting, or the store.
 #[derive(Debug, thiserror::Error)]

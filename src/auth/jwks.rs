@@ -145,3 +145,148 @@ impl Source for Url {
         fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", FETCH_TIMEOUT.as_secs())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::testing::JWKS;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    };
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    const NOW: i64 = 1_700_000_000_000;
+    const RS256: Algorithm = Algorithm::RS256;
+
+    /// An issuer that counts who asks.
+    #[derive(Default)]
+    struct Issuer {
+        asked: AtomicUsize,
+        gone: AtomicBool,
+    }
+
+    #[async_trait::async_trait]
+    impl Source for Arc<Issuer> {
+        async fn fetch(&self) -> Result<Vec<u8>, String> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            if self.gone.load(Ordering::Relaxed) { Err("gone".into()) } else { Ok(JWKS.into()) }
+        }
+    }
+
+    fn cached() -> (Arc<Issuer>, Jwks) {
+        let issuer = Arc::new(Issuer::default());
+        let jwks = Jwks::new(Box::new(issuer.clone()), Duration::from_secs(600));
+        (issuer, jwks)
+    }
+
+    async fn knows(jwks: &Jwks, id: &str, now: i64) -> Result<bool, AuthError> {
+        Ok(jwks.keys(RS256, Some(id), now).await?.candidates(RS256, Some(id)).next().is_some())
+    }
+
+    #[tokio::test]
+    async fn keys_are_fetched_once_and_again_when_they_are_old() {
+        let (issuer, jwks) = cached();
+        for now in [NOW, NOW + 1, NOW + 599_999] {
+            assert_eq!(knows(&jwks, "rsa-1", now).await, Ok(true));
+        }
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 1);
+        assert_eq!(knows(&jwks, "rsa-1", NOW + 600_000).await, Ok(true));
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_crowd_asks_once() {
+        let (issuer, jwks) = cached();
+        let crowd = (0..50).map(|_| knows(&jwks, "rsa-1", NOW));
+        let answers = futures_util::future::join_all(crowd).await;
+        assert!(answers.iter().all(|answer| *answer == Ok(true)));
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_key_is_asked_for_but_not_as_often_as_strangers_like() {
+        let (issuer, jwks) = cached();
+        assert_eq!(knows(&jwks, "rsa-1", NOW).await, Ok(true));
+        for number in 0..100 {
+            assert_eq!(knows(&jwks, &format!("made-up-{number}"), NOW + PAUSE_MS + number).await, Ok(false));
+        }
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 2);
+        assert_eq!(knows(&jwks, "made-up", NOW + 2 * PAUSE_MS).await, Ok(false));
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn while_the_issuer_is_gone_old_keys_are_good_for_a_day() {
+        let (issuer, jwks) = cached();
+        assert_eq!(knows(&jwks, "rsa-1", NOW).await, Ok(true));
+        issuer.gone.store(true, Ordering::Relaxed);
+        assert_eq!(knows(&jwks, "rsa-1", NOW + STALE_MS - 1).await, Ok(true));
+        assert_eq!(knows(&jwks, "rsa-1", NOW + STALE_MS).await, Err(AuthError::KeysUnavailable));
+        issuer.gone.store(false, Ordering::Relaxed);
+        assert_eq!(knows(&jwks, "rsa-1", NOW + STALE_MS + PAUSE_MS).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn without_any_keys_the_answer_is_to_come_back() {
+        let (issuer, jwks) = cached();
+        issuer.gone.store(true, Ordering::Relaxed);
+        for now in [NOW, NOW + 1, NOW + PAUSE_WITHOUT_KEYS_MS - 1] {
+            assert_eq!(knows(&jwks, "rsa-1", now).await, Err(AuthError::KeysUnavailable));
+        }
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 1);
+        issuer.gone.store(false, Ordering::Relaxed);
+        assert_eq!(knows(&jwks, "rsa-1", NOW + PAUSE_WITHOUT_KEYS_MS).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_clock_set_back_does_not_stop_the_fetching() {
+        let (issuer, jwks) = cached();
+        assert_eq!(knows(&jwks, "rsa-1", NOW).await, Ok(true));
+        assert_eq!(knows(&jwks, "made-up", NOW - 3_600_000).await, Ok(false));
+        assert_eq!(issuer.asked.load(Ordering::Relaxed), 2);
+    }
+
+    /// A server that gives every connection this answer and closes it.
+    async fn answering(answer: Vec<u8>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        #[expect(clippy::disallowed_methods, reason = "the test's own server, gone with its runtime")]
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 1_024];
+                let _ = stream.read(&mut head).await;
+                let _ = stream.write_all(&answer).await;
+            }
+        });
+        url
+    }
+
+    fn http(status: &str, body: &str) -> Vec<u8> {
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+            .into()
+    }
+
+    #[tokio::test]
+    async fn keys_come_over_http() {
+        let url = answering(http("200 OK", JWKS)).await;
+        let jwks = Jwks::new(Box::new(Url::new(&url).unwrap()), Duration::from_secs(600));
+        assert_eq!(knows(&jwks, "rsa-1", NOW).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn other_answers_bring_no_keys() {
+        let moved = b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n".to_vec();
+        for answer in [http("500 Oops", JWKS), moved, b"nonsense".to_vec(), Vec::new()] {
+            let source = Url::new(&answering(answer.clone()).await).unwrap();
+            assert!(source.fetch().await.is_err(), "{answer:?}");
+        }
+        let huge = http("200 OK", &"x".repeat(MAX_JWKS_BYTES + 1));
+        let error = Url::new(&answering(huge).await).unwrap().fetch().await.unwrap_err();
+        assert!(error.contains("limit"), "{error}");
+    }
+}

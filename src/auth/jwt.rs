@@ -21,6 +21,9 @@ pub const MAX_TOKEN_BYTES: usize = 8_192;
 /// Bytes of a subject at most (OpenID Connect Core §2 has 255 characters of ASCII).
 pub(super) const MAX_SUBJECT_BYTES: usize = 255;
 
+/// Keys tried for one token at most: an issuer with more says which it is (`kid`), and checking costs time.
+const MAX_TRIED: usize = 8;
+
 /// Characters kept of a name from a token.
 const MAX_NAME_CHARS: usize = 80;
 
@@ -98,7 +101,7 @@ impl<'a> Unverified<'a> {
     /// Its claims, where one of the keys has signed it: `UnknownKey` where none could have, `Signature` where none did.
     pub(super) fn signed_by(&self, keys: &KeySet) -> Result<Signed, TokenError> {
         let mut tried = false;
-        for key in keys.candidates(self.algorithm, self.key_id()) {
+        for key in keys.candidates(self.algorithm, self.key_id()).take(MAX_TRIED) {
             tried = true;
             if key.verifies(self.message.as_bytes(), self.signature) {
                 return self.claims();

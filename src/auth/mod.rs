@@ -18,6 +18,8 @@ mod keys;
 mod rates;
 mod settings;
 #[cfg(test)]
+mod story_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod token_tests;

@@ -1,9 +1,10 @@
 //! `POST /v1/commands/{type}`: any command without a socket.
 
 use super::{
-    Problem, bearer,
+    Peer, Problem, bearer,
     body::{self, BodyBounds},
     media_type,
+    pace::Source,
     state::HttpState,
 };
 use crate::{clock::now_ms, hub::Caller};
@@ -27,6 +28,9 @@ pub(super) async fn run(
     let answer_format = media_type::of_answer(&head.headers, format);
     let token = bearer::token(&head.headers)?;
     let identity = state.door.auth.authenticate(token, now_ms()).await.map_err(|denied| denied.error)?;
+    let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
+    let guests = Source::Guests(peer.address.ip());
+    state.pace.take(identity.user_id().map_or(guests, Source::Person))?;
     let bounds = BodyBounds { bytes: state.settings.message_bytes, time: state.settings.body_time };
     let body = body::read(&head.headers, body, bounds).await?;
     let command = decode_body(format, &name, &or_empty_map(body, format))?;

@@ -126,7 +126,13 @@ pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Respons
 /// `GET /metrics`, in the text format of Prometheus.
 pub(super) async fn metrics(State(state): State<Arc<HttpState>>) -> Response {
     metrics::observe_process();
-    metrics::SESSIONS.set(state.door.hub.session_count() as f64);
+    let hub = &state.door.hub;
+    let channels = hub.channels();
+    metrics::SESSIONS.set(hub.session_count() as f64);
+    metrics::CHANNELS.set(channels.len() as f64);
+    metrics::SUBSCRIPTIONS.set(channels.iter().map(|(_, subscribers)| subscribers).sum::<usize>() as f64);
+    metrics::DELIVERIES.follow(hub.traffic().frames());
+    metrics::WRITES.follow(hub.traffic().writes());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
         .into_response()
 }

@@ -3,6 +3,7 @@
 use super::{
     Handshake, Offer, Peer, Problem,
     state::{HttpSettings, HttpState},
+    websocket::Watched,
     ws,
 };
 use crate::metrics;
@@ -11,6 +12,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri, header},
     response::Response,
 };
+use bytes::Bytes;
 use communiconnect_protocol::{Code, ErrorBody, Format};
 use std::sync::Arc;
 
@@ -25,8 +27,10 @@ pub(super) async fn open(State(state): State<Arc<HttpState>>, request: Request) 
         return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000).into());
     }
     let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
-    let door = Arc::clone(&state.door);
-    peer.take_over(move |stream, leftover| ws::serve(stream, leftover, format, door));
+    let (door, message_bytes) = (Arc::clone(&state.door), state.settings.message_bytes);
+    peer.take_over(move |stream, leftover| {
+        ws::serve(Watched::new(stream, leftover, message_bytes), Bytes::new(), format, door)
+    });
     metrics::SOCKETS_OPENED.add(format.subprotocol(), 1);
     Ok(handshake.accept(subprotocol))
 }

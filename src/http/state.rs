@@ -1,6 +1,6 @@
 //! What routes need; built by the composition.
 
-use super::{health::Readiness, ws::Door};
+use super::{health::Readiness, pace::Pace, ws::Door};
 use crate::{auth::AccountService, broker::SharedBroker, config::Config, store::log::Log};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Duration};
@@ -15,6 +15,8 @@ pub struct HttpState {
     pub log: Arc<dyn Log>,
     /// For what operators publish without logging it.
     pub broker: SharedBroker,
+    /// How often commands may come without a socket.
+    pub pace: Pace,
     /// Whether this node should be given work.
     pub readiness: Arc<Readiness>,
     /// What has been counted.

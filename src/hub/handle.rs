@@ -40,7 +40,7 @@ struct Shared {
     person: Option<Arc<PersonEntry>>,
     outbox: Outbox,
     /// People whose publications are skipped for this reader.
-    blocked: Option<Box<HashSet<UserId>>>,
+    blocked: HashSet<UserId>,
     /// Changes of `blocked` that came while it was being read.
     block_changes: Option<Vec<(UserId, bool)>>,
     subscriptions: Vec<Subscription>,
@@ -92,7 +92,7 @@ impl SessionHandle {
                 identity: Arc::new(Identity::Guest),
                 person: None,
                 outbox: Outbox::new(format, budget),
-                blocked: None,
+                blocked: HashSet::new(),
                 block_changes: None,
                 subscriptions: Vec::new(),
                 openings: Vec::new(),
@@ -262,7 +262,8 @@ impl SessionHandle {
                 blocked.remove(&other)
             };
         }
-        shared.blocked = (!blocked.is_empty()).then(|| Box::new(blocked));
+        blocked.shrink_to_fit();
+        shared.blocked = blocked;
     }
 
     pub(super) fn change_blocked(&self, other: UserId, on: bool) {
@@ -271,14 +272,14 @@ impl SessionHandle {
             changes.push((other, on));
         }
         if on {
-            shared.blocked.get_or_insert_default().insert(other);
-        } else if let Some(blocked) = &mut shared.blocked {
-            blocked.remove(&other);
+            shared.blocked.insert(other);
+        } else {
+            shared.blocked.remove(&other);
         }
     }
 
     pub(super) fn blocked(&self) -> HashSet<UserId> {
-        self.shared.lock().blocked.as_deref().cloned().unwrap_or_default()
+        self.shared.lock().blocked.clone()
     }
 
     pub(super) fn subscription(&self, channel: &Channel) -> Option<Subscription> {
@@ -383,10 +384,9 @@ pub(super) struct Pen<'a> {
 impl Pen<'_> {
     /// A push of a channel, or `skip` where this reader may not see it.
     pub(super) fn push(&mut self, delivery: &Arc<Delivery>) {
-        let is_blocked = match (&self.shared.blocked, delivery.actor()) {
-            (Some(blocked), Some(actor)) => blocked.contains(&actor),
-            _ => false,
-        };
+        let blocked = &self.shared.blocked;
+        let is_blocked =
+            !blocked.is_empty() && delivery.actor().is_some_and(|actor| blocked.contains(&actor));
         let outbox = &mut self.shared.outbox;
         let verdict = if is_blocked || !delivery.is_for_readers() {
             outbox.push_skip(delivery)

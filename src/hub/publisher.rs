@@ -117,7 +117,8 @@ impl Coalescer {
     /// Values that may be told now.
     fn take_due(&mut self, now: u64) -> Vec<State> {
         let mut due = std::mem::take(&mut self.fresh);
-        while let Some((_, key)) = self.pausing.pop_front_if(|(at, _)| *at <= now) {
+        while self.deadline().is_some_and(|at| at <= now) {
+            let Some((_, key)) = self.pausing.pop_front() else { break };
             match self.keys.get_mut(&key) {
                 Some(slot) if slot.waiting.is_some() => due.push(key),
                 _ => drop(self.keys.remove(&key)),

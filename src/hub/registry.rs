@@ -8,7 +8,7 @@ use communiconnect_protocol::Channel;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::{
-    hash::{BuildHasher, Hash, Hasher},
+    hash::BuildHasher,
     sync::{Arc, OnceLock},
 };
 use tokio::sync::Notify;
@@ -115,9 +115,8 @@ impl Registry {
     }
 
     fn order(&self, channel: &Channel) -> &tokio::sync::Mutex<()> {
-        let mut hasher = self.channels.hasher().build_hasher();
-        channel.hash(&mut hasher);
-        let place = usize::try_from(hasher.finish() % self.order.len() as u64).unwrap_or(0);
+        let hash = self.channels.hasher().hash_one(channel);
+        let place = usize::try_from(hash % self.order.len() as u64).unwrap_or(0);
         &self.order[place]
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     broker::{SharedBroker, memory::MemoryBroker},
     config::Config,
     handlers::Handlers,
-    http::{HttpSettings, HttpState, Readiness, ws::Door},
+    http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
     hub::{Hub, HubParts, publisher::Publisher},
     metrics,
     social::{self, Social, SocialAccess},
@@ -41,6 +41,7 @@ impl Node {
         services: &Tasks,
     ) -> anyhow::Result<Self> {
         let metrics = metrics::install()?;
+        metrics::tend(metrics.clone(), services);
         let (committed, commits) = mpsc::channel(COMMITS);
         let store = Arc::new(SqliteStore::open(folder.path(), settings::store(config), committed)?);
         let stores = store.stores();
@@ -69,9 +70,17 @@ impl Node {
             tasks: connections.clone(),
         });
         let readiness = Readiness::watch(stores.log.clone(), broker.clone(), services).await;
-        let settings = HttpSettings::of(config);
-        let http =
-            Arc::new(HttpState { door, accounts, log: stores.log, broker, readiness, metrics, settings });
+        let (settings, pace) = (HttpSettings::of(config), Pace::of(config));
+        let http = Arc::new(HttpState {
+            door,
+            accounts,
+            log: stores.log,
+            broker,
+            pace,
+            readiness,
+            metrics,
+            settings,
+        });
         Ok(Self { hub, http, store, publisher })
     }
 

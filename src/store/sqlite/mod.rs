@@ -19,6 +19,8 @@ mod people;
 mod posts;
 mod reactions;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod user_row;
 mod writer;

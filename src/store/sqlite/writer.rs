@@ -9,6 +9,7 @@ use super::{
     tx::{Heads, Tx},
 };
 use crate::{
+    metrics,
     publication::Committed,
     store::{Result, StoreError},
 };
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -96,7 +98,11 @@ impl Lane {
     fn run(&mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(first) = queue.blocking_recv() {
             let mut batch = Batch::default();
+            let begun = Instant::now();
             let commit = self.write_batch(first, &mut queue, &mut batch);
+            metrics::STORE_COMMITS.add(1);
+            metrics::STORE_OPERATIONS.add(batch.answers.len() as u64);
+            metrics::STORE_COMMIT_SECONDS.record(begun.elapsed().as_secs_f64());
             match &commit {
                 Ok(()) if !batch.brought.is_empty() => {
                     // The publisher is gone only while the process stops; the log keeps what it would have carried.
