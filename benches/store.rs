@@ -42,31 +42,86 @@ fn main() {
     // Cargo says `--bench` when figures are wanted, and nothing when the bench is only tested.
     let effort = if std::env::args().any(|argument| argument == "--bench") { FULL } else { GLANCE };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let bare_grouped = bare(effort, 500);
-    let bare_single = bare(effort, 1);
-    let figures = runtime.block_on(measure(effort));
-    println!("{:<34} {:>10} {:>10} {:>8}", "operations per second", "grouped", "1 by 1", "ratio");
-    line("bare SQLite, two narrow rows", bare_grouped, bare_single);
-    line("comment.add, complete", figures.comments, figures.comments_single);
-    line("reaction.set, complete", figures.reactions, figures.reactions_single);
+    let bare = Pair { grouped: bare(effort, 500), single: bare(effort, 1) };
+    let Figures { comments, reactions } = runtime.block_on(measure(effort));
     println!(
-        "{} writers; reaction.set / comment.add: {:.2}",
-        effort.writers,
-        figures.reactions / figures.comments
+        "{:<30} {:>9} {:>9} {:>7} {:>10} {:>12}",
+        "operations per second", "grouped", "1 by 1", "ratio", "us CPU/op", "KiB disk/op"
     );
-    println!("bare / comment.add, grouped: {:.1}", bare_grouped / figures.comments);
+    line("bare SQLite, two narrow rows", &bare);
+    line("comment.add, complete", &comments);
+    line("reaction.set, complete", &reactions);
+    let against = |other: &Pair| other.grouped.per_second / comments.grouped.per_second;
+    let (reactions, bare) = (against(&reactions), against(&bare));
+    println!("{} writers; against comment.add: reaction.set {reactions:.2}, bare {bare:.1}", effort.writers);
 }
 
-fn line(name: &str, grouped: f64, single: f64) {
-    println!("{name:<34} {grouped:>10.0} {single:>10.0} {:>7.1}x", grouped / single);
+fn line(name: &str, pair: &Pair) {
+    let Pair { grouped, single } = pair;
+    println!(
+        "{name:<30} {:>9.0} {:>9.0} {:>6.1}x {:>10.1} {:>12.1}",
+        grouped.per_second,
+        single.per_second,
+        grouped.per_second / single.per_second,
+        grouped.cpu_us,
+        grouped.disk_kib
+    );
 }
 
-/// Operations per second.
+/// What was measured of each kind of operation.
 struct Figures {
-    comments: f64,
-    comments_single: f64,
-    reactions: f64,
-    reactions_single: f64,
+    comments: Pair,
+    reactions: Pair,
+}
+
+/// By many writers at once, and one by one.
+struct Pair {
+    grouped: Rate,
+    single: Rate,
+}
+
+/// How fast, and what each operation cost the whole process: unlike the speed, that hardly depends on what else runs.
+struct Rate {
+    per_second: f64,
+    cpu_us: f64,
+    disk_kib: f64,
+}
+
+/// A measurement under way.
+struct Stopwatch {
+    begun: Instant,
+    cpu_us: f64,
+    disk_kib: f64,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { begun: Instant::now(), cpu_us: cpu_us(), disk_kib: disk_kib() }
+    }
+
+    fn stop(self, operations: usize) -> Rate {
+        let operations = operations.max(1) as f64;
+        Rate {
+            per_second: operations / self.begun.elapsed().as_secs_f64(),
+            cpu_us: (cpu_us() - self.cpu_us) / operations,
+            disk_kib: (disk_kib() - self.disk_kib) / operations,
+        }
+    }
+}
+
+/// CPU time of this process, in microseconds; 0 where the system does not tell (proc(5): fields 14 and 15 of `stat`, in
+/// hundredths of a second).
+fn cpu_us() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10_000.0
+}
+
+/// What this process has sent to the disk, in KiB; 0 where the system does not tell (proc(5): `io`).
+fn disk_kib() -> f64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let bytes = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    bytes.and_then(|bytes| bytes.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
 async fn measure(effort: Effort) -> Figures {
@@ -94,17 +149,21 @@ async fn measure(effort: Effort) -> Figures {
     })
     .await;
     let reactions = rate(effort.writers, effort.time, reaction).await;
-    Figures { comments, comments_single, reactions, reactions_single }
+    Figures {
+        comments: Pair { grouped: comments, single: comments_single },
+        reactions: Pair { grouped: reactions, single: reactions_single },
+    }
 }
 
 /// Runs `work(writer, number)` by so many writers, each one operation after the other, until the time is over.
-async fn rate<F, W>(writers: usize, time: Duration, work: W) -> f64
+async fn rate<F, W>(writers: usize, time: Duration, work: W) -> Rate
 where
     F: Future<Output = ()> + Send + 'static,
     W: Fn(usize, usize) -> F + Clone + Send + 'static,
 {
     let done = Arc::new(AtomicUsize::new(0));
-    let begun = Instant::now();
+    let watch = Stopwatch::start();
+    let begun = watch.begun;
     let mut running = tokio::task::JoinSet::new();
     for writer in 0..writers {
         let (work, done) = (work.clone(), done.clone());
@@ -120,7 +179,7 @@ where
     while let Some(outcome) = running.join_next().await {
         outcome.expect("a writer works");
     }
-    done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
+    watch.stop(done.load(Ordering::Relaxed))
 }
 
 /// A store with people, a community and posts, and somebody who takes what is committed.
@@ -214,7 +273,7 @@ impl Town {
 }
 
 /// What SQLite does with two narrow rows an operation and nothing else, `batch` operations a commit.
-fn bare(effort: Effort, batch: usize) -> f64 {
+fn bare(effort: Effort, batch: usize) -> Rate {
     let folder = folder();
     let connection = rusqlite::Connection::open(folder.path().join("bare.db")).expect("a database");
     connection
@@ -223,9 +282,9 @@ fn bare(effort: Effort, batch: usize) -> f64 {
              CREATE TABLE one (id INTEGER PRIMARY KEY, value BLOB); CREATE TABLE two (id INTEGER PRIMARY KEY, value BLOB);",
         )
         .expect("two tables");
-    let begun = Instant::now();
+    let watch = Stopwatch::start();
     let mut done = 0;
-    while begun.elapsed() < effort.time / 2 {
+    while watch.begun.elapsed() < effort.time / 2 {
         connection.execute_batch("BEGIN IMMEDIATE").expect("begun");
         for _ in 0..batch {
             for sql in ["INSERT INTO one (value) VALUES (?1)", "INSERT INTO two (value) VALUES (?1)"] {
@@ -238,7 +297,7 @@ fn bare(effort: Effort, batch: usize) -> f64 {
         connection.execute_batch("COMMIT").expect("on disk");
         done += batch;
     }
-    done as f64 / begun.elapsed().as_secs_f64()
+    watch.stop(done)
 }
 
 fn folder() -> TempDir {

@@ -141,7 +141,8 @@ CREATE TABLE notifications (
 );
 -- A person's list, newest first.
 CREATE INDEX notifications_list ON notifications (user, created_at, id);
--- Reactions to one target are one notification; what is deleted takes its notifications with it.
-CREATE UNIQUE INDEX notifications_about ON notifications (thing, part, kind, user);
+-- Reactions to one target are one notification; what is deleted takes its notifications with it. The comment comes
+-- first, so that the frequent kind, of new comments, is appended rather than strewn over the index.
+CREATE UNIQUE INDEX notifications_about ON notifications (part, thing, kind, user);
 -- Those that wait to be published again.
 CREATE INDEX notifications_dirty ON notifications (published_at) WHERE dirty = 1;
