@@ -79,6 +79,9 @@ pub struct Batch {
     pub is_last: bool,
 }
 
+/// Frames for which a batch makes room at once: about as many short ones as a write carries.
+const BATCH_FRAMES: usize = 64;
+
 impl SessionHandle {
     pub(super) fn new(id: SessionId, format: Format, budget: Budget, hold_limit: usize) -> Self {
         Self {
@@ -146,7 +149,8 @@ impl SessionHandle {
     /// Queues a `ping` with the heads that moved since the last, unless one still waits. `encode` is given them.
     pub fn ping(&self, encode: impl FnOnce(Vec<(String, u64)>) -> Bytes) {
         let subscriptions = {
-            let shared = self.shared.lock();
+            let mut shared = self.shared.lock();
+            shared.outbox.shed();
             if shared.outbox.has_ping() {
                 return;
             }
@@ -193,6 +197,7 @@ impl SessionHandle {
     pub fn take(&self, waker: &Waker, bytes: usize, batch: &mut Batch) {
         self.waker.register(waker);
         let mut shared = self.shared.lock();
+        batch.frames.reserve(shared.outbox.len().min(BATCH_FRAMES));
         let mut left = bytes;
         while left > 0 {
             let Some(frame) = shared.outbox.pop() else {
