@@ -45,7 +45,6 @@ fn main() {
     let mut server = Part::start("server");
     let streams = (0..size.sockets).map(|number| client(server.address, number, &["test:a"])).collect();
     let readers = Readers::start(streams);
-    // Warm: allocations, congestion windows, branch predictors. Offsets of the second run would be known already.
     let [cpu, frames, writes] =
         server.ask(&format!("publish {} {} {}", size.publications, size.batch, size.sockets))[..]
     else {
@@ -76,7 +75,7 @@ fn main() {
         "fan-out to {} sockets, frames of {frame_bytes} bytes, {per_write:.1} frames a write",
         size.sockets
     );
-    println!("  server {ours:.3} us CPU a delivery (one encoding, outboxes, tungstenite, TCP)");
+    println!("  server {ours:.3} us CPU a delivery (one encoding, outboxes, frames, TCP)");
     println!("  bare   {bare:.3} us CPU a delivery (epoll, write)");
     println!("  ratio  {:.2}, goal 2 at most", ours / bare);
 }

@@ -37,13 +37,11 @@ pub enum Verdict {
     Overloaded,
 }
 
-/// A frame on its way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// The whole message.
-    pub bytes: Bytes,
-    /// Whether it answers a command.
-    pub is_reply: bool,
+/// A message of the urgent lane.
+#[derive(Debug)]
+struct Frame {
+    bytes: Bytes,
+    is_reply: bool,
 }
 
 /// The outbox of one session. Drive it with the pushing methods, then [`Outbox::pop`] until it is empty.
@@ -155,30 +153,35 @@ impl Outbox {
         self.push_publication(Entry::Skip(Arc::clone(delivery)))
     }
 
-    /// The next frame to send.
-    pub fn pop(&mut self) -> Option<Frame> {
+    /// Writes the next message, and whether it answers a command; none where nothing waits. Bytes are lent, not given:
+    /// what many readers share is copied once, into the socket's buffer.
+    pub fn pop<T>(&mut self, write: impl FnOnce(&[u8], bool) -> T) -> Option<T> {
         if let Some(frame) = self.urgent.pop_front() {
-            return Some(frame);
+            return Some(write(&frame.bytes, frame.is_reply));
         }
         while let Some(entry) = self.lane.pop_front() {
             self.first += 1;
             self.load.remove(self.cost(&entry));
-            let bytes = match entry {
+            return Some(match entry {
                 Entry::Shared(delivery) => {
                     self.forget_state(&delivery);
-                    delivery.frame(self.format).clone()
+                    write(delivery.frame(self.format), false)
                 }
-                Entry::Skip(delivery) => delivery.skip_frame(self.format),
-                Entry::Gap(gap) => encode_push(self.format, kind::GAP, &*gap),
+                Entry::Skip(delivery) => write(&delivery.skip_frame(self.format), false),
+                Entry::Gap(gap) => write(&encode_push(self.format, kind::GAP, &*gap), false),
                 Entry::Control(control) => {
                     self.pings -= usize::from(control.is_ping);
-                    control.frame
+                    write(&control.frame, false)
                 }
                 Entry::Gone => continue,
-            };
-            return Some(Frame { bytes, is_reply: false });
+            });
         }
-        self.rest()
+        if self.level == 0 {
+            return None;
+        }
+        self.level = 0;
+        let recovery = self.flow("recovered: everything that waited has been sent");
+        Some(write(&recovery.bytes, false))
     }
 
     /// Takes back everything of a channel: the reader has left it, or begins anew.
@@ -363,15 +366,6 @@ impl Outbox {
             self.states.remove(&key as &dyn Keyed);
             self.state_bytes -= delivery.frame(self.format).len();
         }
-    }
-
-    /// Everything has left: tells of the recovery.
-    fn rest(&mut self) -> Option<Frame> {
-        if self.level == 0 {
-            return None;
-        }
-        self.level = 0;
-        Some(self.flow("recovered: everything that waited has been sent"))
     }
 
     fn degrade(&mut self, level: u8) {
