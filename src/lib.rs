@@ -1,6 +1,5 @@
-//! CommuniConnect: a real-time hub with live streaming for a social network.
-//!
-//! Modules are declared leaf to root; imports go up this list alone (a test reads the sources and says so).
+#![doc = include_str!("ARCHITECTURE.md")]
+// Modules are declared leaf to root; imports go up this list alone (a story reads the sources and says so).
 
 pub mod clock;
 pub mod config;
@@ -19,3 +18,5 @@ pub mod social;
 pub mod handlers;
 
 pub mod http;
+
+pub mod server;

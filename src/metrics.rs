@@ -3,9 +3,10 @@
 //! Named `communiconnect_<part>_<noun>_<unit>[_total]`. No label may have unbounded values: no ids, no addresses, no paths.
 //! Families without labels keep their handle, so counting is one atomic addition: install the recorder before anything counts.
 
+use crate::tasks::Tasks;
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 /// What a family measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,21 +69,17 @@ families! {
     Counter HTTP_ANSWERS ["status"] = "communiconnect_http_answers_total": "HTTP answers by class of status.";
     Histogram HTTP_SECONDS = "communiconnect_http_answer_seconds": "Time from a request's head to its answer's head.";
     Counter SOCKETS_OPENED ["format"] = "communiconnect_ws_opened_total": "WebSockets opened, by format.";
-    Counter SOCKETS_CLOSED ["code"] = "communiconnect_ws_closed_total": "WebSockets closed by the server, by close code.";
     Gauge SESSIONS = "communiconnect_hub_sessions": "Sessions now.";
     Gauge SUBSCRIPTIONS = "communiconnect_hub_subscriptions": "Subscriptions now.";
     Gauge CHANNELS = "communiconnect_hub_channels": "Channels that somebody here subscribes to.";
-    Counter DELIVERIES = "communiconnect_hub_deliveries_total": "Messages put into outboxes.";
-    Counter DEGRADED ["class"] = "communiconnect_hub_degraded_total": "Messages thinned, coalesced or cut because a reader was slow, by class.";
-    Counter REPAIRS = "communiconnect_hub_repairs_total": "Holes of the broker that were repaired from the log.";
+    Counter DELIVERIES = "communiconnect_hub_deliveries_total": "Messages handed to sockets.";
+    Counter WRITES = "communiconnect_hub_writes_total": "Writes that carried them; fewer than messages where many went at once.";
     Counter COMMANDS_REFUSED ["code"] = "communiconnect_commands_refused_total": "Commands refused, by code.";
     Counter COMMANDS ["type"] = "communiconnect_commands_total": "Commands run, by type.";
     Histogram COMMAND_SECONDS = "communiconnect_commands_seconds": "Time from a command to its reply.";
-    Counter STORE_COMMITS = "communiconnect_store_commits_total": "Group commits.";
-    Counter STORE_OPERATIONS = "communiconnect_store_operations_total": "Writing operations committed.";
+    Counter STORE_COMMITS = "communiconnect_store_commits_total": "Group commits, failed ones included.";
+    Counter STORE_OPERATIONS = "communiconnect_store_operations_total": "Writing operations of all group commits.";
     Histogram STORE_COMMIT_SECONDS = "communiconnect_store_commit_seconds": "Time of one group commit.";
-    Gauge STORE_QUEUE = "communiconnect_store_queue_operations": "Writing operations that wait.";
-    Histogram PUBLISH_SECONDS = "communiconnect_publisher_delay_seconds": "Time from a commit to its delivery to the broker.";
     Counter PROBES_FAILED = "communiconnect_health_probes_failed_total": "End-to-end probes of store and broker that failed.";
     Gauge RESIDENT_BYTES = "communiconnect_process_resident_bytes": "Memory of the process that is resident.";
     Gauge OPEN_FILES = "communiconnect_process_open_files": "Descriptors the process has open.";
@@ -101,7 +98,16 @@ impl Count {
 
     /// Counts `n` more.
     pub fn add(&self, n: u64) {
-        self.handle.get_or_init(|| metrics::counter!(self.family.name)).increment(n);
+        self.handle().increment(n);
+    }
+
+    /// Takes over a total that is counted elsewhere.
+    pub fn follow(&self, total: u64) {
+        self.handle().absolute(total);
+    }
+
+    fn handle(&self) -> &Counter {
+        self.handle.get_or_init(|| metrics::counter!(self.family.name))
     }
 }
 
@@ -179,6 +185,9 @@ impl CountBy {
 /// Upper bounds of the buckets, in seconds: from a call in memory to a time-out.
 const BUCKETS: &[f64] = &[0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 
+/// Between two emptyings of the recorder's buffers.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Installs the recorder of the process and describes every family. Call it once, first of all.
 ///
 /// # Errors
@@ -193,6 +202,19 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         }
     }
     Ok(handle)
+}
+
+/// Empties the recorder's buffers while nobody asks for metrics; they would grow without bound.
+pub fn tend(recorder: PrometheusHandle, tasks: &Tasks) {
+    let stop = tasks.clone();
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(UPKEEP) => recorder.run_upkeep(),
+                () = stop.stopping() => return,
+            }
+        }
+    });
 }
 
 /// Reads what the system knows of this process; call it when somebody asks for metrics.

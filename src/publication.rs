@@ -3,7 +3,7 @@
 //! Leaf types: store, broker and hub all speak of publications and must not know each other.
 
 use communiconnect_protocol::{Channel, Data, UserId};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// A durable event of a channel, as its log keeps it.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,7 @@ pub struct State {
     /// Channels that show it.
     pub channels: Vec<Channel>,
     /// Which state.
-    pub event: &'static str,
+    pub event: Cow<'static, str>,
     /// Of which thing.
     pub key: String,
     /// Rises with every change.

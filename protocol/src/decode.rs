@@ -28,18 +28,23 @@ pub(crate) struct MsgpackBody<'a> {
 /// Longest unknown name told back, in bytes.
 const MAX_NAME: usize = 64;
 
+/// From how much likeness (Jaro-Winkler, 0 to 1) on a known name was probably meant.
+const MEANT: f64 = 0.75;
+
 pub(crate) fn not_an_envelope(reason: impl std::fmt::Display) -> ErrorBody {
     ErrorBody::new(Code::BadRequest, format!("{reason}; a message is [id, type, {{...}}]"))
 }
 
 pub(crate) fn unknown_command(name: &str) -> ErrorBody {
     let name = &name[..name.floor_char_boundary(MAX_NAME)];
-    let nearest = Command::NAMES.iter().max_by(|a, b| {
-        let (a, b) = (strsim::jaro_winkler(name, a), strsim::jaro_winkler(name, b));
-        a.total_cmp(&b)
-    });
-    let nearest = nearest.expect("there are commands");
-    ErrorBody::new(Code::UnknownCommand, format!("no command is called `{name}`; the nearest is `{nearest}`"))
+    let near = Command::NAMES.iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let message = match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((likeness, known)) if likeness > MEANT => {
+            format!("no command is called `{name}`; did you mean `{known}`?")
+        }
+        _ => format!("no command is called `{name}`; SPEC.md lists them all, such as `post.create`"),
+    };
+    ErrorBody::new(Code::UnknownCommand, message)
 }
 
 /// Splits a MessagePack message; the error comes with the id, where it could be read.

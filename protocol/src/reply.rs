@@ -268,7 +268,7 @@ pub struct CommunityReply {
 /// To `community.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Communities {
-    /// By name.
+    /// Oldest first.
     pub communities: Vec<Community>,
     /// Where the next page begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,7 +25,7 @@ async fn what_is_published_arrives_whole(broker: &impl AsyncFn(Arc<dyn Deliver>)
         Broadcast::Publication(publication("a", 1)),
         Broadcast::State(State {
             channels: vec![channel("a")],
-            event: "post.counts",
+            event: "post.counts".into(),
             key: "k".into(),
             version: 3,
             data: Data::of(&"value"),

@@ -1,4 +1,5 @@
-//! Where settings are given: each layer hides the ones below it, by name.
+//! Where settings are given: each layer hides the ones below it, by name. What is hidden is kept too, since a wrong
+//! value is told wherever it stands: it would surprise on the day that what hides it goes away.
 
 use super::Problem;
 use std::{collections::BTreeMap, fmt, path::Path};
@@ -44,7 +45,7 @@ pub(super) struct Given {
 /// All layers, merged as they are added: add the lowest first.
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
-    given: BTreeMap<String, Given>,
+    given: BTreeMap<String, Vec<Given>>,
     problems: Vec<Problem>,
 }
 
@@ -83,7 +84,7 @@ impl Layers {
             };
             let name = format!("{}.{}", section.to_ascii_lowercase(), name.to_ascii_lowercase());
             let origin = Origin::Environment(variable.clone());
-            self.given.insert(name, Given { written: variable, text, origin });
+            self.give(name, Given { written: variable, text, origin });
         }
     }
 
@@ -106,15 +107,16 @@ impl Layers {
 
     /// Who gave the setting of this name.
     pub fn origin(&self, name: &str) -> Origin {
-        self.given.get(name).map_or(Origin::Default, |given| given.origin.clone())
+        self.get(name).last().map_or(Origin::Default, |given| given.origin.clone())
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&Given> {
-        self.given.get(name)
+    /// All that was given for a name, the lowest layer first; the last counts.
+    pub(super) fn get(&self, name: &str) -> &[Given] {
+        self.given.get(name).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Given)> {
-        self.given.iter().map(|(name, given)| (name.as_str(), given))
+        self.given.iter().flat_map(|(name, all)| all.iter().map(move |given| (name.as_str(), given)))
     }
 
     pub(super) fn problems(&self) -> &[Problem] {
@@ -122,7 +124,11 @@ impl Layers {
     }
 
     fn add(&mut self, name: String, text: String, origin: Origin) {
-        self.given.insert(name.clone(), Given { written: name, text, origin });
+        self.give(name.clone(), Given { written: name, text, origin });
+    }
+
+    fn give(&mut self, name: String, given: Given) {
+        self.given.entry(name).or_default().push(given);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The settings of the product: one typed tree, each setting declared once in [`settings`].
+//! The settings of the product: one typed tree, each setting declared once in `settings.rs`.
 //!
 //! Owns names, types, defaults, meanings, and where a value came from: defaults < `--config` file < environment
 //! `CC_SECTION__NAME` < command line. It decides nothing with them, and opens nothing but the file it is told to read.
@@ -215,6 +215,9 @@ mod tests {
         for setting in SETTINGS {
             assert!(setting.meaning.len() > 15, "{} says what it means", setting.name);
             assert!(!setting.meaning.starts_with(' '), "{}", setting.name);
+            // So that searching the listing for a name finds its value first.
+            let named = SETTINGS.iter().find(|other| setting.meaning.contains(other.name));
+            assert_eq!(named, None, "the meaning of {} names another setting", setting.name);
         }
     }
 
@@ -281,6 +284,12 @@ mod tests {
             assert!(text.contains(name) && text.contains(told), "{name}={value}: {text}");
             assert!(!text.contains("secret"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_even_where_another_layer_hides_it() {
+        let text = problem_of(&[("ws.ping_ms", "soon"), ("ws.ping_ms", "1000")]);
+        assert!(text.contains("soon"), "{text}");
     }
 
     #[test]

@@ -38,7 +38,7 @@ macro_rules! settings {
         },)*)*];
 
         impl Config {
-            /// Reads each setting from its highest layer; where that is wrong, tells so and goes on with the default.
+            /// Reads each setting from its highest layer; tells what is wrong in any of them.
             pub(super) fn take(layers: &Layers, problems: &mut Vec<Problem>) -> Self {
                 Self {
                     $($section: $Section {
@@ -72,9 +72,10 @@ fn read_one<T: Value>(
     (name, default): (&str, &str),
     check: impl Fn(T) -> Result<T, WrongValue>,
 ) -> T {
-    if let Some(given) = layers.get(name) {
+    let mut chosen = None;
+    for given in layers.get(name) {
         match T::read(&given.text).and_then(&check) {
-            Ok(value) => return value,
+            Ok(value) => chosen = Some(value),
             Err(WrongValue { reason, nearest }) => problems.push(Problem::Wrong {
                 name: name.to_owned(),
                 value: if T::SECRET { "***".to_owned() } else { given.text.clone() },
@@ -84,7 +85,9 @@ fn read_one<T: Value>(
             }),
         }
     }
-    T::read(default).and_then(check).unwrap_or_else(|wrong| panic!("default of {name}: {}", wrong.reason))
+    chosen.unwrap_or_else(|| {
+        T::read(default).and_then(check).unwrap_or_else(|wrong| panic!("default of {name}: {}", wrong.reason))
+    })
 }
 
 settings! {
@@ -106,7 +109,7 @@ settings! {
         connections: usize = "100000", 1..=10_000_000;
         /// Bytes of a request's line and headers together; beyond it 431.
         head_bytes: usize = "16384", 8_192..=1_048_576;
-        /// Bytes of a request body; beyond it 413. Commands have limits.message_bytes beside it.
+        /// Bytes of a request body; beyond it 413. Those of commands are bounded like messages of a socket.
         body_bytes: usize = "131072", 1_024..=16_777_216;
     }
     /// WebSocket connections.
@@ -119,8 +122,6 @@ settings! {
         connect_ms: u64 = "10000", 100..=600_000;
         /// Time a socket may accept no byte of what waits for it; then close 4003.
         write_timeout_ms: u64 = "10000", 100..=600_000;
-        /// Time for the other side to answer our close frame before the connection is cut.
-        close_ms: u64 = "3000", 10..=60_000;
     }
     /// Bounds.
     limits: Limits {
@@ -134,8 +135,6 @@ settings! {
         commands_per_second_user: u32 = "400", 1..=1_000_000;
         /// Time for one command; then `unavailable`, outcome unknown.
         command_ms: u64 = "5000", 10..=600_000;
-        /// Messages of one session within a minute that are no envelope, before close 4500.
-        bad_requests_per_minute: u32 = "20", 1..=1_000_000;
         /// Connections from one address at once; 0 is off, since whole schools share an address.
         connections_per_address: usize = "0";
         /// Sessions of one person at once; 0 is off, further ones are closed with 4504.
@@ -150,7 +149,7 @@ settings! {
         hold_bytes: usize = "1048576", 1_024..=1_073_741_824;
         /// Registrations per hour from one address: a classroom, no more.
         register_per_hour_address: u32 = "1000", 1..=1_000_000;
-        /// Attempts to log in per minute for one account from one address, against guessing.
+        /// Attempts to log in per minute for one account from one address, against guessing; ten times as many from one address in all, and for one account from everywhere.
         login_per_minute: u32 = "30", 1..=1_000_000;
         /// Posts of one person per minute.
         posts_per_minute: u32 = "50", 1..=1_000_000;
@@ -177,19 +176,21 @@ settings! {
         access_ttl_s: u64 = "3600", 1..=31_536_000;
         /// Seconds that a refresh token lasts; each use gives a new one. Thirty days.
         refresh_ttl_s: u64 = "2592000", 1..=315_360_000;
-        /// Secret that signs HS256 tokens, 32 bytes at least; without it one is made at first start and kept in the store.
+        /// Secret with which another site signs HS256 tokens, 32 bytes at least. Our own tokens have a secret of their own, made at first start and kept in the store.
         hs256_secret: Option<Secret> = "off";
         /// Issuer that tokens from outside must name as `iss`; without it any or none.
         issuer: Option<String> = "off";
+        /// Audience that tokens from outside must name as `aud`; without it only tokens that name none are taken.
+        audience: Option<String> = "off";
         /// URL of a JWKS (RFC 7517) with the public keys of an issuer.
         jwks_url: Option<String> = "off";
         /// File with a JWKS, instead of a URL.
         jwks_file: Option<PathBuf> = "off";
-        /// PEM file with one public key of an issuer.
+        /// File with one public key of an issuer as PEM, or else with its secret for HS256.
         key_file: Option<PathBuf> = "off";
         /// Seconds that fetched keys are kept; an unknown key id fetches anew, at most once in ten seconds.
         jwks_cache_s: u64 = "600", 1..=86_400;
-        /// Algorithms taken; `none` never is.
+        /// Algorithms taken from outside; `none` never is. This server's own tokens are HS256.
         algorithms: Vec<Algorithm> = "HS256,RS256,ES256,EdDSA";
         /// Claim that identifies the person; a number is read as text.
         claim_sub: String = "sub";
@@ -220,8 +221,6 @@ settings! {
         comment_chars: usize = "2000", 1..=100_000;
         /// Characters of a community's name.
         community_name_chars: usize = "80", 1..=1_000;
-        /// Characters of a person's name.
-        name_chars: usize = "80", 1..=1_000;
     }
     /// The store.
     store: Store {

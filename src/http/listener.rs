@@ -65,7 +65,7 @@ const UNACKNOWLEDGED_MS: u32 = 60_000;
 /// Refusals written at once; beyond it connections are closed without a word.
 const REFUSALS: usize = 128;
 /// Time for the other side to close after our last word.
-const PARTING: Duration = Duration::from_secs(2);
+const PARTING: Duration = Duration::from_secs(1);
 /// Pause after the process ran out of descriptors or memory: trying at once would only burn the processor.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -262,4 +262,111 @@ fn raw(problem: &Problem) -> Vec<u8> {
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::AsyncReadExt;
+
+    const BOUNDS: Bounds = Bounds {
+        first_byte: Duration::from_millis(200),
+        head: Duration::from_millis(200),
+        head_bytes: 8_192,
+        connections: 2,
+        connections_per_address: 0,
+    };
+
+    async fn listening(bounds: Bounds) -> (SocketAddr, Tasks) {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), bounds).expect("a free port");
+        let (address, tasks) = (listener.address().expect("bound"), Tasks::default());
+        let routes = Router::new().route("/", get(|| async { "hello" }));
+        tasks.spawn(listener.run(routes, tasks.clone()));
+        (address, tasks)
+    }
+
+    /// Everything that comes until the server ends the connection, which it must do in order.
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("ended without a reset");
+        text
+    }
+
+    async fn asked(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("listening");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        rest(&mut stream).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_too_many_is_told_so_and_one_that_ends_makes_room() {
+        let patient = Bounds { first_byte: Duration::from_secs(60), ..BOUNDS };
+        let (address, _tasks) = listening(patient).await;
+        let first = TcpStream::connect(address).await.expect("listening");
+        let _second = TcpStream::connect(address).await.expect("listening");
+        let answer = asked(address, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 503 ") && answer.contains("application/problem+json"),
+            "{answer}"
+        );
+        assert!(answer.contains("retry-after: 2") && answer.contains("\"unavailable\""), "{answer}");
+        drop(first);
+        loop {
+            let answer = asked(address, "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+            if answer.starts_with("HTTP/1.1 200 ") {
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn one_address_has_its_share() {
+        let bounds = Bounds { connections: 100, connections_per_address: 1, ..BOUNDS };
+        let (address, _tasks) = listening(Bounds { first_byte: Duration::from_secs(60), ..bounds }).await;
+        let _first = TcpStream::connect(address).await.expect("listening");
+        let answer = asked(address, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("this address"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_or_stops_half_way_is_let_go() {
+        let (address, _tasks) = listening(BOUNDS).await;
+        assert_eq!(asked(address, "").await, "");
+        let answer = asked(address, "GET / HTTP/1.1\r\nhos").await;
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("did not arrive in time"), "{answer}");
+        let answer = asked(address, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert!(answer.ends_with("hello"), "a kept connection ends without a word: {answer}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_http_is_refused_and_the_refusal_arrives() {
+        let (address, _tasks) = listening(BOUNDS).await;
+        assert!(asked(address, "\x16\x03\x01 tls?\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+        // More than is ever read: the answer must not be destroyed by a reset.
+        let endless = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(300_000));
+        assert!(asked(address, &endless).await.starts_with("HTTP/1.1 431 "));
+    }
+
+    #[tokio::test]
+    async fn a_stop_lets_requests_finish_and_takes_no_more() {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), BOUNDS).expect("a free port");
+        let (address, tasks) = (listener.address().expect("bound"), Tasks::default());
+        let begun = Arc::new(tokio::sync::Notify::new());
+        let (tell, stop) = (begun.clone(), tasks.clone());
+        let slow = get(move || async move {
+            tell.notify_one();
+            stop.stopping().await;
+            "done"
+        });
+        tasks.spawn(listener.run(Router::new().route("/slow", slow), tasks.clone()));
+        let mut idle = TcpStream::connect(address).await.expect("listening");
+        let mut busy = TcpStream::connect(address).await.expect("listening");
+        busy.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sent");
+        begun.notified().await;
+        assert_eq!(tasks.stop(Duration::from_secs(5)).await, 0);
+        assert!(rest(&mut busy).await.ends_with("done"));
+        assert_eq!(rest(&mut idle).await, "");
+        assert!(TcpStream::connect(address).await.is_err(), "the listener is closed");
+    }
 }

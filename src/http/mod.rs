@@ -4,21 +4,34 @@
 //! people, posts or channels: commands go through [`crate::hub::Dispatch`], sockets through the hub.
 //! hyper's server and tungstenite are named in this folder alone.
 
+mod accounts;
+mod admin;
+mod bearer;
 mod body;
+mod commands;
 mod gate;
 mod handshake;
+mod health;
 mod linger;
 mod listener;
+mod media_type;
+mod pace;
 mod page;
 mod problem;
+mod routes;
 mod slots;
+mod socket;
+mod state;
 mod watch;
 mod watched;
 pub mod websocket;
 pub mod ws;
 
 pub use handshake::{Handshake, Offer};
+pub use health::Readiness;
 pub use linger::linger;
 pub use listener::{Bounds, Listener, Peer};
-pub use page::page;
+pub use pace::Pace;
 pub use problem::Problem;
+pub use routes::{admin_router, public_router};
+pub use state::{HttpSettings, HttpState};

@@ -23,7 +23,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Answers with a file of the page, or that there is no such thing. Whatever no route takes comes here.
-pub async fn page(request: Request) -> Response {
+pub(super) async fn page(request: Request) -> Response {
     let path = request.uri().path();
     let name = if path == "/" { "index.html" } else { path.trim_start_matches('/') };
     let Some(file) = Files::get(name) else {

@@ -41,7 +41,7 @@ impl Delivery {
     /// An absolute value, as one of its channels shows it.
     pub fn state(state: &State, channel: &Channel) -> Arc<Self> {
         let body = Body::State { key: state.key.clone(), version: state.version };
-        Self::new(channel.clone(), state.event.into(), state.data.clone(), body)
+        Self::new(channel.clone(), state.event.as_ref().into(), state.data.clone(), body)
     }
 
     /// An ephemeral event.
@@ -211,7 +211,7 @@ mod tests {
 
             let state = State {
                 channels: vec![channel.clone()],
-                event: "s",
+                event: "s".into(),
                 key: "k".into(),
                 version: 3,
                 data: data.clone(),

@@ -23,6 +23,7 @@ mod repair;
 pub mod session;
 mod settings;
 mod subscribe;
+mod tokens;
 mod traffic;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::{
     publication::{Committed, State},
 };
 use std::{
+    borrow::Cow,
     collections::{HashMap, VecDeque},
     time::Duration,
 };
@@ -76,11 +77,11 @@ async fn sleep_until(due: Option<Instant>) {
 /// Which states may be told when. Pure: time is passed in, in milliseconds of a steady clock.
 #[derive(Debug, Default)]
 struct Coalescer {
-    keys: HashMap<(&'static str, String), Slot>,
+    keys: HashMap<(Cow<'static, str>, String), Slot>,
     /// Keys whose change may be told as soon as it is asked for, in the order of their changes.
-    fresh: Vec<(&'static str, String)>,
+    fresh: Vec<(Cow<'static, str>, String)>,
     /// Keys that were told, by when their pause ends. Pauses may differ, the order is near enough.
-    pausing: VecDeque<(u64, (&'static str, String))>,
+    pausing: VecDeque<(u64, (Cow<'static, str>, String))>,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +100,7 @@ const CALM_KEYS: usize = 1_000;
 impl Coalescer {
     /// A key has a new value; an older one that still waits is forgotten.
     fn change(&mut self, state: State) {
-        let key = (state.event, state.key.clone());
+        let key = (state.event.clone(), state.key.clone());
         let slot = self.keys.entry(key.clone()).or_default();
         match &mut slot.waiting {
             Some(waiting) if waiting.version >= state.version => {}

@@ -7,6 +7,8 @@
 pub mod accounts;
 pub mod comments;
 pub mod communities;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod facts;
 pub mod log;

@@ -65,6 +65,14 @@ export function returnDelayMs({ attempt, notBefore = 0 }, now, random) {
   return notBefore > now ? notBefore - now + Math.round(random() * 250) : wait;
 }
 
+/**
+ * When to replace a token that is about to expire: half of its rest away, 20 s at most, so that tokens of a short life
+ * are not replaced without pause. A clock that is wrong can only make it sooner, or those 20 s.
+ */
+export function refreshDelayMs(expiresAt, now) {
+  return Math.min(20_000, Math.max(0, Math.round((expiresAt - now) / 2)));
+}
+
 /** An operation id: 128 random bits as text. `crypto.randomUUID` would need a secure context. */
 export function newOp() {
   const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
@@ -587,7 +595,7 @@ export class Client {
         this.#nextUrl = body.url ?? null;
         break;
       case 'token.expiring':
-        this.#refreshToken();
+        this.#timer('refresh', refreshDelayMs(body.expires_at, this.#clock.now()), () => this.#refreshToken());
         break;
       case 'message':
         this.#options.onMessage?.(body.event, body.data);

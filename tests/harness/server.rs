@@ -107,7 +107,7 @@ impl Server {
                 command.env_remove(name);
             }
         }
-        command.current_dir(self.home.path()).args(arguments);
+        command.current_dir(self.home.path());
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(self.data());
         let secret = format!("auth.hs256_secret={SECRET}");
         for setting in ["live.udp=127.0.0.1:0", "admin.listen=127.0.0.1:0", "limits.rates=off", &secret] {
@@ -116,6 +116,8 @@ impl Server {
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
+        // Last, so that a story can set what the harness has set.
+        command.args(arguments);
         command
     }
 

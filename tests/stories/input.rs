@@ -15,6 +15,8 @@ in_both_encodings!(every_command_survives_bad_input, ids_that_name_nothing_are_n
 enum Kind {
     /// Text with a greatest length in characters; blank is refused.
     Text(usize),
+    /// The client's own id of an operation.
+    Op,
     /// An id of a thing.
     Id,
     /// One of a few words.
@@ -44,7 +46,7 @@ struct World {
 }
 
 fn cases(world: &World) -> Vec<Case> {
-    use Kind::{Id, List, Number, Opaque, Switch, Text, Word};
+    use Kind::{Id, List, Number, Op, Opaque, Switch, Text, Word};
     let World { community, post, comment, other } = world;
     let feed = format!("feed:{community}");
     let case = |command, body, fields: &[(&'static str, bool, Kind)]| Case {
@@ -79,7 +81,7 @@ fn cases(world: &World) -> Vec<Case> {
         case(
             "community.create",
             json!({"op": op(), "name": "Right"}),
-            &[("op", true, Text(64)), ("name", true, Text(10_000)), ("parent_id", false, Id)],
+            &[("op", true, Op), ("name", true, Text(10_000)), ("parent_id", false, Id)],
         ),
         case("community.get", json!({"community_id": community}), &[("community_id", true, Id)]),
         case("community.list", json!({}), &[("parent_id", false, Id), ("cursor", false, Opaque)]),
@@ -89,7 +91,7 @@ fn cases(world: &World) -> Vec<Case> {
             "post.create",
             json!({"op": op(), "community_id": community, "kind": "help", "content": "x", "visibility": "public"}),
             &[
-                ("op", true, Text(64)),
+                ("op", true, Op),
                 ("community_id", true, Id),
                 ("kind", true, Word),
                 ("title", false, Text(200)),
@@ -133,7 +135,7 @@ fn cases(world: &World) -> Vec<Case> {
             "comment.add",
             json!({"op": op(), "post_id": post, "content": "x"}),
             &[
-                ("op", true, Text(64)),
+                ("op", true, Op),
                 ("post_id", true, Id),
                 ("parent_id", false, Id),
                 ("content", true, Text(2000)),
@@ -182,6 +184,7 @@ fn wrong_values(kind: Kind) -> Vec<Value> {
     let any = [json!({"a": 1}), json!([1, [2]])];
     let mut wrong = match kind {
         Kind::Text(most) => vec![json!(1), json!(true), json!("a".repeat(most + 1)), json!("nul\u{0}")],
+        Kind::Op => vec![json!(1), json!(true), json!(""), json!("a".repeat(65))],
         Kind::Id | Kind::Opaque => vec![json!(1), json!(false), json!(1.5)],
         Kind::Word => vec![json!("no such word"), json!(""), json!(3)],
         Kind::Number => vec![json!(-1), json!("1"), json!(1.5), json!(true)],

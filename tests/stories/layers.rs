@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&str] = &[
     "clock config metrics shutdown tasks",
     "publication",
+    "hub::delivery hub::rate",
     "store broker hub::session hub::outbox live::forward live::machine",
     "auth",
     "hub analytics media",
@@ -18,11 +19,11 @@ const LAYERS: &[&str] = &[
     "live",
     "handlers",
     "http web",
-    "server doctor main",
+    "server cli main",
 ];
 
 /// Modules of one layer that may import each other all the same: small things under the rest of their layer.
-const FRIENDS: &[&str] = &["clock config metrics shutdown tasks", "server doctor main", "http web"];
+const FRIENDS: &[&str] = &["clock config metrics shutdown tasks", "server cli main", "http web"];
 
 /// `(text, where it may stand, why)`: names that only one place may say.
 const CONFINED: &[(&str, &[&str], &str)] = &[

@@ -73,7 +73,7 @@ async fn h3_malformed_msgpack_is_answered_and_the_socket_stays() {
         ("nothing", vec![], 0),
         ("an empty array", vec![0x90], 0),
         ("a map", vec![0x80], 0),
-        ("an array of four thousand million", vec![0xdd, 0xff, 0xff, 0xff, 0xff, 1], 0),
+        ("an array of four thousand million", vec![0xdd, 0xff, 0xff, 0xff, 0xff, 1], 1),
         ("a type of four thousand million bytes", vec![0x93, 1, 0xdb, 0xff, 0xff, 0xff, 0xff, b'x'], 1),
         ("a body map of four thousand million", envelope(2, &[0xdf, 0xff, 0xff, 0xff, 0xff, 0xa1]), 2),
         ("a body of bytes beyond the message", envelope(3, &[0xc6, 0x7f, 0xff, 0xff, 0xff, 0]), 3),

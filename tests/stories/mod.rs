@@ -15,3 +15,4 @@ mod privacy;
 mod reactions;
 mod recovery;
 mod starting;
+mod websocket;

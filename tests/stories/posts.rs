@@ -302,7 +302,8 @@ async fn f2_13_pages_are_newest_first_and_stable_while_posts_arrive(encoding: En
     assert_eq!(list(&most["posts"]).len(), 50, "a limit over the maximum is clamped");
     assert!(alice.feed(json!({"community_id": community, "live": true})).await.is_empty());
     alice.invalid("feed.list", json!({"community_id": community, "cursor": "made up"}), "cursor").await;
-    alice.invalid("feed.list", json!({"community_id": community, "limit": 0}), "limit").await;
+    let least = alice.feed(json!({"community_id": community, "limit": 0})).await;
+    assert_eq!(least.len(), 1, "a limit is clamped, not refused");
     let reply = alice.command("feed.list", json!({})).await;
     assert_eq!(reply.code(), "invalid", "one of the three filters is needed: {}", reply.body);
 }
@@ -340,7 +341,7 @@ async fn alice_first(client: &mut Client, community: &str) -> String {
 
 #[tokio::test]
 async fn views_count_once_per_person_and_window() {
-    let mut server = Server::start().await;
+    let server = Server::start().await;
     let mut alice = server.client("alice", Encoding::Json).await;
     let mut bob = server.client("bob", Encoding::Json).await;
     let mut again = server.client("bob", Encoding::MessagePack).await;
@@ -354,10 +355,11 @@ async fn views_count_once_per_person_and_window() {
     assert_eq!(guest.ok("post.view", view.clone()).await["counted"], true);
     assert_eq!(guest.ok("post.view", view.clone()).await["counted"], false);
     assert_eq!(alice.counts(&post_id).await["views"], 2);
-    server.kill().await;
-    server.set("social.view_window_ms=1");
-    server.restart().await;
+
+    let server = Server::with(&["social.view_window_ms=0"]).await;
     let mut bob = server.client("bob", Encoding::Json).await;
+    let community = bob.makes_community("Open window").await;
+    let view = json!({"post_id": bob.posts(&community, "look").await});
+    assert_eq!(bob.ok("post.view", view.clone()).await["counted"], true);
     assert_eq!(bob.ok("post.view", view.clone()).await["counted"], true, "the window is over");
-    assert_eq!(bob.counts(&post_id).await["views"], 3);
 }

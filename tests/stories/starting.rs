@@ -102,7 +102,7 @@ async fn settings_come_from_file_environment_and_flags_in_this_order() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let printed = stdout(&output);
     let line = |name: &str| {
-        let found = printed.lines().find(|line| line.contains(name));
+        let found = printed.lines().find(|line| line.starts_with(name));
         found.unwrap_or_else(|| panic!("{name} is not printed:\n{printed}")).to_string()
     };
     for (name, value, not) in [

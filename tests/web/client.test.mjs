@@ -11,6 +11,7 @@ import {
   backoffMs,
   closeVerdict,
   repeatDelayMs,
+  refreshDelayMs,
   returnDelayMs,
   silenceLimitMs,
 } from '../../src/web/client.js';
@@ -50,6 +51,12 @@ test('a slot given by the server is kept, whatever the backoff says', () => {
 test('silence is judged by the interval that the server told', () => {
   assert.ok(silenceLimitMs(25_000) > 25_000);
   assert.ok(silenceLimitMs(1_000) > 1_000);
+});
+
+test('a token is replaced in time, and not without pause', () => {
+  assert.equal(refreshDelayMs(61_000, 1_000), 20_000);
+  assert.equal(refreshDelayMs(11_000, 1_000), 5_000);
+  assert.equal(refreshDelayMs(0, 1_000), 0);
 });
 
 test('only passing errors of repeatable commands are repeated', () => {
@@ -327,8 +334,8 @@ test('a token about to expire is refreshed on the same socket', async () => {
   await world.settle();
   const socket = world.accept();
   socket.welcome();
-  socket.push('token.expiring', { expires_at: 1 });
-  await world.settle();
+  socket.push('token.expiring', { expires_at: world.now + 60_000 });
+  await world.advance(20_000);
   assert.equal(socket.last('refresh')[2].token, 'token-2');
 });
 

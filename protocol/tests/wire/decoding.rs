@@ -110,8 +110,10 @@ fn an_unknown_command_is_told_the_nearest() {
     {
         let error = refusal(json!([7, name, {}]));
         assert_eq!((error.error.code, error.id), (Code::UnknownCommand, 7));
-        assert!(error.error.message.ends_with(nearest), "{}", error.error.message);
+        assert!(error.error.message.ends_with(&format!("{nearest}?")), "{}", error.error.message);
     }
+    let far = refusal(json!([7, "zzz", {}]));
+    assert!(!far.error.message.contains("did you mean"), "{}", far.error.message);
     let long = refusal(json!([7, "é".repeat(10_000), {}]));
     assert!(long.error.message.len() < 200, "{}", long.error.message.len());
 }

@@ -52,7 +52,7 @@ fn publication(number: u8, offset: u64, size: usize) -> Arc<Delivery> {
 fn state(number: u8, key: u8, version: u64, size: usize) -> Arc<Delivery> {
     let state = State {
         channels: vec![channel(number)],
-        event: "s",
+        event: "s".into(),
         key: key.to_string(),
         version,
         data: Data::of(&"x".repeat(size)),

@@ -126,9 +126,7 @@ async fn an_anonymous_comment_names_nobody_to_others() {
         assert_eq!(seen.author, None);
         assert_eq!(seen.my.map(|my| my.author).unwrap_or_default(), reader == ben.into());
     }
-    let told = world.told.lock();
-    let entries: Vec<_> =
-        told.iter().filter(|entry| format!("{entry:?}").contains(&comment.id.to_string())).collect();
+    let entries = world.told_about(comment.id);
     assert!(!entries.is_empty(), "it was told");
     for entry in entries {
         let text = format!("{entry:?}");

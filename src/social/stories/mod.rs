@@ -2,6 +2,7 @@
 
 mod access;
 mod comments;
+mod crowd;
 mod feeds;
 mod notifications;
 mod people;
@@ -12,7 +13,7 @@ mod visibility;
 use super::{Settings, Social, SocialAccess, keep_house};
 use crate::{
     config::Config,
-    publication::Publication,
+    publication::{Committed, Publication},
     store::{
         Actor, Reader, Stores,
         accounts::Identity,
@@ -41,7 +42,7 @@ struct World {
     social: Social,
     access: SocialAccess,
     stores: Stores,
-    told: Arc<Mutex<Vec<Publication>>>,
+    commits: Mutex<mpsc::Receiver<Committed>>,
     ops: AtomicU64,
     _folder: tempfile::TempDir,
 }
@@ -54,22 +55,15 @@ impl World {
 
     fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (committed, mut commits) = mpsc::channel(64);
+        let (committed, commits) = mpsc::channel(100_000);
         let store = SqliteStore::open(folder.path(), SqliteSettings::default(), committed).expect("a store");
         let stores = Arc::new(store).stores();
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let teller = told.clone();
-        std::thread::spawn(move || {
-            while let Some(commit) = commits.blocking_recv() {
-                teller.lock().extend(commit.publications);
-            }
-        });
         let config = Config::with(settings.iter().copied()).expect("valid settings");
         Self {
             social: Social::new(&stores, Settings::of(&config)),
             access: SocialAccess::new(&stores),
             stores,
-            told,
+            commits: Mutex::new(commits),
             ops: AtomicU64::new(0),
             _folder: folder,
         }
@@ -109,6 +103,14 @@ impl World {
     async fn block(&self, blocker: Actor, blocked: Actor) {
         let body = BlockSet { user_id: blocked.user, on: true };
         self.social.people.block(blocker, body, T).await.expect("blocks");
+    }
+
+    /// What was published about the thing with this id since this was last asked.
+    fn told_about(&self, id: impl std::fmt::Display) -> Vec<Publication> {
+        let id = id.to_string();
+        let mut commits = self.commits.lock();
+        let told = std::iter::from_fn(|| commits.try_recv().ok()).flat_map(|commit| commit.publications);
+        told.filter(|entry| format!("{entry:?}").contains(&id)).collect()
     }
 
     /// An op that was never used.

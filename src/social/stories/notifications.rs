@@ -46,12 +46,7 @@ async fn authors_hear_of_others_and_nobody_of_themselves() {
     let mut found = kinds(&heard_by_ada);
     found.sort();
     found.dedup();
-    let expected = [
-        NotificationKind::PostReaction,
-        NotificationKind::Comment,
-        NotificationKind::Reply,
-        NotificationKind::Follow,
-    ];
+    let expected = [NotificationKind::PostReaction, NotificationKind::Comment, NotificationKind::Reply];
     assert_eq!(found, expected);
     assert!(heard_by_ada.iter().all(|one| actors(one) == [ben.user]));
     assert_eq!(heard(&world, ben).await, vec![]);

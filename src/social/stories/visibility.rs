@@ -154,9 +154,7 @@ async fn an_anonymous_post_names_nobody_to_others() {
         let listed = world.social.feeds.list(reader, feed).await.expect("a page").posts;
         assert_eq!(!listed.is_empty(), name == "ada", "{name} looks at what Ada posted");
     }
-    let told = world.told.lock();
-    let of_post: Vec<_> =
-        told.iter().filter(|entry| format!("{entry:?}").contains(&post.id.to_string())).collect();
+    let of_post = world.told_about(post.id);
     assert!(!of_post.is_empty(), "its creation was told");
     for entry in of_post {
         let text = format!("{entry:?}");

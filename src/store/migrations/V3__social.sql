@@ -5,11 +5,8 @@ CREATE TABLE communities (
     parent     BLOB NOT NULL, -- sixteen zero bytes for an outermost one, so that one index serves both
     path       BLOB NOT NULL,
     created_at INTEGER NOT NULL,
-    name       TEXT NOT NULL,
-    folded     TEXT NOT NULL -- the name without case
+    name       TEXT NOT NULL -- not unique: an id names a community, and two towns may have a "Market"
 );
--- One name among siblings.
-CREATE UNIQUE INDEX communities_name ON communities (parent, folded);
 -- A level is listed oldest first.
 CREATE INDEX communities_level ON communities (parent, id);
 
@@ -125,7 +122,7 @@ CREATE TABLE inboxes (
     user   BLOB PRIMARY KEY,
     unread INTEGER NOT NULL DEFAULT 0,
     kept   INTEGER NOT NULL DEFAULT 0,
-    muted  INTEGER NOT NULL DEFAULT 0
+    muted  INTEGER NOT NULL DEFAULT 16 -- new followers: told to those who wish it
 ) WITHOUT ROWID;
 
 CREATE TABLE notifications (
@@ -144,7 +141,8 @@ CREATE TABLE notifications (
 );
 -- A person's list, newest first.
 CREATE INDEX notifications_list ON notifications (user, created_at, id);
--- Reactions to one target are one notification; what is deleted takes its notifications with it.
-CREATE UNIQUE INDEX notifications_about ON notifications (thing, part, kind, user);
+-- Reactions to one target are one notification; what is deleted takes its notifications with it. The comment comes
+-- first, so that the frequent kind, of new comments, is appended rather than strewn over the index.
+CREATE UNIQUE INDEX notifications_about ON notifications (part, thing, kind, user);
 -- Those that wait to be published again.
 CREATE INDEX notifications_dirty ON notifications (published_at) WHERE dirty = 1;

@@ -1,6 +1,6 @@
 //! Channels as the database keys them: a byte for the kind, then what it belongs to.
 
-use communiconnect_protocol::Channel;
+use communiconnect_protocol::{Channel, CommunityId, LiveId, PostId, UserId};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 /// At most a kind byte and the longest test name.
@@ -25,8 +25,45 @@ impl From<&Channel> for ChannelKey {
     }
 }
 
+/// The channel that a stored key names; none for a kind of a later version.
+pub(super) fn channel(key: &[u8]) -> Option<Channel> {
+    let (kind, rest) = key.split_first()?;
+    if *kind == 8 {
+        return Some(Channel::Test(std::str::from_utf8(rest).ok()?.into()));
+    }
+    let id: [u8; 16] = rest.try_into().ok()?;
+    Some(match kind {
+        1 => Channel::Feed(CommunityId::from_bytes(id)),
+        2 => Channel::Post(PostId::from_bytes(id)),
+        3 => Channel::Live(LiveId::from_bytes(id)),
+        4 => Channel::Author(UserId::from_bytes(id)),
+        5 => Channel::User(UserId::from_bytes(id)),
+        6 => Channel::AnalyticsPost(PostId::from_bytes(id)),
+        7 => Channel::AnalyticsLive(LiveId::from_bytes(id)),
+        _ => return None,
+    })
+}
+
 impl ToSql for ChannelKey {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_read_back() {
+        let id = "0191f6a0-0000-7000-8000-000000000001";
+        let kinds =
+            ["feed:", "post:", "live:", "author:", "user:", "analytics:post:", "analytics:live:", "test:"];
+        for kind in kinds {
+            let known: Channel = format!("{kind}{id}").parse().expect("a channel");
+            assert_eq!(channel(&ChannelKey::from(&known).0), Some(known));
+        }
+        assert_eq!(channel(&[]), None);
+        assert_eq!(channel(&[1, 2, 3]), None);
     }
 }

@@ -59,20 +59,11 @@ fn create(
         path = around;
     }
     let parent = new.parent_id.unwrap_or(CommunityId::NOTHING);
-    let folded = new.name.to_lowercase();
-    let taken = tx
-        .sql("SELECT 1 FROM communities WHERE parent = ?1 AND folded = ?2")?
-        .exists(params![parent.as_bytes(), folded])?;
-    if taken {
-        return Err(StoreError::Taken("name"));
-    }
     let id = CommunityId::from_bytes(tx.id(new.at));
     path.insert(0, id);
     let path: Vec<u8> = path.iter().flat_map(CommunityId::as_bytes).copied().collect();
-    tx.sql(
-        "INSERT INTO communities (id, parent, path, created_at, name, folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![id.as_bytes(), parent.as_bytes(), path, new.at, new.name, folded])?;
+    tx.sql("INSERT INTO communities (id, parent, path, created_at, name) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![id.as_bytes(), parent.as_bytes(), path, new.at, new.name])?;
     tx.sql("INSERT INTO community_counts (community, members) VALUES (?1, 1)")?.execute([id.as_bytes()])?;
     tx.sql("INSERT INTO members (community, user, role, at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         id.as_bytes(),

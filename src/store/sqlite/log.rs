@@ -162,7 +162,7 @@ fn publication(channel: &Channel, row: &Row<'_>) -> rusqlite::Result<Publication
 
 fn trim_by_count(tx: &mut Tx<'_>, keep_count: u64) -> Result<usize> {
     let mut removed = 0;
-    for (channel, head) in tx.overfull(TRIM_CHANNELS) {
+    for (channel, head) in tx.overfull(TRIM_CHANNELS)? {
         let wanted = head.head + 1 - keep_count.min(head.head + 1);
         let first = wanted.max(1).min(head.first + TRIM_ROWS as u64);
         removed += tx

@@ -19,6 +19,8 @@ mod people;
 mod posts;
 mod reactions;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod user_row;
 mod writer;
@@ -72,6 +74,12 @@ impl SqliteStore {
             notifications: self.clone(),
             log: self.clone(),
         }
+    }
+
+    /// Takes no more writes, and resolves when what was queued is on disk and handed on.
+    pub async fn close(self: Arc<Self>) {
+        let finished = tokio::task::spawn_blocking(move || self.writer.finish()).await;
+        finished.expect("waiting for a thread does not panic");
     }
 
     /// Runs an operation in the next group commit; its effect is on disk when this resolves with `Ok`.

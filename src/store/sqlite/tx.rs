@@ -1,6 +1,9 @@
 //! What an operation may do inside the writing transaction.
 
-use super::{channel_key::ChannelKey, ids::Ids};
+use super::{
+    channel_key::{self, ChannelKey},
+    ids::Ids,
+};
 use crate::{
     publication::{Audience, Committed, Publication, State},
     store::{Op, Result, StoreError},
@@ -140,8 +143,8 @@ impl<'a> Tx<'a> {
     }
 
     /// Takes out up to `limit` channels that keep more than they may.
-    pub(super) fn overfull(&mut self, limit: usize) -> Vec<(Channel, Head)> {
-        self.heads.overfull(limit)
+    pub(super) fn overfull(&mut self, limit: usize) -> Result<Vec<(Channel, Head)>> {
+        self.heads.overfull(self.connection, limit)
     }
 
     /// Notes that a channel's log now begins later.
@@ -191,6 +194,8 @@ pub(super) struct Heads {
     known: HashMap<Channel, Head>,
     dirty: HashSet<Channel>,
     overfull: HashSet<Channel>,
+    /// Whether channels that were overfull before this start have been looked for.
+    knows_older: bool,
     keep_count: u64,
 }
 
@@ -202,7 +207,8 @@ const OVERFULL_CHANNELS: usize = 10_000;
 
 impl Heads {
     pub(super) fn new(keep_count: u64) -> Self {
-        Self { known: HashMap::new(), dirty: HashSet::new(), overfull: HashSet::new(), keep_count }
+        let (known, dirty, overfull) = (HashMap::new(), HashSet::new(), HashSet::new());
+        Self { known, dirty, overfull, knows_older: false, keep_count }
     }
 
     fn get(&mut self, connection: &Connection, channel: &Channel) -> Result<Head> {
@@ -244,15 +250,31 @@ impl Heads {
         self.dirty.insert(channel.clone());
     }
 
-    fn overfull(&mut self, limit: usize) -> Vec<(Channel, Head)> {
-        let channels: Vec<Channel> = self.overfull.iter().take(limit).cloned().collect();
-        for channel in &channels {
-            self.overfull.remove(channel);
+    fn overfull(&mut self, connection: &Connection, limit: usize) -> Result<Vec<(Channel, Head)>> {
+        if !self.knows_older {
+            self.find_older(connection)?;
+            self.knows_older = true;
         }
-        channels
-            .into_iter()
-            .filter_map(|channel| self.known.get(&channel).map(|head| (channel, *head)))
-            .collect()
+        let channels: Vec<Channel> = self.overfull.iter().take(limit).cloned().collect();
+        let mut found = Vec::with_capacity(channels.len());
+        for channel in channels {
+            self.overfull.remove(&channel);
+            let head = self.get(connection, &channel)?;
+            found.push((channel, head));
+        }
+        Ok(found)
+    }
+
+    /// What grew too long before this start, or was allowed more by other settings: one walk over all channels.
+    fn find_older(&mut self, connection: &Connection) -> Result<()> {
+        let mut longer =
+            connection.prepare("SELECT key FROM channels WHERE head - first + 1 > ?1 LIMIT ?2")?;
+        let keep = i64::try_from(self.keep_count).unwrap_or(i64::MAX);
+        let mut rows = longer.query(params![keep, OVERFULL_CHANNELS as i64])?;
+        while let Some(row) = rows.next()? {
+            self.overfull.extend(channel_key::channel(row.get_ref(0)?.as_blob().unwrap_or_default()));
+        }
+        Ok(())
     }
 
     fn trimmed(&mut self, channel: &Channel, first: u64) {

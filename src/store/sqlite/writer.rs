@@ -9,6 +9,7 @@ use super::{
     tx::{Heads, Tx},
 };
 use crate::{
+    metrics,
     publication::Committed,
     store::{Result, StoreError},
 };
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,9 +26,9 @@ use tokio::sync::{mpsc, oneshot};
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 type Job = Box<dyn FnOnce(&mut Tx<'_>) -> (bool, Answer) + Send>;
 
-/// The writing side. Dropping it waits until what was queued is on disk.
+/// The writing side. Dropping or finishing it waits until what was queued is on disk.
 pub(super) struct Writer {
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -41,7 +43,7 @@ impl Writer {
         let heads = Heads::new(settings.keep_count);
         let mut lane = Lane { connection, heads, ids: Ids::new(), committed, batch };
         let thread = thread::Builder::new().name("store-write".into()).spawn(move || lane.run(queue))?;
-        Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) async fn run<T, F>(&self, operation: F) -> Result<T>
@@ -58,18 +60,28 @@ impl Writer {
             });
             (keep, tell)
         });
-        let jobs = self.jobs.as_ref().expect("only dropped with self");
-        jobs.try_send(job).map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
+        match &*self.jobs.lock() {
+            Some(jobs) => {
+                jobs.try_send(job)
+                    .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
+            }
+            None => return Err(StoreError::Unavailable("the store has been closed".into())),
+        }
         answered.await.map_err(|_| StoreError::Unavailable("the write was not carried out".into()))?
+    }
+
+    /// Takes no more, and waits until what was queued is on disk and handed on. Blocks; further calls do nothing.
+    pub(super) fn finish(&self) {
+        *self.jobs.lock() = None;
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.lock().take() {
-            let _ = thread.join();
-        }
+        self.finish();
     }
 }
 
@@ -86,7 +98,11 @@ impl Lane {
     fn run(&mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(first) = queue.blocking_recv() {
             let mut batch = Batch::default();
+            let begun = Instant::now();
             let commit = self.write_batch(first, &mut queue, &mut batch);
+            metrics::STORE_COMMITS.add(1);
+            metrics::STORE_OPERATIONS.add(batch.answers.len() as u64);
+            metrics::STORE_COMMIT_SECONDS.record(begun.elapsed().as_secs_f64());
             match &commit {
                 Ok(()) if !batch.brought.is_empty() => {
                     // The publisher is gone only while the process stops; the log keeps what it would have carried.

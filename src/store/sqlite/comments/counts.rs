@@ -57,7 +57,7 @@ pub(in crate::store::sqlite) fn shift(
         })?;
     tx.state(State {
         channels: vec![Channel::Post(comment.post.id)],
-        event: event::COMMENT_COUNTS,
+        event: event::COMMENT_COUNTS.into(),
         key: id.to_string(),
         version: counts.version,
         data: Data::of(&CommentCountsState { comment_id: id, counts: counts.clone() }),

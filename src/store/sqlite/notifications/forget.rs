@@ -6,30 +6,30 @@ use super::{
     row::{NOTIFICATION_COLUMNS, NotificationRow, notification_columns},
 };
 use crate::store::{Result, sqlite::Tx};
-use communiconnect_protocol::{NotificationKind, PostId, UserId};
+use communiconnect_protocol::{CommentId, NotificationKind, PostId, UserId};
 use rusqlite::{Params, params};
 use std::collections::HashMap;
 
-/// Removes all notifications about a post and its comments.
+/// Removes the notifications about a post; those about its comments go with them.
 pub(in crate::store::sqlite) fn forget_post(tx: &mut Tx<'_>, post: PostId) -> Result<()> {
-    forget(
-        tx,
-        "DELETE FROM notifications WHERE thing = ?1 RETURNING user, read_at IS NULL AND count > 0",
-        [post.as_bytes()],
-    )
+    forget_about(tx, post, CommentId::NOTHING.as_bytes())
 }
 
-/// Removes all notifications about one comment.
+/// Removes the notifications about one comment.
 pub(in crate::store::sqlite) fn forget_comment(
     tx: &mut Tx<'_>,
     post: PostId,
     comment: &[u8; 16],
 ) -> Result<()> {
+    forget_about(tx, post, comment)
+}
+
+fn forget_about(tx: &mut Tx<'_>, post: PostId, part: &[u8; 16]) -> Result<()> {
     forget(
         tx,
-        "DELETE FROM notifications WHERE thing = ?1 AND part = ?2
+        "DELETE FROM notifications WHERE part = ?1 AND thing = ?2
          RETURNING user, read_at IS NULL AND count > 0",
-        [post.as_bytes(), comment],
+        [part, post.as_bytes()],
     )
 }
 

@@ -74,11 +74,7 @@ pub(super) fn set_preferences(
     user: UserId,
     wishes: &BTreeMap<NotificationKind, bool>,
 ) -> Result<(BTreeMap<NotificationKind, bool>, bool)> {
-    let before: i64 = tx
-        .sql("SELECT muted FROM inboxes WHERE user = ?1")?
-        .query_row([user.as_bytes()], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
+    let before = muted(tx, user)?;
     let muted = wishes
         .iter()
         .fold(before, |muted, (kind, wanted)| if *wanted { muted & !bit(*kind) } else { muted | bit(*kind) });
@@ -92,6 +88,18 @@ pub(super) fn set_preferences(
     let all = NotificationKind::ALL.iter().map(|kind| (*kind, muted & bit(*kind) == 0)).collect();
     Ok((all, muted != before))
 }
+
+/// The kinds that a person does not want, as bits.
+pub(super) fn muted(tx: &Tx<'_>, user: UserId) -> Result<i64> {
+    let wished = tx
+        .sql("SELECT muted FROM inboxes WHERE user = ?1")?
+        .query_row([user.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(wished.unwrap_or(MUTED_AT_FIRST))
+}
+
+/// What somebody who wished for nothing does not get, as in the table: new followers are told to those who wish it.
+const MUTED_AT_FIRST: i64 = bit(NotificationKind::Follow);
 
 /// The bit of a kind in `inboxes.muted`; never to be given to another kind.
 pub(super) const fn bit(kind: NotificationKind) -> i64 {

@@ -74,6 +74,9 @@ pub(in crate::store::sqlite) fn told_follow(
     at: i64,
 ) -> Result<()> {
     let kind = NotificationKind::Follow;
+    if inbox::muted(tx, author)? & inbox::bit(kind) != 0 {
+        return Ok(());
+    }
     let known = tx
         .sql("SELECT 1 FROM notifications WHERE thing = ?1 AND part = ?2 AND kind = ?3 AND user = ?4")?
         .exists(params![

@@ -60,7 +60,7 @@ pub(in crate::store::sqlite) fn shift(tx: &mut Tx<'_>, post: &PostRow, by: Move)
         .ok_or(StoreError::NotFound("post"))?;
     tx.state(State {
         channels: post.placement().later(),
-        event: event::POST_COUNTS,
+        event: event::POST_COUNTS.into(),
         key: id.to_string(),
         version: counts.version,
         data: Data::of(&PostCountsState { post_id: id, counts: counts.clone() }),

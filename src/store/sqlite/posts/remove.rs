@@ -20,7 +20,6 @@ pub(super) fn delete(
 ) -> Result<()> {
     let row = facts::post(tx.connection(), &actor.into(), id)?;
     rule(&row.facts)?;
-    notifications::forget_post(tx, id)?;
     erase(tx, id)?;
     remove_rows(tx, id, &row.path)?;
     let placement = row.placement();
@@ -31,8 +30,9 @@ pub(super) fn delete(
     Ok(())
 }
 
-/// Overwrites what any log says of the post, its comments and the notifications about them.
+/// Removes the notifications about the post and its comments, and overwrites what any log says of all of them.
 fn erase(tx: &mut Tx<'_>, id: PostId) -> Result<()> {
+    notifications::forget_post(tx, id)?;
     tx.erase_subject(id.as_bytes())?;
     tx.erase_channel(&Channel::Post(id))?;
     let comments: Vec<[u8; 16]> = tx
@@ -40,6 +40,7 @@ fn erase(tx: &mut Tx<'_>, id: PostId) -> Result<()> {
         .query_map([id.as_bytes()], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for comment in &comments {
+        notifications::forget_comment(tx, id, comment)?;
         tx.erase_subject(comment)?;
     }
     Ok(())

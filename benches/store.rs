@@ -1,0 +1,310 @@
+//! What the store carries: whole operations with all that they write (op, checks, row, counters, log, notification and
+//! its log entry), synced to disk, with many writers at once and one by one; beside it what bare SQLite does with two
+//! narrow rows an operation, in the same run.
+//!
+//! `cargo bench --bench store` prints operations per second and ratios. Run by `cargo test --benches` it only shows that
+//! it works. The data lies in a temporary folder under the target directory: on a real disk, not in memory.
+
+use communiconnect::store::{
+    Actor, Op, Stores,
+    accounts::NewAccount,
+    comments::NewComment,
+    communities::NewCommunity,
+    posts::NewPost,
+    reactions::{ReactionTarget, Wish},
+    sqlite::{SqliteSettings, SqliteStore},
+};
+use communiconnect_protocol::{CommunityId, PostId, PostKind, ReactionKind, Role, Visibility};
+use std::{
+    future::Future,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+/// How much is done.
+#[derive(Clone, Copy)]
+struct Effort {
+    writers: usize,
+    posts: usize,
+    time: Duration,
+}
+
+const FULL: Effort = Effort { writers: 500, posts: 400, time: Duration::from_secs(5) };
+const GLANCE: Effort = Effort { writers: 8, posts: 8, time: Duration::from_millis(100) };
+
+fn main() {
+    // Cargo says `--bench` when figures are wanted, and nothing when the bench is only tested.
+    let effort = if std::env::args().any(|argument| argument == "--bench") { FULL } else { GLANCE };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let bare = Pair { grouped: bare(effort, 500), single: bare(effort, 1) };
+    let Figures { comments, reactions } = runtime.block_on(measure(effort));
+    println!(
+        "{:<30} {:>9} {:>9} {:>7} {:>10} {:>12}",
+        "operations per second", "grouped", "1 by 1", "ratio", "us CPU/op", "KiB disk/op"
+    );
+    line("bare SQLite, two narrow rows", &bare);
+    line("comment.add, complete", &comments);
+    line("reaction.set, complete", &reactions);
+    let against = |other: &Pair| other.grouped.per_second / comments.grouped.per_second;
+    let (reactions, bare) = (against(&reactions), against(&bare));
+    println!("{} writers; against comment.add: reaction.set {reactions:.2}, bare {bare:.1}", effort.writers);
+}
+
+fn line(name: &str, pair: &Pair) {
+    let Pair { grouped, single } = pair;
+    println!(
+        "{name:<30} {:>9.0} {:>9.0} {:>6.1}x {:>10.1} {:>12.1}",
+        grouped.per_second,
+        single.per_second,
+        grouped.per_second / single.per_second,
+        grouped.cpu_us,
+        grouped.disk_kib
+    );
+}
+
+/// What was measured of each kind of operation.
+struct Figures {
+    comments: Pair,
+    reactions: Pair,
+}
+
+/// By many writers at once, and one by one.
+struct Pair {
+    grouped: Rate,
+    single: Rate,
+}
+
+/// How fast, and what each operation cost the whole process: unlike the speed, that hardly depends on what else runs.
+struct Rate {
+    per_second: f64,
+    cpu_us: f64,
+    disk_kib: f64,
+}
+
+/// A measurement under way.
+struct Stopwatch {
+    begun: Instant,
+    cpu_us: f64,
+    disk_kib: f64,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { begun: Instant::now(), cpu_us: cpu_us(), disk_kib: disk_kib() }
+    }
+
+    fn stop(self, operations: usize) -> Rate {
+        let operations = operations.max(1) as f64;
+        Rate {
+            per_second: operations / self.begun.elapsed().as_secs_f64(),
+            cpu_us: (cpu_us() - self.cpu_us) / operations,
+            disk_kib: (disk_kib() - self.disk_kib) / operations,
+        }
+    }
+}
+
+/// CPU time of this process, in microseconds; 0 where the system does not tell (proc(5): fields 14 and 15 of `stat`, in
+/// hundredths of a second).
+fn cpu_us() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10_000.0
+}
+
+/// What this process has sent to the disk, in KiB; 0 where the system does not tell (proc(5): `io`).
+fn disk_kib() -> f64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let bytes = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    bytes.and_then(|bytes| bytes.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
+async fn measure(effort: Effort) -> Figures {
+    let town = Arc::new(Town::new(effort).await);
+    let comment = {
+        let town = town.clone();
+        move |writer, number| {
+            let town = town.clone();
+            async move { town.comment(writer, number).await }
+        }
+    };
+    let reaction = {
+        let town = town.clone();
+        move |writer, number| {
+            let town = town.clone();
+            async move { town.react(writer, number).await }
+        }
+    };
+    let comments_single = rate(1, effort.time / 2, comment.clone()).await;
+    let comments = rate(effort.writers, effort.time, comment).await;
+    // The single writer is a person of its own, so that the crowd's reactions are all first ones.
+    let reactions_single = rate(1, effort.time / 2, {
+        let reaction = reaction.clone();
+        move |_, number| reaction(effort.writers, number)
+    })
+    .await;
+    let reactions = rate(effort.writers, effort.time, reaction).await;
+    Figures {
+        comments: Pair { grouped: comments, single: comments_single },
+        reactions: Pair { grouped: reactions, single: reactions_single },
+    }
+}
+
+/// Runs `work(writer, number)` by so many writers, each one operation after the other, until the time is over.
+async fn rate<F, W>(writers: usize, time: Duration, work: W) -> Rate
+where
+    F: Future<Output = ()> + Send + 'static,
+    W: Fn(usize, usize) -> F + Clone + Send + 'static,
+{
+    let done = Arc::new(AtomicUsize::new(0));
+    let watch = Stopwatch::start();
+    let begun = watch.begun;
+    let mut running = tokio::task::JoinSet::new();
+    for writer in 0..writers {
+        let (work, done) = (work.clone(), done.clone());
+        running.spawn(async move {
+            let mut number = 0;
+            while begun.elapsed() < time {
+                work(writer, number).await;
+                number += 1;
+            }
+            done.fetch_add(number, Ordering::Relaxed);
+        });
+    }
+    while let Some(outcome) = running.join_next().await {
+        outcome.expect("a writer works");
+    }
+    watch.stop(done.load(Ordering::Relaxed))
+}
+
+/// A store with people, a community and posts, and somebody who takes what is committed.
+struct Town {
+    stores: Stores,
+    people: Vec<Actor>,
+    posts: Vec<PostId>,
+    ops: AtomicUsize,
+    _folder: TempDir,
+}
+
+impl Town {
+    async fn new(effort: Effort) -> Self {
+        let folder = folder();
+        let (sender, mut committed) = mpsc::channel(64);
+        let store = SqliteStore::open(folder.path(), SqliteSettings::default(), sender).expect("a store");
+        std::thread::spawn(move || while committed.blocking_recv().is_some() {});
+        let mut town = Self {
+            stores: Arc::new(store).stores(),
+            people: Vec::new(),
+            posts: Vec::new(),
+            ops: AtomicUsize::new(0),
+            _folder: folder,
+        };
+        for number in 0..=effort.writers {
+            town.people.push(town.person(number).await);
+        }
+        let new = NewCommunity { name: "All".into(), parent_id: None, at: now() };
+        let creating = town.stores.communities.create(town.people[0], town.op(), new, Box::new(|_| Ok(())));
+        let community = creating.await.expect("a community").id;
+        for number in 0..effort.posts {
+            town.posts.push(town.post(town.people[number % town.people.len()], community).await);
+        }
+        town
+    }
+
+    async fn person(&self, number: usize) -> Actor {
+        let account = NewAccount {
+            username: format!("person{number}"),
+            email: format!("person{number}@example.org"),
+            name: format!("Person {number}"),
+            password_hash: "-".into(),
+            at: now(),
+        };
+        let user = self.stores.accounts.register(account).await.expect("a free name");
+        Actor { user: user.id, role: Role::User }
+    }
+
+    async fn post(&self, author: Actor, community_id: CommunityId) -> PostId {
+        let new = NewPost {
+            community_id,
+            kind: PostKind::Discussion,
+            title: Some("A title".into()),
+            content: "What do you think of it?".repeat(10),
+            visibility: Visibility::Public,
+            anonymous: false,
+            at: now(),
+        };
+        let creating = self.stores.posts.create(author, self.op(), new, Box::new(|_| Ok(())));
+        creating.await.expect("posted").0.id
+    }
+
+    async fn comment(&self, writer: usize, number: usize) {
+        let new = NewComment {
+            post_id: self.posts[(writer * 31 + number) % self.posts.len()],
+            parent_id: None,
+            content: "I think that it is worth a try, and would like to hear what the others say.".into(),
+            anonymous: false,
+            at: now(),
+        };
+        let rule = Box::new(|facts: &communiconnect::store::comments::NewCommentFacts| {
+            assert!(!facts.post.relation.blocked);
+            Ok(())
+        });
+        self.stores.comments.add(self.people[writer], self.op(), new, rule).await.expect("commented");
+    }
+
+    /// Goes once through all posts with one kind, then with the next: every call changes something.
+    async fn react(&self, writer: usize, number: usize) {
+        let post = self.posts[(writer * 31 + number) % self.posts.len()];
+        let kind = ReactionKind::ALL[number / self.posts.len() % ReactionKind::ALL.len()];
+        let target = ReactionTarget::Post(post, Box::new(|_| Ok(())));
+        let wish = Wish { kind: Some(kind), at: now() };
+        let outcome = self.stores.reactions.set(self.people[writer], target, wish).await;
+        assert!(outcome.expect("reacted").changed);
+    }
+
+    fn op(&self) -> Op {
+        Op { id: format!("op-{:08}", self.ops.fetch_add(1, Ordering::Relaxed)), digest: [7; 32] }
+    }
+}
+
+/// What SQLite does with two narrow rows an operation and nothing else, `batch` operations a commit.
+fn bare(effort: Effort, batch: usize) -> Rate {
+    let folder = folder();
+    let connection = rusqlite::Connection::open(folder.path().join("bare.db")).expect("a database");
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000;
+             CREATE TABLE one (id INTEGER PRIMARY KEY, value BLOB); CREATE TABLE two (id INTEGER PRIMARY KEY, value BLOB);",
+        )
+        .expect("two tables");
+    let watch = Stopwatch::start();
+    let mut done = 0;
+    while watch.begun.elapsed() < effort.time / 2 {
+        connection.execute_batch("BEGIN IMMEDIATE").expect("begun");
+        for _ in 0..batch {
+            for sql in ["INSERT INTO one (value) VALUES (?1)", "INSERT INTO two (value) VALUES (?1)"] {
+                connection
+                    .prepare_cached(sql)
+                    .and_then(|mut insert| insert.execute([[7_u8; 64]]))
+                    .expect("a row");
+            }
+        }
+        connection.execute_batch("COMMIT").expect("on disk");
+        done += batch;
+    }
+    watch.stop(done)
+}
+
+fn folder() -> TempDir {
+    TempDir::new_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("a folder under the target directory")
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_millis()).expect("in range")
+}

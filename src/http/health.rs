@@ -1,0 +1,138 @@
+//! Whether the process lives, whether it should be given work, and what it has counted.
+
+use super::{Problem, state::HttpState};
+use crate::{
+    broker::{Broadcast, SharedBroker},
+    clock::now_ms,
+    metrics,
+    publication::Signal,
+    store::log::Log,
+    tasks::Tasks,
+};
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use communiconnect_protocol::{Channel, Code, Data, ErrorBody};
+use parking_lot::Mutex;
+use serde_json::json;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Whether this node should be given work: it does not stop, and its store and broker worked lately, tried end to end.
+pub struct Readiness {
+    stopping: AtomicBool,
+    last: Mutex<Probe>,
+}
+
+#[derive(Clone, Debug)]
+struct Probe {
+    passed_at: Option<Instant>,
+    failure: Option<String>,
+}
+
+/// Between two probes.
+const PACE: Duration = Duration::from_secs(2);
+/// Time for one probe.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A probe that passed longer ago than this says nothing any more.
+const LATELY: Duration = Duration::from_secs(10);
+
+impl Readiness {
+    /// Probes once, then goes on probing until the process stops.
+    pub async fn watch(log: Arc<dyn Log>, broker: SharedBroker, tasks: &Tasks) -> Arc<Self> {
+        let last = Mutex::new(Probe { passed_at: None, failure: None });
+        let readiness = Arc::new(Self { stopping: AtomicBool::new(false), last });
+        readiness.probe(&*log, &broker).await;
+        let (this, stop) = (Arc::clone(&readiness), tasks.clone());
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(PACE) => this.probe(&*log, &broker).await,
+                    () = stop.stopping() => return,
+                }
+            }
+        });
+        readiness
+    }
+
+    /// The process begins to stop: no more work, please.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has begun to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether to give this node work, or why not.
+    pub fn verdict(&self) -> Result<(), String> {
+        if self.is_stopping() {
+            return Err("this node stops".to_owned());
+        }
+        let last = self.last.lock().clone();
+        match (last.passed_at, last.failure) {
+            (Some(at), _) if at.elapsed() < LATELY => Ok(()),
+            (_, Some(failure)) => Err(failure),
+            _ => Err("the probe of store and broker has not passed lately".to_owned()),
+        }
+    }
+
+    async fn probe(&self, log: &dyn Log, broker: &SharedBroker) {
+        let outcome = tokio::time::timeout(PATIENCE, try_both(log, broker)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err("the probe took too long".to_owned()));
+        let mut last = self.last.lock();
+        match outcome {
+            Ok(()) => *last = Probe { passed_at: Some(Instant::now()), failure: None },
+            Err(failure) => {
+                metrics::PROBES_FAILED.add(1);
+                tracing::warn!(%failure, "the probe of store and broker failed");
+                last.failure = Some(failure);
+            }
+        }
+    }
+}
+
+/// Writes and reads in the store, then hands something to the broker that nobody listens to.
+async fn try_both(log: &dyn Log, broker: &SharedBroker) -> Result<(), String> {
+    log.probe(now_ms()).await.map_err(|error| error.to_string())?;
+    let signal =
+        Signal { channel: Channel::Test("health".into()), event: "probe".into(), data: Data::of(&()) };
+    broker.publish(vec![Broadcast::Signal(signal)]).await.map_err(|error| error.to_string())
+}
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn alive() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// `GET /readyz`
+pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Response, Problem> {
+    match state.readiness.verdict() {
+        Ok(()) => Ok(Json(json!({ "status": "ready" })).into_response()),
+        Err(reason) => Err(ErrorBody::new(Code::Unavailable, reason).retry_after(1_000).into()),
+    }
+}
+
+/// `GET /metrics`, in the text format of Prometheus.
+pub(super) async fn metrics(State(state): State<Arc<HttpState>>) -> Response {
+    metrics::observe_process();
+    let hub = &state.door.hub;
+    let channels = hub.channels();
+    metrics::SESSIONS.set(hub.session_count() as f64);
+    metrics::CHANNELS.set(channels.len() as f64);
+    metrics::SUBSCRIPTIONS.set(channels.iter().map(|(_, subscribers)| subscribers).sum::<usize>() as f64);
+    metrics::DELIVERIES.follow(hub.traffic().frames());
+    metrics::WRITES.follow(hub.traffic().writes());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.render())
+        .into_response()
+}

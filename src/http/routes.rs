@@ -1,0 +1,108 @@
+//! Every route, and what stands before all of them.
+
+use super::{
+    Problem, accounts, admin, body::BodyBounds, commands, gate, health, page, socket, state::HttpState,
+};
+use crate::metrics;
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use communiconnect_protocol::{Code, ErrorBody};
+use std::{sync::Arc, time::Duration};
+use tower_http::{
+    cors::{AllowOrigin, CorsLayer},
+    set_header::SetResponseHeaderLayer,
+};
+
+/// Routes of the public listener.
+pub fn public_router(state: Arc<HttpState>) -> Router {
+    let cors = cors(&state.settings.origins);
+    let routes = Router::new()
+        .route("/v1/ws", any(socket::open))
+        .route("/v1/commands/{type}", post(commands::run))
+        .route("/v1/auth/register", post(accounts::register))
+        .route("/v1/auth/login", post(accounts::login))
+        .route("/v1/auth/refresh", post(accounts::refresh))
+        .route("/v1/auth/logout", post(accounts::logout))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(page::page);
+    guarded(routes.layer(cors), state)
+}
+
+/// Routes of the operator's listener.
+pub fn admin_router(state: Arc<HttpState>) -> Router {
+    let routes = Router::new()
+        .route("/v1/admin/publish", post(admin::publish))
+        .route("/v1/admin/sessions", get(admin::sessions))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(nothing_here);
+    guarded(routes, state)
+}
+
+/// Bounds of bodies that are no commands.
+pub(super) fn body_bounds(state: &HttpState) -> BodyBounds {
+    BodyBounds { bytes: state.settings.body_bytes, time: state.settings.body_time }
+}
+
+/// Puts the gate before the routes, and on every answer what browsers should know.
+fn guarded(routes: Router<Arc<HttpState>>, state: Arc<HttpState>) -> Router {
+    let constant = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    let gate = gate::Gate { hosts: state.settings.hosts.clone(), head_bytes: state.settings.head_bytes };
+    routes
+        .with_state(state)
+        .layer(middleware::from_fn_with_state(gate, gate::gate))
+        .layer(constant(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(constant(header::REFERRER_POLICY, "no-referrer"))
+        .layer(middleware::from_fn(measured))
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(Duration::from_secs(3600))
+}
+
+async fn measured(request: Request, next: Next) -> Response {
+    let started = std::time::Instant::now();
+    let response = next.run(request).await;
+    let class = match response.status().as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    metrics::HTTP_ANSWERS.add(class, 1);
+    metrics::HTTP_SECONDS.record(started.elapsed().as_secs_f64());
+    response
+}
+
+async fn wrong_method(method: Method) -> Problem {
+    let message = format!("{method} is not possible here; the header Allow lists what is");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::BadRequest, message)
+}
+
+async fn nothing_here() -> Response {
+    Problem::from(ErrorBody::new(Code::NotFound, "nothing is here")).into_response()
+}

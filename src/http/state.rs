@@ -1,0 +1,57 @@
+//! What routes need; built by the composition.
+
+use super::{health::Readiness, pace::Pace, ws::Door};
+use crate::{auth::AccountService, broker::SharedBroker, config::Config, store::log::Log};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{sync::Arc, time::Duration};
+
+/// Everything that routes reach.
+pub struct HttpState {
+    /// Hub, tokens and commands: the same as the sockets'.
+    pub door: Arc<Door>,
+    /// Embedded accounts.
+    pub accounts: Arc<AccountService>,
+    /// For what operators publish.
+    pub log: Arc<dyn Log>,
+    /// For what operators publish without logging it.
+    pub broker: SharedBroker,
+    /// How often commands may come without a socket.
+    pub pace: Pace,
+    /// Whether this node should be given work.
+    pub readiness: Arc<Readiness>,
+    /// What has been counted.
+    pub metrics: PrometheusHandle,
+    /// Bounds and names.
+    pub settings: HttpSettings,
+}
+
+/// The part of the settings that routes need.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Web origins that may call; `*` is any.
+    pub origins: Arc<[String]>,
+    /// Our host names, in lower case; empty is any.
+    pub hosts: Arc<[String]>,
+    /// Bytes of a request head.
+    pub head_bytes: usize,
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Time for a request body.
+    pub body_time: Duration,
+    /// Bytes of a command's body.
+    pub message_bytes: usize,
+}
+
+impl HttpSettings {
+    /// Those of the configuration.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            origins: config.http.origins.clone().into(),
+            hosts: config.http.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            head_bytes: config.http.head_bytes,
+            body_bytes: config.http.body_bytes,
+            body_time: Duration::from_millis(config.http.body_timeout_ms),
+            message_bytes: config.limits.message_bytes,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `doctor`: looks at the machine and the settings as a start would, changes nothing, and says what to do.
+
+use super::instance::{DataFolder, DataFolderError};
+use crate::{
+    clock::now_ms,
+    config::Config,
+    store::{log::Log, sqlite::SqliteStore},
+};
+use std::{
+    fmt,
+    net::{SocketAddr, TcpListener, UdpSocket},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
+use tokio::sync::mpsc;
+
+/// Open files below which a busy server runs out: one per connection.
+const ENOUGH_FILES: u64 = 65_536;
+
+/// Free bytes below which a start is unwise: the database, its log, and room to notice in time.
+const ENOUGH_DISK: u64 = 1 << 30;
+
+/// Some checks failed; what to do was printed with each.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} of the checks failed; each line above says what to do")]
+pub struct Unwell(usize);
+
+/// How a check came out.
+enum Finding {
+    Good(String),
+    /// It would start, but not well.
+    Poor(String),
+    Bad(String),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Good(text) => write!(f, "ok    {text}"),
+            Self::Poor(text) => write!(f, "warn  {text}"),
+            Self::Bad(text) => write!(f, "FAIL  {text}"),
+        }
+    }
+}
+
+/// Runs every check and prints a line for each.
+///
+/// # Errors
+/// Where a check failed that would keep the product from starting or from keeping what it acknowledges.
+pub async fn examine(config: &Config) -> anyhow::Result<()> {
+    let mut findings = vec![Finding::Good("settings: all read".into()), open_files()];
+    let folder = &config.store.data;
+    match DataFolder::hold(folder) {
+        Ok(held) => {
+            findings.push(Finding::Good(format!("data folder {}: writable, not in use", folder.display())));
+            findings.push(disk(folder));
+            findings.push(store(&held).await);
+            findings.push(tcp("http.listen", config.http.listen));
+            findings.extend(config.admin.listen.map(|address| tcp("admin.listen", address)));
+            findings.push(udp(config.live.udp));
+        }
+        Err(error @ DataFolderError::InUse { .. }) => {
+            let told = format!("{error} (ports and store are that process's, and were not tried)");
+            findings.push(Finding::Poor(told));
+            findings.push(disk(folder));
+        }
+        Err(error) => findings.push(Finding::Bad(error.to_string())),
+    }
+    for finding in &findings {
+        println!("{finding}");
+    }
+    match findings.iter().filter(|finding| matches!(finding, Finding::Bad(_))).count() {
+        0 => Ok(()),
+        failed => Err(Unwell(failed).into()),
+    }
+}
+
+fn open_files() -> Finding {
+    use rustix::process::{Resource, getrlimit};
+    match getrlimit(Resource::Nofile).maximum {
+        Some(hard) if hard < ENOUGH_FILES => Finding::Poor(format!(
+            "open files: {hard} at most, one per connection; raise it (`ulimit -Hn`, LimitNOFILE= of systemd) for more than some {} people",
+            hard * 9 / 10
+        )),
+        Some(hard) => Finding::Good(format!("open files: {hard} at most")),
+        None => Finding::Good("open files: no limit".into()),
+    }
+}
+
+fn disk(folder: &Path) -> Finding {
+    match rustix::fs::statvfs(folder) {
+        Ok(disk) => {
+            let free = disk.f_bavail * disk.f_frsize;
+            let told = format!("disk of {}: {} MiB free", folder.display(), free >> 20);
+            if free < ENOUGH_DISK { Finding::Poor(format!("{told}; make room")) } else { Finding::Good(told) }
+        }
+        Err(error) => Finding::Bad(format!("disk of {}: {error}", folder.display())),
+    }
+}
+
+/// Writes, syncs and reads a row in a database of its own beside the real one.
+async fn store(held: &DataFolder) -> Finding {
+    let outcome: anyhow::Result<_> = async {
+        let scratch = held.path().join(format!("doctor-{}", std::process::id()));
+        std::fs::create_dir(&scratch)?;
+        let tried = try_store(&scratch).await;
+        std::fs::remove_dir_all(&scratch)?;
+        tried
+    }
+    .await;
+    match outcome {
+        Ok(ms) if ms > 100 => Finding::Poor(format!("store: a synced write took {ms} ms; use a faster disk")),
+        Ok(ms) => Finding::Good(format!("store: a synced write and a read took {ms} ms")),
+        Err(error) => Finding::Bad(format!("store: {error:#}")),
+    }
+}
+
+async fn try_store(folder: &Path) -> anyhow::Result<u128> {
+    let (committed, _nobody) = mpsc::channel(1);
+    let store = Arc::new(SqliteStore::open(folder, Default::default(), committed)?);
+    store.probe(now_ms()).await?;
+    let begun = Instant::now();
+    store.probe(now_ms()).await?;
+    Ok(begun.elapsed().as_millis())
+}
+
+fn tcp(setting: &str, address: SocketAddr) -> Finding {
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::Good(format!("{setting} {address}: free")),
+        Err(error) => {
+            Finding::Bad(format!("{setting} {address}: {error}; stop what listens there, or set another"))
+        }
+    }
+}
+
+fn udp(address: SocketAddr) -> Finding {
+    match UdpSocket::bind(address) {
+        Ok(_) => Finding::Good(format!("live.udp {address}: free")),
+        Err(error) => {
+            Finding::Bad(format!("live.udp {address}: {error}; stop what listens there, or set another"))
+        }
+    }
+}

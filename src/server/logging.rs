@@ -1,0 +1,28 @@
+//! Log lines to stderr, for people or for machines.
+
+use crate::config::{Log, LogFormat};
+use std::io::IsTerminal;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// A log filter that does not read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "log.level `{level}` is no filter: {reason}; write error, warn, info, debug, trace, or info,communiconnect::hub=debug"
+)]
+pub(super) struct WrongFilter {
+    level: String,
+    reason: String,
+}
+
+/// Starts logging for the whole process; a second call changes nothing.
+pub(super) fn start(settings: &Log) -> Result<(), WrongFilter> {
+    let filter = EnvFilter::try_new(&settings.level)
+        .map_err(|error| WrongFilter { level: settings.level.clone(), reason: error.to_string() })?;
+    let lines =
+        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let _ = match settings.format {
+        LogFormat::Text => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}

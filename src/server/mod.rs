@@ -1,0 +1,73 @@
+//! Composition: builds each part, wires the traits that go upward, opens the listeners, and drains in order.
+//!
+//! The only place that knows every part. It holds no rule of the product.
+
+pub mod doctor;
+mod instance;
+mod listeners;
+mod logging;
+mod node;
+mod settings;
+mod stop;
+mod tokens;
+
+pub use instance::{DataFolder, DataFolderError};
+pub use tokens::{TokenWish, check_token, sign_token};
+
+use crate::{config::Config, tasks::Tasks};
+use listeners::Listeners;
+use node::Node;
+use std::time::Duration;
+
+/// Time that is left to connections after the drain to write their last words.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Time for background work to end once nobody is connected: a publication or a page of the log, no more.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
+/// How often the drain looks whether everybody has gone.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Serves until SIGTERM or Ctrl-C, then drains: tells everybody to come back, closes spread over `node.drain_ms`, and
+/// returns when what was acknowledged is on disk. A second signal ends the process at once, which loses nothing either.
+///
+/// # Errors
+/// Where the data folder, the store or a listener cannot be opened; each error says what to do.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    logging::start(&config.log)?;
+    raise_open_files();
+    let folder = DataFolder::hold(&config.store.data)?;
+    let listeners = Listeners::open(&config)?;
+    let (connections, services) = (Tasks::default(), Tasks::default());
+    let node = Node::build(&config, &folder, &connections, &services).await?;
+    let stopped = stop::asked()?;
+    listeners.announce()?;
+    listeners.run(&node, &connections);
+
+    let signal = stopped.await;
+    let drain = Duration::from_millis(config.node.drain_ms);
+    tracing::info!(signal, sessions = node.hub.session_count(), drain_ms = config.node.drain_ms, "stopping");
+    node.http.readiness.stop();
+    node.hub.drain(drain);
+    let everybody_gone = async {
+        while node.hub.session_count() > 0 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let _ = tokio::time::timeout(drain + LAST_WORDS, everybody_gone).await;
+    let cut = connections.stop(LAST_WORDS).await;
+    let left = services.stop(LAST_WORK).await;
+    let unpublished = node.close().await;
+    tracing::info!(cut, left, unpublished, "stopped; everything acknowledged is on disk");
+    Ok(())
+}
+
+/// One descriptor per connection: the usual soft limit of 1,024 is for programs that use `select`.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the open-file limit stays as it is");
+    }
+}

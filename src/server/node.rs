@@ -1,0 +1,94 @@
+//! One node: every part, built leaf to root and let go root to leaf.
+
+use super::{DataFolder, settings};
+use crate::{
+    auth,
+    broker::{SharedBroker, memory::MemoryBroker},
+    config::Config,
+    handlers::Handlers,
+    http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
+    hub::{Hub, HubParts, publisher::Publisher},
+    metrics,
+    social::{self, Social, SocialAccess},
+    store::sqlite::SqliteStore,
+    tasks::Tasks,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// Group commits that may wait for the publisher before the writer waits for it; each is bounded by `store.batch`.
+const COMMITS: usize = 64;
+
+/// Time for the writer to bring what is queued to disk, and for the publisher to tell it.
+const LAST_COMMITS: Duration = Duration::from_secs(5);
+
+/// The parts of a running process that its end is about.
+pub(super) struct Node {
+    pub(super) hub: Arc<Hub>,
+    pub(super) http: Arc<HttpState>,
+    store: Arc<SqliteStore>,
+    /// Ends once the store's writer has gone and everything committed was published.
+    publisher: Tasks,
+}
+
+impl Node {
+    /// Builds the parts. Sockets and requests run among `connections`, which the drain ends; what they need among
+    /// `services`, which end after them.
+    pub(super) async fn build(
+        config: &Config,
+        folder: &DataFolder,
+        connections: &Tasks,
+        services: &Tasks,
+    ) -> anyhow::Result<Self> {
+        let metrics = metrics::install()?;
+        metrics::tend(metrics.clone(), services);
+        let (committed, commits) = mpsc::channel(COMMITS);
+        let store = Arc::new(SqliteStore::open(folder.path(), settings::store(config), committed)?);
+        let stores = store.stores();
+        let name = config.node.id.clone().map_or_else(|| folder.node_id(), Ok)?;
+
+        let hub = Hub::new(HubParts {
+            settings: settings::hub(config, name),
+            access: Arc::new(SocialAccess::new(&stores)),
+            log: stores.log.clone(),
+            tasks: services.clone(),
+        });
+        let broker: SharedBroker = Arc::new(MemoryBroker::new(hub.clone()));
+        hub.attach(broker.clone());
+        let publisher = Tasks::default();
+        publisher.spawn(Publisher::new(broker.clone()).run(commits));
+        services.spawn(hub.clone().tend());
+        social::keep_house(&stores, services);
+
+        let (authenticator, accounts) = auth::open(&settings::auth(config), stores.accounts.clone()).await?;
+        let command_limit = Duration::from_millis(config.limits.command_ms);
+        let rules = Social::new(&stores, social::Settings::of(config));
+        let door = Arc::new(Door {
+            hub: hub.clone(),
+            auth: authenticator,
+            dispatch: Arc::new(Handlers::new(rules, hub.clone(), command_limit)),
+            tasks: connections.clone(),
+        });
+        let readiness = Readiness::watch(stores.log.clone(), broker.clone(), services).await;
+        let (settings, pace) = (HttpSettings::of(config), Pace::of(config));
+        let http = Arc::new(HttpState {
+            door,
+            accounts,
+            log: stores.log,
+            broker,
+            pace,
+            readiness,
+            metrics,
+            settings,
+        });
+        Ok(Self { hub, http, store, publisher })
+    }
+
+    /// Brings what is queued to disk and publishes it; whether that did not end in time.
+    pub(super) async fn close(self) -> bool {
+        let Self { hub, http, store, publisher } = self;
+        drop((hub, http));
+        store.close().await;
+        publisher.stop(LAST_COMMITS).await > 0
+    }
+}
