@@ -1,8 +1,13 @@
 //! Embedded accounts over HTTP: register, log in, rotate, log out; and tokens of outside issuers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::harness::{Claims, Client, Encoding, Http, Server, password_of, text, with};
 
@@ -265,6 +270,48 @@ async fn tokens_of_a_key_file_are_taken_and_others_refused() {
         stranger.refused("connect", json!({"token": token}), "unauthenticated").await;
         assert_eq!(stranger.close_code().await, 4501);
     }
+}
+
+/// Another site's key set over HTTP, and how often it was asked for.
+async fn key_server(keys: Value) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/keys.json", listener.local_addr().expect("bound"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _ = tcp.read(&mut head).await;
+            count.fetch_add(1, Ordering::SeqCst);
+            let body = keys.to_string();
+            let kind = "Content-Type: application/json\r\nConnection: close";
+            let answer = format!("HTTP/1.1 200 OK\r\n{kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = tcp.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn keys_behind_an_address_are_fetched_once_and_kept() {
+    let (ec, ec_public) = published_p256_key();
+    let (url, asked) = key_server(json!({"keys": [ec_public]})).await;
+    let server = Server::with(&[&format!("auth.jwks_url={url}")]).await;
+    for number in 0..10 {
+        let token =
+            Claims::of(&format!("person{number}")).sign_as(&header_of(Algorithm::ES256, "rfc6979"), &ec);
+        let mut person = Client::open(server.http_address(), Encoding::MessagePack, "person").await;
+        person.connect(&token).await;
+    }
+    assert!(asked.load(Ordering::SeqCst) >= 1);
+    // Made-up key ids are no way to make the server ask the other site again and again.
+    for number in 0..20 {
+        let token = Claims::of("x").sign_as(&header_of(Algorithm::ES256, &format!("made-up-{number}")), &ec);
+        let mut stranger = Client::open(server.http_address(), Encoding::Json, "stranger").await;
+        stranger.refused("connect", json!({"token": token}), "unauthenticated").await;
+    }
+    let times = asked.load(Ordering::SeqCst);
+    assert!(times <= 3, "asked {times} times");
 }
 
 #[tokio::test]

@@ -51,6 +51,46 @@ async fn f2_1_a_post_reaches_its_community_and_every_ancestor_and_nobody_outside
     assert!(bob.feed(json!({"community_id": beside})).await.is_empty());
 }
 
+#[tokio::test]
+async fn communities_nest_eight_deep_and_are_listed_in_pages() {
+    let server = Server::start().await;
+    let mut alice = server.client("alice", Encoding::MessagePack).await;
+    let mut path = vec!["level 1".to_string()];
+    let mut inmost = alice.makes_community("level 1").await;
+    for level in 2..=8 {
+        path.push(format!("level {level}"));
+        inmost = alice.makes_community_in(&inmost, &format!("level {level}")).await;
+    }
+    let body = json!({"op": op(), "name": "level 9", "parent_id": inmost});
+    alice.refused("community.create", body, "limit_exceeded").await;
+    let got = alice.ok("community.get", json!({"community_id": inmost})).await["community"].clone();
+    assert_eq!(got["path"], json!(path));
+    assert_eq!((&got["members"], &got["my"]["role"]), (&json!(1), &json!("moderator")));
+
+    let parent = alice.makes_community("wide").await;
+    let mut made = std::collections::BTreeSet::new();
+    for number in 0..120 {
+        made.insert(alice.makes_community_in(&parent, &format!("number {number}")).await);
+    }
+    let mut seen = Vec::new();
+    let mut cursor = Value::Null;
+    loop {
+        let ask = with(json!({"parent_id": parent}), crate::harness::optional("cursor", &cursor));
+        let page = alice.ok("community.list", ask).await;
+        seen.extend(list(&page["communities"]).iter().map(|community| text(&community["id"])));
+        cursor = page["cursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), made.len(), "each once");
+    assert_eq!(seen.into_iter().collect::<std::collections::BTreeSet<_>>(), made);
+    let mut bob = server.client("bob", Encoding::Json).await;
+    bob.joins(&parent).await;
+    let got = bob.ok("community.get", json!({"community_id": parent})).await["community"].clone();
+    assert_eq!((&got["members"], &got["my"]), (&json!(2), &json!({"member": true, "role": "member"})));
+}
+
 async fn f2_4_a_post_needs_text(encoding: Encoding) {
     let server = Server::start().await;
     let mut alice = server.client("alice", encoding).await;
