@@ -3,12 +3,13 @@
 //! A frame is written here byte for byte, so that what no client library would send can be sent.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 
 use crate::harness::within;
 
@@ -24,6 +25,29 @@ const PROTOCOL_ERROR: u16 = 1002;
 const NOT_UTF8: u16 = 1007;
 const TOO_LARGE: u16 = 1009;
 
+/// The example, built with the profile of this test: cargo builds examples beside tests only in some of its modes.
+async fn example() -> &'static Path {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = async || {
+        let tests = std::env::current_exe().expect("a running test has a path");
+        let profile = tests.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--example",
+            "echo",
+        ]);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().await.expect("cargo").success(), "cargo build --example echo");
+        profile.join("examples/echo")
+    };
+    BUILT.get_or_init(build).await
+}
+
 /// The example as a child process.
 struct Echo {
     address: SocketAddr,
@@ -32,14 +56,12 @@ struct Echo {
 
 impl Echo {
     async fn start() -> Self {
-        let tests = std::env::current_exe().expect("a running test has a path");
-        let profile: PathBuf = tests.ancestors().nth(2).expect("target/PROFILE/deps/TEST").into();
-        let mut child = Command::new(profile.join("examples/echo"))
+        let mut child = Command::new(example().await)
             .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .expect("the example is built: cargo build --example echo");
+            .expect("the example starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let ready = within("the ready line", lines.next_line()).await.expect("text").expect("a line");
         let address = ready.strip_prefix("ready http=").expect("the address").parse().expect("an address");
