@@ -83,7 +83,7 @@ fn measure(size: &Size) {
         "fan-out to {} sockets, frames of {frame_bytes} bytes, {per_write:.1} frames a write",
         size.sockets
     );
-    println!("  server {ours:.3} us CPU a delivery (one encoding, outboxes, tungstenite, TCP)");
+    println!("  server {ours:.3} us CPU a delivery (one encoding, outboxes, frames, TCP)");
     println!("  bare   {bare:.3} us CPU a delivery (epoll, write)");
     println!("  ratio  {:.2}, goal 2 at most", ours / bare);
 }

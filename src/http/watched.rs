@@ -12,20 +12,21 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Gives first what was read together with the handshake, then the stream. A [`Violation`] comes as the error of a read,
-/// after all frames before the offending one have been given.
+/// Gives first what was read together with the handshake, then the stream. A [`Violation`] comes as the error of one read,
+/// after all frames before the offending one have been given; whoever reads on after it reads to throw away.
 #[derive(Debug)]
 pub struct Watched {
     stream: TcpStream,
     leftover: Bytes,
     watch: FrameWatch,
     violation: Option<Violation>,
+    is_told: bool,
 }
 
 impl Watched {
     /// `most` bytes a message.
     pub(super) fn new(stream: TcpStream, leftover: Bytes, most: usize) -> Self {
-        Self { stream, leftover, watch: FrameWatch::new(most), violation: None }
+        Self { stream, leftover, watch: FrameWatch::new(most), violation: None, is_told: false }
     }
 
     /// The stream itself.
@@ -45,7 +46,8 @@ impl AsyncRead for Watched {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(violation) = self.violation {
+        if let Some(violation) = self.violation.filter(|_| !self.is_told) {
+            self.is_told = true;
             return Poll::Ready(Err(io::Error::other(violation)));
         }
         let before = into.filled().len();
@@ -56,10 +58,13 @@ impl AsyncRead for Watched {
             into.put_slice(&self.leftover[..count]);
             self.leftover.advance(count);
         }
-        if let Err((good, violation)) = self.watch.feed(&into.filled()[before..]) {
+        if !self.is_told
+            && let Err((good, violation)) = self.watch.feed(&into.filled()[before..])
+        {
             self.violation = Some(violation);
             into.set_filled(before + good);
             if good == 0 {
+                self.is_told = true;
                 return Poll::Ready(Err(io::Error::other(violation)));
             }
         }

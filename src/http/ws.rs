@@ -6,12 +6,12 @@
 
 mod commands;
 mod farewell;
-mod metered;
+mod gather;
 
 use crate::{
     clock,
     hub::{
-        Authenticate, Batch, Closing, Dispatch, Hub, SessionHandle,
+        Authenticate, Closing, Dispatch, Hub, SessionHandle,
         session::{Due, Paces, Session, Verdict, too_late, too_often},
     },
     tasks::Tasks,
@@ -24,7 +24,7 @@ use communiconnect_protocol::{
 };
 use farewell::{Ending, Farewell};
 use futures_util::{Sink, Stream};
-use metered::Metered;
+use gather::Gather;
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
@@ -40,13 +40,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Message,
-        protocol::{
-            Role, WebSocketConfig,
-            frame::{
-                Frame,
-                coding::{Data as DataCode, OpCode},
-            },
-        },
+        protocol::{Role, WebSocketConfig},
     },
 };
 
@@ -73,7 +67,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let config = socket_config(&door);
-    let stream = Metered::new(stream);
+    let stream = Gather::new(stream);
     let socket = if read_ahead.is_empty() {
         WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
     } else {
@@ -93,9 +87,9 @@ fn socket_config(door: &Door) -> WebSocketConfig {
     let message_bytes = usize::try_from(door.hub.settings().told.message_bytes).unwrap_or(usize::MAX);
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
-        // Frames are fed in batches and flushed by the driver: tungstenite itself is not to write in between. It is bounded
-        // by the driver too, which takes no more from the outbox before everything was flushed.
-        .write_buffer_size(2 * WRITE_BYTES)
+        // Only control frames are written by tungstenite: at once, into the buffer before the stream. One more may wait.
+        .write_buffer_size(0)
+        .max_write_buffer_size(256)
         .max_message_size(Some(message_bytes))
         .max_frame_size(Some(message_bytes))
 }
@@ -113,13 +107,11 @@ impl Drop for Attendance {
 }
 
 struct Driver<S> {
-    socket: WebSocketStream<Metered<S>>,
+    socket: WebSocketStream<Gather<S>>,
     door: Arc<Door>,
     handle: Arc<SessionHandle>,
     session: Session,
     running: Option<Running>,
-    /// Frames were fed that are not flushed yet.
-    is_unflushed: bool,
     /// Bytes that the socket had taken when it was last looked at.
     taken: u64,
     /// Close with this code once all that waits has been written.
@@ -139,7 +131,7 @@ enum Written {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    fn new(socket: WebSocketStream<Metered<S>>, handle: &Arc<SessionHandle>, door: &Arc<Door>) -> Self {
+    fn new(socket: WebSocketStream<Gather<S>>, handle: &Arc<SessionHandle>, door: &Arc<Door>) -> Self {
         let settings = door.hub.settings();
         let paces = Paces {
             ping_ms: settings.ping_ms,
@@ -156,7 +148,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             handle: Arc::clone(handle),
             session: Session::new(0, paces, jitter),
             running: None,
-            is_unflushed: false,
             taken: 0,
             close_after: None,
             closing: None,
@@ -204,7 +195,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let format = self.handle.format();
         match due {
             Due::Close(code) => return Some(code),
-            Due::Ping => self.feed(Message::Ping(Bytes::new())),
+            Due::Ping => {
+                // It goes into the buffer; where that cannot be flushed, the write that follows meets the same error.
+                let _ = Pin::new(&mut self.socket).start_send(Message::Ping(Bytes::new()));
+            }
             Due::Heads => self.handle.ping(|heads| {
                 let push = PingPush { at: clock::now_ms(), heads: heads.into_iter().collect() };
                 encode_push(format, kind::PING, &push)
@@ -250,42 +244,53 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, now: u64) -> Result<Written, Ending> {
-        let mut batch = Batch::default();
+        let mut is_last = false;
         loop {
-            if self.is_unflushed {
-                let flushed = Pin::new(&mut self.socket).poll_flush(context);
+            if !self.socket.get_ref().is_empty() {
+                let flushed = Pin::new(self.socket.get_mut()).poll_flush(context);
                 let taken = self.socket.get_ref().written();
                 if taken != self.taken {
                     self.taken = taken;
                     self.session.write_moved();
                 }
                 match flushed {
-                    Poll::Ready(Ok(())) => {
-                        self.is_unflushed = false;
-                        self.session.write_moved();
-                    }
-                    Poll::Ready(Err(error)) => return Err(Ending::of(&error)),
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Err(Ending::Gone),
                     Poll::Pending => {
                         self.session.write_blocked(now);
                         return Ok(Written::Blocked);
                     }
                 }
             }
-            if batch.is_last {
+            if is_last {
                 return Ok(Written::Everything);
             }
-            self.handle.take(context.waker(), WRITE_BYTES, &mut batch);
-            if batch.frames.is_empty() {
-                return Ok(Written::Everything);
-            }
-            self.door.hub.traffic().count(batch.frames.len());
-            for frame in batch.frames.drain(..) {
-                if frame.is_reply {
-                    self.session.reply_left(now);
-                }
-                self.feed_frame(frame.bytes);
-            }
+            is_last = self.take(context, now);
         }
+    }
+
+    /// Takes a write's worth out of the outbox; true where nothing is left in it.
+    fn take(&mut self, context: &mut Context<'_>, now: u64) -> bool {
+        let opcode = match self.handle.format() {
+            Format::Json => 1,
+            Format::Msgpack => 2,
+        };
+        let (buffer, session, mut frames) = (self.socket.get_mut(), &mut self.session, 0);
+        let is_last = self.handle.take(context.waker(), WRITE_BYTES, |message, is_reply| {
+            if frames == 1 {
+                // More than one: likely many.
+                buffer.reserve(WRITE_BYTES);
+            }
+            buffer.add(opcode, message);
+            frames += 1;
+            if is_reply {
+                session.reply_left(now);
+            }
+        });
+        if frames > 0 {
+            self.door.hub.traffic().count(frames);
+        }
+        is_last
     }
 
     /// Whether the connection is to be closed now, with which code.
@@ -371,23 +376,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return self.timer.as_mut().poll(context);
         }
         Poll::Pending
-    }
-
-    fn feed_frame(&mut self, bytes: Bytes) {
-        let code = match self.handle.format() {
-            Format::Msgpack => DataCode::Binary,
-            Format::Json => DataCode::Text,
-        };
-        // As a frame and not as text: what our own encoder wrote need not be checked to be UTF-8 for every reader.
-        self.feed(Message::Frame(Frame::message(bytes, OpCode::Data(code), true)));
-    }
-
-    fn feed(&mut self, message: Message) {
-        self.is_unflushed = true;
-        if let Err(error) = Pin::new(&mut self.socket).start_send(message) {
-            // The flush that follows meets the same error and ends the connection.
-            tracing::trace!(%error, "a frame could not be written");
-        }
     }
 
     fn now(&self) -> u64 {

@@ -3,7 +3,7 @@
 use super::{
     channel::{ChannelEntry, Opening, gap_push},
     delivery::Delivery,
-    outbox::{Budget, Frame, Outbox, Verdict},
+    outbox::{Budget, Outbox, Verdict},
     people::PersonEntry,
 };
 use crate::auth::Identity;
@@ -68,15 +68,6 @@ pub struct Closing {
     pub code: CloseCode,
     /// After how many milliseconds.
     pub after_ms: u64,
-}
-
-/// What the driver may send now.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// In order.
-    pub frames: Vec<Frame>,
-    /// Nothing more waits: the driver will be woken.
-    pub is_last: bool,
 }
 
 impl SessionHandle {
@@ -146,7 +137,8 @@ impl SessionHandle {
     /// Queues a `ping` with the heads that moved since the last, unless one still waits. `encode` is given them.
     pub fn ping(&self, encode: impl FnOnce(Vec<(String, u64)>) -> Bytes) {
         let subscriptions = {
-            let shared = self.shared.lock();
+            let mut shared = self.shared.lock();
+            shared.outbox.shed();
             if shared.outbox.has_ping() {
                 return;
             }
@@ -188,22 +180,24 @@ impl SessionHandle {
         self.shared.lock().closing
     }
 
-    /// For the driver: frames of `bytes` together, a little more where the last is long. The waker is called when there
-    /// is more to do after a batch that was the last.
-    pub fn take(&self, waker: &Waker, bytes: usize, batch: &mut Batch) {
+    /// For the driver: writes messages of `bytes` together, a little more where the last is long, each with whether it
+    /// answers a command. True where nothing more waits: then the waker is called when there is more to do.
+    pub fn take(&self, waker: &Waker, bytes: usize, mut write: impl FnMut(&[u8], bool)) -> bool {
         self.waker.register(waker);
         let mut shared = self.shared.lock();
-        let mut left = bytes;
-        while left > 0 {
-            let Some(frame) = shared.outbox.pop() else {
+        let mut taken = 0;
+        while taken < bytes {
+            let written = shared.outbox.pop(|message, is_reply| {
+                write(message, is_reply);
+                message.len()
+            });
+            let Some(length) = written else {
                 shared.is_awake = false;
-                batch.is_last = true;
-                return;
+                return true;
             };
-            left = left.saturating_sub(frame.bytes.len());
-            batch.frames.push(frame);
+            taken += length;
         }
-        batch.is_last = false;
+        false
     }
 
     /// Takes one command from the rate of the person, whose sessions share it. `now` in milliseconds of a steady clock.

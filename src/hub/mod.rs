@@ -31,7 +31,7 @@ pub(crate) mod tests;
 
 pub use access::Access;
 pub use dispatch::{Authenticate, Caller, Denied, Dispatch};
-pub use handle::{Batch, Closing, SessionHandle};
+pub use handle::{Closing, SessionHandle};
 pub use hub::{Hub, HubParts};
 pub use settings::HubSettings;
 pub use traffic::Traffic;

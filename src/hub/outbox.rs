@@ -37,13 +37,11 @@ pub enum Verdict {
     Overloaded,
 }
 
-/// A frame on its way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// The whole message.
-    pub bytes: Bytes,
-    /// Whether it answers a command.
-    pub is_reply: bool,
+/// A message of the urgent lane.
+#[derive(Debug)]
+struct Frame {
+    bytes: Bytes,
+    is_reply: bool,
 }
 
 /// The outbox of one session. Drive it with the pushing methods, then [`Outbox::pop`] until it is empty.
@@ -75,19 +73,22 @@ enum Entry {
     Shared(Arc<Delivery>),
     Skip(Arc<Delivery>),
     Gap(Box<GapPush>),
-    Control {
-        frame: Bytes,
-        is_ping: bool,
-    },
+    Control(Box<Control>),
     /// Taken out of the middle; costs nothing and is passed over.
     Gone,
+}
+
+#[derive(Debug)]
+struct Control {
+    frame: Bytes,
+    is_ping: bool,
 }
 
 /// Bytes charged for what is encoded only when it leaves: a skip or a gap with the longest channel name.
 const SMALL_FRAME: usize = 128;
 
 /// Entries up to which an empty lane keeps its memory: enough for quiet sessions never to allocate again.
-const KEPT_ENTRIES: usize = 32;
+const KEPT_ENTRIES: usize = 16;
 
 impl Outbox {
     /// An empty outbox for messages in `format`.
@@ -118,13 +119,13 @@ impl Outbox {
 
     /// Control in the order of the channels (`subscribed`, `unsubscribed`); always has room.
     pub fn push_control(&mut self, bytes: Bytes) {
-        self.lane.push_back(Entry::Control { frame: bytes, is_ping: false });
+        self.lane.push_back(Entry::Control(Box::new(Control { frame: bytes, is_ping: false })));
     }
 
     /// `ping`: in the order of the channels, so that its heads never run ahead of publications that wait.
     pub fn push_ping(&mut self, bytes: Bytes) {
         self.pings += 1;
-        self.lane.push_back(Entry::Control { frame: bytes, is_ping: true });
+        self.lane.push_back(Entry::Control(Box::new(Control { frame: bytes, is_ping: true })));
     }
 
     /// Whether a `ping` still waits, so that another would say nothing new.
@@ -152,35 +153,53 @@ impl Outbox {
         self.push_publication(Entry::Skip(Arc::clone(delivery)))
     }
 
-    /// The next frame to send.
-    pub fn pop(&mut self) -> Option<Frame> {
+    /// Writes the next message, and whether it answers a command; none where nothing waits. Bytes are lent, not given:
+    /// what many readers share is copied once, into the socket's buffer.
+    pub fn pop<T>(&mut self, write: impl FnOnce(&[u8], bool) -> T) -> Option<T> {
         if let Some(frame) = self.urgent.pop_front() {
-            return Some(frame);
+            return Some(write(&frame.bytes, frame.is_reply));
         }
         while let Some(entry) = self.lane.pop_front() {
             self.first += 1;
             self.load.remove(self.cost(&entry));
-            let bytes = match entry {
+            return Some(match entry {
                 Entry::Shared(delivery) => {
                     self.forget_state(&delivery);
-                    delivery.frame(self.format).clone()
+                    write(delivery.frame(self.format), false)
                 }
-                Entry::Skip(delivery) => delivery.skip_frame(self.format),
-                Entry::Gap(gap) => encode_push(self.format, kind::GAP, &*gap),
-                Entry::Control { frame, is_ping } => {
-                    self.pings -= usize::from(is_ping);
-                    frame
+                Entry::Skip(delivery) => write(&delivery.skip_frame(self.format), false),
+                Entry::Gap(gap) => write(&encode_push(self.format, kind::GAP, &*gap), false),
+                Entry::Control(control) => {
+                    self.pings -= usize::from(control.is_ping);
+                    write(&control.frame, false)
                 }
                 Entry::Gone => continue,
-            };
-            return Some(Frame { bytes, is_reply: false });
+            });
         }
-        self.rest()
+        if self.level == 0 {
+            return None;
+        }
+        self.level = 0;
+        let recovery = self.flow("recovered: everything that waited has been sent");
+        Some(write(&recovery.bytes, false))
     }
 
     /// Takes back everything of a channel: the reader has left it, or begins anew.
     pub fn purge(&mut self, channel: &Channel) {
         self.take_out(|entry| entry.channel() == Some(channel));
+    }
+
+    /// Gives the memory of a burst back; to be called now and then, not at every rest, since the next burst needs it again.
+    pub fn shed(&mut self) {
+        if self.lane.is_empty() && self.lane.capacity() > KEPT_ENTRIES {
+            self.lane = VecDeque::new();
+            self.states = HashMap::new();
+        }
+    }
+
+    /// How many pushes and replies wait.
+    pub fn len(&self) -> usize {
+        self.urgent.len() + self.lane.len()
     }
 
     /// Whether nothing waits.
@@ -349,19 +368,6 @@ impl Outbox {
         }
     }
 
-    /// Everything has left: gives memory of a burst back and tells of the recovery.
-    fn rest(&mut self) -> Option<Frame> {
-        if self.lane.capacity() > KEPT_ENTRIES {
-            self.lane = VecDeque::new();
-            self.states = HashMap::new();
-        }
-        if self.level == 0 {
-            return None;
-        }
-        self.level = 0;
-        Some(self.flow("recovered: everything that waited has been sent"))
-    }
-
     fn degrade(&mut self, level: u8) {
         if level <= self.level {
             return;
@@ -387,7 +393,7 @@ impl Outbox {
             Entry::Shared(delivery) if delivery.class() == Class::B => None,
             Entry::Shared(delivery) => Some(delivery.frame(self.format).len()),
             Entry::Skip(_) | Entry::Gap(_) => Some(SMALL_FRAME),
-            Entry::Control { .. } | Entry::Gone => None,
+            Entry::Control(_) | Entry::Gone => None,
         }
     }
 }
@@ -436,7 +442,7 @@ impl Entry {
         match self {
             Self::Shared(delivery) | Self::Skip(delivery) => Some(delivery.channel()),
             Self::Gap(gap) => Some(&gap.channel),
-            Self::Control { .. } | Self::Gone => None,
+            Self::Control(_) | Self::Gone => None,
         }
     }
 
@@ -444,7 +450,7 @@ impl Entry {
         match self {
             Self::Shared(delivery) => Some(delivery.class()),
             Self::Skip(_) | Self::Gap(_) => Some(Class::A),
-            Self::Control { .. } | Self::Gone => None,
+            Self::Control(_) | Self::Gone => None,
         }
     }
 
@@ -455,7 +461,7 @@ impl Entry {
                 delivery.offset().map(|offset| (delivery.channel(), offset, offset))
             }
             Self::Gap(gap) => Some((&gap.channel, gap.from, gap.to)),
-            Self::Control { .. } | Self::Gone => None,
+            Self::Control(_) | Self::Gone => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A close frame behind unread input would be lost: the kernel answers input to a closed socket with a reset, which
 //! discards what was on its way. So the frame is sent, and input is read and thrown away for a bounded while.
 
-use super::{super::websocket::close_for, metered::Metered};
+use super::{super::websocket::close_for, gather::Gather};
 use communiconnect_protocol::CloseCode;
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
@@ -46,11 +46,11 @@ const DISCARD: usize = 64 << 20;
 
 /// A socket that is about to be closed.
 pub(super) struct Farewell<S> {
-    socket: WebSocketStream<Metered<S>>,
+    socket: WebSocketStream<Gather<S>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Farewell<S> {
-    pub(super) fn new(socket: WebSocketStream<Metered<S>>) -> Self {
+    pub(super) fn new(socket: WebSocketStream<Gather<S>>) -> Self {
         Self { socket }
     }
 

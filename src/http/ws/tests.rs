@@ -282,6 +282,29 @@ async fn a_message_over_the_limit_is_refused_from_its_header() {
     tokio::join!(served, client);
 }
 
+#[tokio::test]
+async fn who_goes_on_sending_too_much_still_learns_why_it_was_closed() {
+    use crate::http::websocket::Watched;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = Server::new(HubSettings::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let mut near =
+        tokio::net::TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connects");
+    let (far, _) = listener.accept().await.expect("accepts");
+    let watched = Watched::new(far, Bytes::new(), 64 << 10);
+    server.world.tasks.spawn(serve(watched, Bytes::new(), Format::Json, Arc::clone(&server.door)));
+    // Eight times what the kernel keeps: a close without listening on would answer it with a reset.
+    let length: u64 = 32 << 20;
+    near.write_all(&[&[0x81, 0x80 | 127][..], &length.to_be_bytes(), &[0; 4]].concat()).await.expect("sends");
+    let piece = vec![0; 1 << 20];
+    for _ in 0..32 {
+        near.write_all(&piece).await.expect("is taken and thrown away");
+    }
+    let mut close = [0; 4];
+    near.read_exact(&mut close).await.expect("a close frame");
+    assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (0x88, 4505));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_closed_and_leaves() {
     let server = Server::new(HubSettings::default());

@@ -64,6 +64,11 @@ fn signal(number: u8) -> Arc<Delivery> {
     Delivery::signal(Signal { channel: channel(number), event: "g".into(), data: Data::of(&1) })
 }
 
+/// The next message.
+fn next(outbox: &mut Outbox) -> Option<Frame> {
+    outbox.pop(|bytes, is_reply| Frame { bytes: Bytes::copy_from_slice(bytes), is_reply })
+}
+
 /// What a reader makes of the frames: everything it may check without knowing what was pushed.
 #[derive(Default)]
 struct Reader {
@@ -167,7 +172,7 @@ fn replay(moves: &[Move]) -> (Reader, BTreeMap<String, u64>) {
             }
             Move::Pop(count) => {
                 for _ in 0..count {
-                    let Some(frame) = outbox.pop() else { break };
+                    let Some(frame) = next(&mut outbox) else { break };
                     reader.read(&frame);
                 }
             }
@@ -176,7 +181,7 @@ fn replay(moves: &[Move]) -> (Reader, BTreeMap<String, u64>) {
         assert!(outbox.load.count <= BUDGET.count, "{} pushes wait", outbox.load.count);
         assert!(outbox.states.len() <= usize::from(CHANNELS * KEYS));
     }
-    while let Some(frame) = outbox.pop() {
+    while let Some(frame) = next(&mut outbox) {
         reader.read(&frame);
     }
     assert!(outbox.is_empty());
@@ -212,7 +217,7 @@ fn the_loudest_channel_is_cut_and_a_quiet_one_is_not() {
         let _ = outbox.push(&publication(0, offset, 100));
     }
     let mut kinds = Vec::new();
-    while let Some(frame) = outbox.pop() {
+    while let Some(frame) = next(&mut outbox) {
         let text = String::from_utf8(frame.bytes.to_vec()).expect("text");
         kinds.push(text.contains("test:1").then_some(text));
     }
@@ -226,7 +231,7 @@ fn signals_are_thinned_before_anything_else_and_the_reader_is_told() {
     let mut outbox = Outbox::new(Format::Json, BUDGET);
     let thinned = (0..100).filter(|_| outbox.push(&signal(0)) == Verdict::Thinned).count();
     assert!(thinned >= 100 - BUDGET.count);
-    let first = outbox.pop().expect("a flow");
+    let first = next(&mut outbox).expect("a flow");
     assert!(String::from_utf8_lossy(&first.bytes).starts_with(r#"[0,"flow",{"level":1"#));
 }
 
@@ -248,7 +253,7 @@ fn a_purged_channel_leaves_nothing_behind() {
     let _ = outbox.push_skip(&publication(0, 2, 10));
     outbox.purge(&channel(0));
     let _ = outbox.push(&state(1, 1, 2, 10));
-    let left: Vec<_> = std::iter::from_fn(|| outbox.pop()).collect();
+    let left: Vec<_> = std::iter::from_fn(|| next(&mut outbox)).collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!((outbox.load.bytes, outbox.state_bytes), (0, 0));
 }
@@ -257,7 +262,7 @@ fn a_purged_channel_leaves_nothing_behind() {
 fn a_skip_names_the_offset_alone() {
     let mut outbox = Outbox::new(Format::Json, BUDGET);
     let _ = outbox.push_skip(&publication(0, 9, 10));
-    let frame = outbox.pop().expect("a skip");
+    let frame = next(&mut outbox).expect("a skip");
     let expected = SkipPush { channel: channel(0), offset: 9 };
     assert_eq!(frame.bytes, encode_push(Format::Json, kind::SKIP, &expected));
 }

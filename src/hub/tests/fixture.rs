@@ -3,7 +3,7 @@
 use crate::{
     auth::{Identity, Person},
     broker::{Broadcast, Deliver},
-    hub::{Access, Batch, Caller, Hub, HubParts, HubSettings, SessionHandle},
+    hub::{Access, Caller, Hub, HubParts, HubSettings, SessionHandle},
     publication::{Audience, Publication},
     store::{
         self, Reader, StoreError,
@@ -354,16 +354,13 @@ impl Client {
 
     /// Reads everything that waits.
     pub(crate) fn read(&mut self) -> &mut Seen {
-        let mut batch = Batch::default();
-        while !batch.is_last {
-            self.handle.take(Waker::noop(), usize::MAX, &mut batch);
-        }
-        for frame in batch.frames {
-            let (_, kind, body): (u64, String, Value) =
-                serde_json::from_slice(&frame.bytes).expect("a message");
-            if !frame.is_reply {
-                self.seen.push(&kind, &body);
-            }
+        let mut messages = Vec::new();
+        while !self.handle.take(Waker::noop(), usize::MAX, |message, is_reply| {
+            let (_, kind, body): (u64, String, Value) = serde_json::from_slice(message).expect("a message");
+            messages.extend((!is_reply).then_some((kind, body)));
+        }) {}
+        for (kind, body) in messages {
+            self.seen.push(&kind, &body);
         }
         &mut self.seen
     }
