@@ -223,7 +223,8 @@ async fn speak_http(
         let late = Problem::new(StatusCode::REQUEST_TIMEOUT, Code::BadRequest, message);
         let _ = tokio::time::timeout(PARTING, stream.write_all(&raw(&late))).await;
     }
-    (stream, parts.read_buf)
+    // Copied, however little it is: a slice, even an empty one, would keep hyper's whole buffer for the socket's life.
+    (stream, Bytes::copy_from_slice(&parts.read_buf))
 }
 
 /// Answers a connection without reading from it, and closes it.
