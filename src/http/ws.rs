@@ -350,7 +350,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let is_connect = matches!(command, Command::Connect(_));
         let mut verdict = self.session.command(now, id, is_connect);
         if verdict == Verdict::Run {
-            let steady = u64::try_from(clock::now_ms()).unwrap_or(0);
+            let steady = clock::steady_ms();
             let per_second = self.door.hub.settings().commands_per_second_user;
             if let Err(wait) = self.handle.take_command(steady, per_second) {
                 verdict = Verdict::Refuse(too_often(wait));

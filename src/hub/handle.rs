@@ -9,7 +9,8 @@ use super::{
 use crate::auth::Identity;
 use bytes::Bytes;
 use communiconnect_protocol::{
-    Channel, CloseCode, Format, GapReason, SessionId, UnsubscribedPush, UserId, encode_push, kind,
+    Channel, CloseCode, Format, GapReason, SessionId, UnsubscribeReason, UnsubscribedPush, UserId,
+    encode_push, kind,
 };
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -295,9 +296,14 @@ impl SessionHandle {
 
     /// Forgets a subscription, and takes back what waits of it.
     pub(super) fn forget(&self, channel: &Channel) -> Option<Subscription> {
+        let subscription = self.take_out(channel)?;
+        self.purge(channel);
+        Some(subscription)
+    }
+
+    fn take_out(&self, channel: &Channel) -> Option<Subscription> {
         let mut shared = self.shared.lock();
         let place = shared.subscriptions.iter().position(|known| known.entry.channel() == channel)?;
-        shared.outbox.purge(channel);
         Some(shared.subscriptions.swap_remove(place))
     }
 
@@ -312,8 +318,13 @@ impl SessionHandle {
     }
 
     /// Tells that a subscription ended, and ends it.
-    pub(super) fn end(&self, channel: &Channel, reason: communiconnect_protocol::UnsubscribeReason) -> bool {
-        let Some(subscription) = self.forget(channel) else { return false };
+    pub(super) fn end(&self, channel: &Channel, reason: UnsubscribeReason) -> bool {
+        let ended = match reason {
+            // The publication that says so waits, and is the last that the channel has to say.
+            UnsubscribeReason::Deleted => self.take_out(channel),
+            _ => self.forget(channel),
+        };
+        let Some(subscription) = ended else { return false };
         subscription.entry.remove(subscription.slot, self);
         let push = UnsubscribedPush { channel: channel.clone(), reason };
         let bytes = encode_push(self.format, kind::UNSUBSCRIBED, &push);

@@ -224,6 +224,8 @@ impl Deliver for Hub {
                 }
             }
         }
+        // A block that was committed before a post must filter that post, wherever in the batch its channel came up.
+        by_channel.groups.sort_by_key(|(entry, _)| !matches!(entry.channel(), Channel::User(_)));
         for (entry, deliveries) in by_channel.groups {
             self.bring(&entry, deliveries);
         }

@@ -62,7 +62,7 @@ impl Hub {
                 let asked = page.publications.len();
                 page.publications.retain(|publication| publication.offset < before);
                 page.more &= page.publications.len() == asked;
-                gap_between(after + 1, page.first.min(before))
+                gap_between(after.min(BEYOND) + 1, page.first.min(before))
             }
             None => {
                 let reaches_the_end = !page.more;

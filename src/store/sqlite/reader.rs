@@ -3,7 +3,11 @@
 use super::open::{OpenError, SqliteSettings, reader_connection};
 use crate::store::{Result, StoreError};
 use rusqlite::Connection;
-use std::{path::Path, thread};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    thread,
+};
 use tokio::sync::oneshot;
 
 /// Queries waiting per reader thread; a page of results each, so this bounds memory as well.
@@ -41,7 +45,10 @@ impl Readers {
         let job: Job = Box::new(move |connection| {
             // Nobody waits any more: spare the disk.
             if !answer.is_closed() {
-                let _ = answer.send(on_snapshot(connection, query));
+                // A panic is a bug in one query; the thread serves the others.
+                let ran = catch_unwind(AssertUnwindSafe(|| on_snapshot(connection, query)));
+                let _ = answer
+                    .send(ran.unwrap_or_else(|_| Err(StoreError::Internal("a query has panicked".into()))));
             }
         });
         self.jobs.try_send(job).map_err(|_| StoreError::Unavailable("too many reads are waiting".into()))?;

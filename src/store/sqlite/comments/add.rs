@@ -10,12 +10,14 @@ use crate::store::{
         events::{COMMENT_ADDED, Happening, tell},
         facts::{self, CommentRow, PostRow},
         notifications::{Telling, tell_one},
+        people::relation,
         posts::{Move, shift},
         user_row::user,
     },
 };
 use communiconnect_protocol::{
     Channel, Comment, CommentCounts, CommentEvent, CommentId, Data, MyComment, NotificationKind, User,
+    UserId, Visibility,
 };
 use rusqlite::params;
 
@@ -108,6 +110,7 @@ fn notify(tx: &mut Tx<'_>, post: &PostRow, parent: Option<&CommentRow>, comment:
         |relation: crate::store::Relation| !(relation.is_self || named.is_some() && relation.blocked);
     if let Some(parent) = parent
         && welcome(parent.facts.relation)
+        && still_sees(tx, post, parent.facts.author)?
     {
         tell_one(tx, &Telling { user: parent.facts.author, kind: NotificationKind::Reply, ..telling })?;
     }
@@ -116,4 +119,17 @@ fn notify(tx: &mut Tx<'_>, post: &PostRow, parent: Option<&CommentRow>, comment:
         tell_one(tx, &telling)?;
     }
     Ok(())
+}
+
+/// Whether somebody who wrote below a post may still read it: a follow may have ended since, or a block begun. Nobody is
+/// told of what they may not see.
+fn still_sees(tx: &Tx<'_>, post: &PostRow, person: UserId) -> Result<bool> {
+    let facts = &post.facts;
+    let relation = relation(tx.connection(), Some(person), facts.author)?;
+    Ok(relation.is_self
+        || match facts.visibility {
+            Visibility::Public => facts.anonymous || !relation.blocked,
+            Visibility::Followers => relation.follows && !relation.blocked,
+            Visibility::Private => false,
+        })
 }
