@@ -1,9 +1,11 @@
 //! Live streams: from a broadcaster's packets to every viewer's, and the life of a stream around them.
 //!
 //! Owns lives, their peers and the packets between. `media` is the shared vocabulary; `forward` is the pure packet path;
-//! `rtc` is the transport (SDP, ICE, DTLS, SRTP); `plane` is the handle to the threads that join both. Knows no HTTP and no WebSocket.
+//! `rtc` is the transport (SDP, ICE, DTLS, SRTP); `shard` is the threads that join both,
+//! and `plane` the handle to them. Knows no HTTP and no WebSocket.
 
 pub mod forward;
 pub mod media;
 pub mod plane;
 pub mod rtc;
+mod shard;

@@ -37,7 +37,7 @@ pub enum MediaEvent {
         /// Which publisher.
         peer: PeerId,
     },
-    /// A publisher's RTP has paused for [`PlaneSettings::stalled_after`](super::PlaneSettings::stalled_after).
+    /// A publisher's RTP has paused for [`PlaneSettings::stalled_after`](crate::live::plane::PlaneSettings::stalled_after).
     Stalled {
         /// Which publisher.
         peer: PeerId,
@@ -84,11 +84,11 @@ pub enum PeerEnd {
     Timeout,
     /// It said so itself (DTLS `close_notify`).
     ClosedByPeer,
-    /// The service asked for it ([`MediaPlane::close`](super::MediaPlane::close)).
+    /// The service asked for it ([`MediaPlane::close`](crate::live::plane::MediaPlane::close)).
     Closed,
     /// The DTLS handshake failed: another certificate than the offer's, no common cipher, or no end within its time.
     DtlsFailed,
-    /// A publisher stayed over [`PlaneSettings::publisher_bitrate`](super::PlaneSettings::publisher_bitrate) after its warning.
+    /// A publisher stayed over [`PlaneSettings::publisher_bitrate`](crate::live::plane::PlaneSettings::publisher_bitrate) after its warning.
     Bitrate,
     /// The source's codec is none that this viewer was answered: it must offer again.
     Renegotiate,
