@@ -1,3 +1,8 @@
 //! The packet path: what comes from a publisher, what is kept of it, and what each viewer gets.
 //!
 //! Pure: plain (decrypted) packets and the time go in, plain packets come out. No socket, no clock, no key.
+
+pub mod header;
+pub mod outgoing;
+pub mod report;
+pub mod viewer_rtcp;
