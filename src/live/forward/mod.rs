@@ -2,7 +2,13 @@
 //!
 //! Pure: plain (decrypted) packets and the time go in, plain packets come out. No socket, no clock, no key.
 
+pub mod codec;
 pub mod header;
+#[cfg(test)]
+pub(crate) mod net;
 pub mod outgoing;
+pub mod packet;
 pub mod report;
+pub mod ring;
+pub mod source;
 pub mod viewer_rtcp;
