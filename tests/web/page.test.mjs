@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { editable, isolated, length, mergeComment, mergePost, nameOf, newestFirst, oneLine, subtree, withReaction } from '../../src/web/app/model.js';
-import { ACCOUNT_RULES } from '../../src/web/app/rules.js';
+import { ACCOUNT_RULES, needed } from '../../src/web/app/rules.js';
 
 const web = new URL('../../src/web/', import.meta.url);
 const modules = readdirSync(new URL('app/', web)).map((name) => ({ name, text: readFileSync(new URL(`app/${name}`, web), 'utf8') }));
@@ -90,6 +90,9 @@ test('while a name is typed only what more typing cannot mend is wrong', () => {
   assert.equal(email('ada').soon, false);
   assert.equal(email('ada lovelace@example.org').soon, true);
   assert.equal(email('').key, 'rule.empty');
+  assert.equal(needed(3)('  ').key, 'rule.empty');
+  assert.deepEqual(needed(3)('four'), { key: 'rule.long', values: { count: 3 }, soon: true });
+  assert.equal(needed(3)(' 😀😀😀 '), null);
 });
 
 test('every word exists in both languages, with the same blanks to fill', async () => {
