@@ -102,6 +102,7 @@ test('every word exists in both languages, with the same blanks to fill', async 
     for (const form of entry.other ? [entry.one, entry.other] : [entry]) {
       assert.ok(form.en && form.fr, key);
       assert.deepEqual(blanks(form.en), blanks(form.fr), key);
+      assert.doesNotMatch(form.fr, / [:;?!»]|« /, `${key}: French punctuation hangs on by a no-break space`);
     }
   }
   for (const { name, text } of modules) {
