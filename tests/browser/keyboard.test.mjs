@@ -160,4 +160,14 @@ test('whoever wants calm is shown no movement', async () => {
   await calm.card('no movement').waitFor();
   const longest = await calm.page.evaluate(() => Math.max(0, ...document.getAnimations().map((each) => Number(each.effect.getComputedTiming().activeDuration))));
   assert.ok(longest < 1, `an animation of ${longest} ms`);
+  // Nor does anything stay as it was in the middle of a movement: the form folds back to where it began.
+  await calm.register(fresh('calm'));
+  await calm.visit(new URL(alice.page.url()).hash);
+  await calm.page.locator('[data-testid=community-join][data-member=false]').click();
+  const height = () => calm.at('composer').evaluate((form) => form.offsetHeight);
+  await calm.at('composer').waitFor();
+  const folded = await height();
+  await calm.post('and fold');
+  await calm.card('and fold').waitFor();
+  assert.ok(Math.abs((await height()) - folded) <= 2, `${await height()} instead of ${folded}`);
 });

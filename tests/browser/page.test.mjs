@@ -102,19 +102,60 @@ test('a page whose network was cut says so, keeps what is written, and catches u
   }
 });
 
+test('whoever reads a post behind a cut network finds its comments as they are now', async () => {
+  const { alice, bob } = await pair();
+  await alice.post('long talk');
+  await alice.press('post-comments', alice.card('long talk'));
+  await alice.at('comment-content-input').fill('first');
+  await alice.press('comment-submit');
+  const first = alice.at('comment').filter({ hasText: 'first' });
+  await first.and(alice.page.locator('[data-comment-id]')).waitFor();
+
+  const weak = await Network.before(stage.server);
+  try {
+    const reader = await open({}, weak);
+    await reader.visit(new URL(alice.page.url()).hash);
+    const read = reader.at('comment').filter({ hasText: 'first' }).first();
+    await read.waitFor();
+    weak.cut();
+    await reader.page.locator('[data-testid=connection-state]:not([data-state=online])').waitFor({ state: 'attached' });
+
+    await bob.press('post-comments', bob.card('long talk'));
+    await bob.press('reaction-like', bob.at('comment').filter({ hasText: 'first' }).first());
+    await alice.press('comment-reply', first);
+    await alice.at('reply-content').fill('second');
+    await alice.press('reply-submit');
+    await alice.at('comment').filter({ hasText: 'second' }).last().and(alice.page.locator('[data-comment-id]')).waitFor();
+    await first.first().locator('[data-testid=reaction-count-like][data-count="1"]').first().waitFor();
+
+    weak.restore();
+    await reader.online();
+    await reader.at('comment').filter({ hasText: 'second' }).last().waitFor();
+    await read.locator('[data-testid=reaction-count-like][data-count="1"]').first().waitFor();
+    assert.equal(await reader.at('comment').count(), 2);
+    assertNoComplaints(reader, { cut: true });
+  } finally {
+    await weak.close();
+  }
+});
+
 test('kill -9 of the server: both pages come back with the same state', async () => {
   const { alice, bob } = await pair();
   await alice.post('survives');
   await bob.card('survives').waitFor();
   await stage.server.kill();
   await alice.page.locator('[data-testid=connection-state]:not([data-state=online])').waitFor({ state: 'attached' });
+  await alice.post('written while it was down');
+  await alice.at('post-state', alice.card('written while it was down')).waitFor();
   await stage.server.restart();
   await alice.online();
   await bob.online();
   await bob.post('after the restart');
   await alice.card('after the restart').waitFor();
+  await bob.card('written while it was down').waitFor();
   for (const person of [alice, bob]) {
     assert.equal(await person.card('survives').count(), 1);
+    assert.equal(await person.card('written while it was down').count(), 1, 'once');
     assertNoComplaints(person, { cut: true });
   }
 });

@@ -27,9 +27,9 @@ afterEach(async (context) => {
   }
 });
 
-/** Somebody in front of a browser of their own; a guest until they register. */
-export async function open(options) {
-  const person = await Person.open(browser, stage.network.origin, options);
+/** Somebody in front of a browser of their own, behind `network`; a guest until they register. */
+export async function open(options, network = stage.network) {
+  const person = await Person.open(browser, network.origin, options);
   people.push(person);
   return person;
 }
