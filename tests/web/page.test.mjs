@@ -130,6 +130,15 @@ test('every name that a browser test may use is told at the top of main.js', () 
   }
 });
 
+test('every stylesheet is linked, and whole', () => {
+  const index = readFileSync(new URL('index.html', web), 'utf8');
+  for (const name of readdirSync(new URL('css/', web))) {
+    assert.ok(index.includes(`href="css/${name}"`), name);
+    const text = readFileSync(new URL(`css/${name}`, web), 'utf8').replace(/\/\*.*?\*\//gs, '');
+    assert.equal(text.split('{').length, text.split('}').length, `${name}: every brace has its other`);
+  }
+});
+
 test('every icon that is asked for is drawn', () => {
   const drawn = new Set([...readFileSync(new URL('index.html', web), 'utf8').matchAll(/<symbol id="icon-([\w-]+)"/g)].map((match) => match[1]));
   for (const { name, text } of modules) {
