@@ -61,6 +61,31 @@ test('characters are counted as the server does', () => {
   assert.equal(length('😀'), 1);
 });
 
+test('members are counted by states, the newest of which holds whatever comes late', async () => {
+  const { Communities } = await import('../../src/web/app/communities.js');
+  const community = { id: 'c', name: 'Quay', path: ['Quay'], members: 1, my: { member: false, role: null } };
+  const asked = [];
+  const communities = new Communities({
+    ask: async (type) => {
+      asked.push(type);
+      return { community: { ...community, members: 2, my: { member: true, role: 'member' } } };
+    },
+  });
+  communities.put(community);
+  const state = (version, members) => ({ event: 'community.counts', key: 'c', version, data: { community_id: 'c', version, members } });
+  communities.counts(state(7, 7));
+  communities.counts(state(6, 6));
+  assert.equal(communities.get('c').members, 7);
+  communities.counts({ ...state(9, 9), key: 'unknown' });
+  assert.equal(communities.get('unknown'), undefined);
+  await communities.setMember('c', true);
+  assert.deepEqual(asked, ['community.join', 'community.get']);
+  assert.equal(communities.get('c').members, 2, 'an answer is as new as the question');
+  assert.equal(communities.get('c').my.member, true);
+  communities.counts(state(8, 8));
+  assert.equal(communities.get('c').members, 8);
+});
+
 test('a name neither hides nor turns what stands beside it', () => {
   assert.equal(oneLine('\u202eevil\u202c \u2066x\u2069'), 'evil x');
   assert.equal(oneLine('a\u200bd\u2060m\ufeffin\n  two'), 'admin two');
