@@ -134,6 +134,7 @@ pub struct DownTrack {
     payload: Option<PayloadCodec>,
     reading: Option<Reading>,
     munger: Munger,
+    first_sequence: u16,
     sent: SentStore,
     holes: VecDeque<Hole>,
     repeats: Repeats,
@@ -177,6 +178,7 @@ impl DownTrack {
             writer: HeaderWriter::new(media.extensions, &media.mid),
             payload: None,
             reading: None,
+            first_sequence: beginning.sequence % FIRST_SEQUENCE_BELOW,
             munger: Munger::new(media.kind, beginning.sequence, beginning.timestamp),
             sent: SentStore::default(),
             holes: VecDeque::new(),
@@ -316,6 +318,23 @@ impl DownTrack {
         }
     }
 
+    /// Sends the rest of the frame that was begun. Says that there is more while the budget does not reach its end.
+    pub fn finish_frame(&mut self, budget: &mut Budget, wire: &mut Wire<'_>) -> Pulled {
+        while !self.is_between_frames() {
+            if budget.packets == 0 || budget.bytes <= 0 {
+                return Pulled::Part;
+            }
+            let mut one = Budget { packets: 1, bytes: budget.bytes };
+            let pulled = self.pull(&mut one, wire);
+            budget.packets -= 1 - one.packets;
+            budget.bytes = one.bytes;
+            if one.packets > 0 {
+                return pulled;
+            }
+        }
+        Pulled::Everything
+    }
+
     /// Fills holes whose packets have come, and gives up those that waited too long.
     pub fn fill_holes(&mut self, wire: &mut Wire<'_>) {
         let (Some(reading), Some(sent)) = (&self.reading, self.sent.current()) else { return };
@@ -374,9 +393,22 @@ impl DownTrack {
         self.has_repeats()
     }
 
+    /// Repeats the stream's first packet unasked: a receiver that lost it does not know that there was one, and without it
+    /// cannot decode what follows.
+    pub fn repeat_first(&mut self) {
+        if self.media.feedback.nack {
+            self.repeats.want(self.first_sequence);
+        }
+    }
+
     /// Whether repeats wait to be sent.
     pub fn has_repeats(&self) -> bool {
         !self.repeats.wanted.is_empty()
+    }
+
+    /// Forgets the repeats that were wanted; what is still missed is asked for again.
+    pub fn drop_repeats(&mut self) {
+        self.repeats.wanted.clear();
     }
 
     /// Sends the repeats that were wanted, none a second time within `round_trip`.

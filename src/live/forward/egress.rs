@@ -38,6 +38,9 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 /// The least of it: what arrives out of order is asked for at once, and again.
 const LEAST_ROUND_TRIP: Duration = Duration::from_millis(10);
 
+/// The share of what a congested way carries that repeats may take: an eighth.
+const REPEATS_WHEN_CONGESTED: u64 = 8;
+
 /// A probe is sent in steps of this.
 const PROBE_STEP: Duration = Duration::from_millis(10);
 
@@ -151,6 +154,7 @@ pub struct Egress {
     transport: Transport,
     estimate: Estimate,
     pacer: Pacer,
+    repeat_pacer: Pacer,
     allows_replay: bool,
     cname: Box<str>,
     clock: ServerClock,
@@ -208,6 +212,7 @@ impl Egress {
             transport: Transport::new(now),
             estimate: Estimate::new(now),
             pacer: Pacer::new(now),
+            repeat_pacer: Pacer::new(now),
             allows_replay: true,
             cname: identity.cname.into(),
             clock: identity.clock,
@@ -247,10 +252,20 @@ impl Egress {
             pulled[0] = audio.poll(&mut scene, is_held, &mut budget, &mut wire);
         }
         let round_trip = scene.estimate.round_trip().unwrap_or(ROUND_TRIP).max(LEAST_ROUND_TRIP);
+        // On a congested way repeats displace what they are to complete: most are left to be asked for again.
+        self.repeat_pacer
+            .set_rate(scene.estimate.congested_rate(now).map(|rate| rate / REPEATS_WHEN_CONGESTED), now);
+        let allowed_repeats = budget.bytes.min(self.repeat_pacer.allowance(now));
+        let mut repeats = Budget { bytes: allowed_repeats, ..budget };
         let audio = self.audio.iter_mut().map(|audio| &mut audio.track);
         for track in audio.chain(self.video.iter_mut().map(|video| &mut video.track)) {
-            track.send_repeats(round_trip, &mut budget, &mut wire);
+            track.send_repeats(round_trip, &mut repeats, &mut wire);
+            if repeats.bytes <= 0 && self.repeat_pacer.is_limited() {
+                track.drop_repeats();
+            }
         }
+        self.repeat_pacer.spend(allowed_repeats - repeats.bytes);
+        budget = Budget { packets: repeats.packets, bytes: budget.bytes - (allowed_repeats - repeats.bytes) };
         if let Some(video) = &mut self.video {
             let was_held = video.is_in_replay();
             pulled[1] = video.send(&mut scene, &mut budget, &mut wire);
@@ -324,7 +339,8 @@ impl Egress {
         let video = self.video.as_ref().and_then(Video::timeout);
         let audio = self.audio.as_ref().and_then(|audio| audio.track.hole_timeout());
         let probe = self.probing.map(|probing| probing.next);
-        [more, video, audio, probe, Some(self.report_due)].into_iter().flatten().min()
+        let report = (!self.is_in_replay()).then_some(self.report_due);
+        [more, video, audio, probe, report].into_iter().flatten().min()
     }
 
     /// The viewer asks for another quality.

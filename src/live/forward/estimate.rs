@@ -12,6 +12,9 @@ use super::viewer_rtcp::{Reception, TransportFeedback};
 /// How long a window of transport-wide feedback is.
 const WINDOW: Duration = Duration::from_millis(500);
 
+/// How long it is where much is lost.
+const SHORT_WINDOW: Duration = Duration::from_millis(150);
+
 /// A way that carries less than this share of what is sent is congested.
 const DELIVERED_AT_LEAST: f64 = 0.9;
 
@@ -166,9 +169,7 @@ impl Estimate {
                 }
             }
         }
-        if let Some(gathered) =
-            self.gathered.filter(|gathered| gathered.last_sent - gathered.first_sent >= WINDOW)
-        {
+        if let Some(gathered) = self.gathered.filter(Gathered::is_enough) {
             self.gathered = None;
             if let Some(window) = gathered.close(self.started, now) {
                 self.close(window);
@@ -231,6 +232,12 @@ impl Estimate {
         }
     }
 
+    /// What a congested way carried last, in bits per second; none while it is not congested.
+    pub fn congested_rate(&self, now: Instant) -> Option<u64> {
+        self.congested_since(now)?;
+        self.latest.map(|window| window.delivered as u64)
+    }
+
     /// The newest window.
     pub fn latest(&self) -> Option<Window> {
         self.latest
@@ -246,6 +253,11 @@ impl Estimate {
         let is_recent = |at: Instant| now.saturating_duration_since(at) < STALE;
         self.transport_heard.is_some_and(is_recent)
             || self.latest.is_some_and(|window| is_recent(window.ended))
+    }
+
+    /// Whether anything was heard lately.
+    pub fn is_heard(&self, now: Instant) -> bool {
+        self.heard.is_some_and(|heard| now.saturating_duration_since(heard) < SILENT)
     }
 
     /// The round trip, smoothed.
@@ -270,6 +282,13 @@ impl Estimate {
 }
 
 impl Gathered {
+    /// Whether a judgement can be made. Heavy loss is plain sooner.
+    fn is_enough(&self) -> bool {
+        let span = self.last_sent - self.first_sent;
+        let is_heavy = self.packets >= FEWEST_PACKETS && self.lost * 5 > self.packets;
+        span >= WINDOW || (span >= SHORT_WINDOW && is_heavy)
+    }
+
     fn close(&self, started: Instant, now: Instant) -> Option<Window> {
         if self.packets < FEWEST_PACKETS {
             return None;

@@ -6,6 +6,8 @@ pub mod audio;
 pub mod codec;
 pub mod downtrack;
 pub mod egress;
+#[cfg(test)]
+mod egress_stories;
 pub mod estimate;
 pub mod header;
 pub mod munger;

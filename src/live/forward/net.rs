@@ -322,7 +322,10 @@ impl Decoder {
             if !fits || (start..=end).any(|at| self.waiting[&at].timestamp != timestamp) {
                 self.faults.push(format!("picture {frame} is made of {trailers:?}"));
             }
-            if let Some((_, Some(before))) = self.next
+            // Over a hole of the source, picture ids jump as well.
+            let is_padding = |at| self.waiting.get(&at).is_some_and(|part: &Part| part.payload.is_empty());
+            if let Some((next, Some(before))) = self.next
+                && (next..start).all(is_padding)
                 && let Some(now) = vp8.picture_id
                 && now.value != (before.value + 1) & 0x7fff
             {

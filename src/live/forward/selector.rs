@@ -79,6 +79,8 @@ pub struct Way {
     pub remb: Option<u64>,
     /// Whether the viewer reports what arrives in a way that shows a probe.
     pub shows_probes: bool,
+    /// Whether anything was heard from the viewer lately.
+    pub is_heard: bool,
 }
 
 /// What a viewer should get.
@@ -236,7 +238,7 @@ impl LayerSelector {
 
     /// Looks for the next layer up after quiet. Returns whether the limit moved.
     fn look_up(&mut self, layers: &[LayerFacts], way: &Way) -> bool {
-        if way.now.saturating_duration_since(self.calm_since) < self.patience {
+        if way.now.saturating_duration_since(self.calm_since) < self.patience || !way.is_heard {
             return false;
         }
         let from = if self.is_paused { 0 } else { self.limited(layers) + 1 };

@@ -91,6 +91,8 @@ pub struct Video {
     begun: Option<Instant>,
     caught_up: Option<Instant>,
     switch: Option<Switch>,
+    /// Too much waits: what follows the present frame is skipped.
+    is_behind: bool,
     /// Why the next layer will be another than the last.
     cause: Cause,
     shown: Option<Option<EncodingId>>,
@@ -122,6 +124,7 @@ impl Video {
             begun: None,
             caught_up: None,
             switch: None,
+            is_behind: false,
             cause: Cause::Source,
             shown: None,
             unplayable: None,
@@ -254,6 +257,7 @@ impl Video {
             window: scene.estimate.latest(),
             remb: scene.estimate.remb(now),
             shows_probes: scene.estimate.shows_probes(now) && is_judged,
+            is_heard: scene.estimate.is_heard(now),
         };
         let changed = self.selector.judge(&self.facts, &way);
         if had_probe != self.selector.probe().is_some() {
@@ -372,6 +376,9 @@ impl Video {
         budget.bytes = part.bytes;
         match pulled {
             Pulled::Everything => {
+                if self.caught_up.is_none() {
+                    self.track.repeat_first();
+                }
                 self.phase = Phase::Live;
                 self.caught_up = Some(wire.now);
                 scene.estimate.restart(wire.now);
@@ -385,6 +392,16 @@ impl Video {
     /// Sends what came, and skips where too much waits.
     fn stay(&mut self, scene: &mut Scene<'_>, budget: &mut Budget, wire: &mut Wire<'_>) -> Pulled {
         self.track.fill_holes(wire);
+        if self.is_behind {
+            // The picture that was begun is finished first: half of one is worth nothing to a decoder.
+            match self.track.finish_frame(budget, wire) {
+                Pulled::Part => return Pulled::Part,
+                Pulled::Everything | Pulled::FellBehind => {
+                    self.skip(wire.now);
+                    return Pulled::Part;
+                }
+            }
+        }
         let pulled = self.track.pull(budget, wire);
         if self.track.take_broken()
             && let Some(encoding) = self.track.encoding()
@@ -393,19 +410,18 @@ impl Video {
         }
         match pulled {
             Pulled::FellBehind => self.skip(wire.now),
-            Pulled::Part if self.track.backlog(wire.now) > BACKLOG => {
-                let has_newer =
-                    self.track.encoding().zip(self.track.cursor()).is_some_and(|(encoding, cursor)| {
-                        encoding.ring.read().newest_key_frame().is_some_and(|mark| mark.index > cursor)
-                    });
-                // Without a ceiling and without a key frame ahead, sending it all is the fastest way to the live edge.
-                if has_newer || scene.is_limited {
-                    self.skip(wire.now);
-                }
-            }
-            Pulled::Part | Pulled::Everything => {}
+            Pulled::Part => self.is_behind = self.is_skip_worth_it(scene.is_limited, wire.now),
+            Pulled::Everything => {}
         }
         pulled
+    }
+
+    /// Whether too much waits, and going on from a key frame is the faster way to the live edge.
+    fn is_skip_worth_it(&self, is_limited: bool, now: Instant) -> bool {
+        let Some((encoding, cursor)) = self.track.encoding().zip(self.track.cursor()) else { return false };
+        let has_newer = || encoding.ring.read().newest_key_frame().is_some_and(|mark| mark.index > cursor);
+        // Without a ceiling and without a key frame ahead, sending it all is faster.
+        self.track.backlog(now) > BACKLOG && (is_limited || has_newer())
     }
 
     fn skip(&mut self, now: Instant) {
@@ -414,6 +430,7 @@ impl Video {
     }
 
     fn wait(&mut self, now: Instant) {
+        self.is_behind = false;
         self.phase = Phase::Waiting(Waiting::new(now));
     }
 
