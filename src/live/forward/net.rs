@@ -3,8 +3,6 @@
 //! The network loses, repeats, delays and reorders by a seed; the camera sends VP8 pictures that say in their last bytes which
 //! they are; the decoder shows what a real one could show and nothing else. No real time passes.
 
-#![allow(dead_code)]
-
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
@@ -66,20 +64,11 @@ impl Network {
         for _ in 0..copies {
             let in_order =
                 (now + delay + jitter.mul_f64(self.rng.random())).max(self.last_arrival.unwrap_or(now));
-            let arrival = if self.rng.random_bool(reorder) {
-                in_order + detour
-            } else {
-                self.last_arrival = Some(in_order);
-                in_order
-            };
+            self.last_arrival = Some(in_order);
+            let arrival = if self.rng.random_bool(reorder) { in_order + detour } else { in_order };
             self.sent += 1;
             self.under_way.insert((arrival, self.sent), datagram.clone());
         }
-    }
-
-    /// When the next datagram arrives.
-    pub(crate) fn next_arrival(&self) -> Option<Instant> {
-        self.under_way.keys().next().map(|&(at, _)| at)
     }
 
     /// The next datagram that has arrived by `now`.
@@ -150,9 +139,9 @@ pub(crate) struct Camera {
     pub(crate) frame_bytes: usize,
     /// Put on every packet.
     pub(crate) extensions: Vec<(u8, Vec<u8>)>,
-    rtx_sequence: u16,
-    tl0: u8,
-    sent: HashMap<u16, Draft>,
+    pub(crate) rtx_sequence: u16,
+    pub(crate) tl0: u8,
+    pub(crate) sent: HashMap<u16, Draft>,
 }
 
 impl Camera {
@@ -295,6 +284,11 @@ impl Decoder {
         self.place(packet.index, part);
     }
 
+    /// Takes the place of a packet that was padding alone.
+    pub(crate) fn take_padding(&mut self, index: u64) {
+        self.place(index, Part { timestamp: 0, marker: false, payload: Vec::new() });
+    }
+
     fn place(&mut self, index: u64, part: Part) {
         if self.next.is_some_and(|(next, _)| index < next) {
             return;
@@ -322,7 +316,8 @@ impl Decoder {
             if !fits || (start..=end).any(|at| self.waiting[&at].timestamp != timestamp) {
                 self.faults.push(format!("picture {frame} is made of {trailers:?}"));
             }
-            if let Some((_, Some(before))) = self.next
+            if let Some((next, Some(before))) = self.next
+                && (next..start).all(|at| self.waiting.contains_key(&at))
                 && let Some(now) = vp8.picture_id
                 && now.value != (before.value + 1) & 0x7fff
             {
