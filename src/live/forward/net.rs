@@ -316,8 +316,10 @@ impl Decoder {
             if !fits || (start..=end).any(|at| self.waiting[&at].timestamp != timestamp) {
                 self.faults.push(format!("picture {frame} is made of {trailers:?}"));
             }
+            // Over a hole of the source, picture ids jump as well.
+            let is_padding = |at| self.waiting.get(&at).is_some_and(|part: &Part| part.payload.is_empty());
             if let Some((next, Some(before))) = self.next
-                && (next..start).all(|at| self.waiting.contains_key(&at))
+                && (next..start).all(is_padding)
                 && let Some(now) = vp8.picture_id
                 && now.value != (before.value + 1) & 0x7fff
             {
