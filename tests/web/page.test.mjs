@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { editable, length, mergeComment, mergePost, newestFirst, subtree, withReaction } from '../../src/web/app/model.js';
+import { editable, isolated, length, mergeComment, mergePost, nameOf, newestFirst, oneLine, subtree, withReaction } from '../../src/web/app/model.js';
+import { ACCOUNT_RULES } from '../../src/web/app/rules.js';
 
 const web = new URL('../../src/web/', import.meta.url);
 const modules = readdirSync(new URL('app/', web)).map((name) => ({ name, text: readFileSync(new URL(`app/${name}`, web), 'utf8') }));
@@ -58,6 +59,37 @@ test('a post can be edited by its author for half an hour', () => {
 test('characters are counted as the server does', () => {
   assert.equal(length('e\u0301'), 1);
   assert.equal(length('😀'), 1);
+});
+
+test('a name neither hides nor turns what stands beside it', () => {
+  assert.equal(oneLine('\u202eevil\u202c \u2066x\u2069'), 'evil x');
+  assert.equal(oneLine('a\u200bd\u2060m\ufeffin\n  two'), 'admin two');
+  assert.equal(oneLine('می‌خواهم 👩‍👩‍👧'), 'می‌خواهم 👩‍👩‍👧', 'joiners belong to the writing');
+  assert.equal(nameOf({ name: '\u200b\u3164\u2800', username: 'ada' }), 'ada');
+  assert.equal(nameOf({ name: '\u202e', username: 'ada' }), 'ada');
+  assert.equal(nameOf({ name: ' Ada ', username: 'ada' }), 'Ada');
+  assert.equal(isolated('Ada'), 'Ada');
+  assert.equal(isolated('عمر'), '\u2068عمر\u2069');
+  assert.equal(isolated('\u202eabc\u2069'), '\u2068abc\u2069', 'nobody closes the fence from inside');
+});
+
+test('while a name is typed only what more typing cannot mend is wrong', () => {
+  const { username, password, email, name } = ACCOUNT_RULES;
+  assert.equal(username('ada.l-1_'), null);
+  assert.deepEqual(username('ab'), { key: 'rule.short', values: { count: 1 }, soon: false });
+  assert.deepEqual(username('a b'), { key: 'rule.username.space', soon: true });
+  assert.deepEqual(username('zoé!'), { key: 'rule.username.characters', values: { characters: 'é !' }, soon: true });
+  assert.deepEqual(username('x'.repeat(33)), { key: 'rule.long', values: { count: 32 }, soon: true });
+  assert.deepEqual(password('1234567'), { key: 'rule.short', values: { count: 1 }, soon: false });
+  assert.equal(password('😀'.repeat(8)), null);
+  assert.equal(password('x'.repeat(129)).soon, true);
+  assert.equal(name(''), null);
+  assert.equal(name('x'.repeat(81)).key, 'rule.long');
+  assert.equal(email('ada@example.org'), null);
+  assert.equal(email('ada@localhost'), null);
+  assert.equal(email('ada').soon, false);
+  assert.equal(email('ada lovelace@example.org').soon, true);
+  assert.equal(email('').key, 'rule.empty');
 });
 
 test('every word exists in both languages, with the same blanks to fill', async () => {

@@ -3,10 +3,9 @@
 import { avatar } from './avatar.js';
 import { newOp } from '../client.js';
 import { growing, h, icon } from './dom.js';
-import { onSubmit } from './dialogs.js';
 import { t } from './i18n.js';
 import { KINDS, VISIBILITIES, length } from './model.js';
-import { complainIn, errorLine } from './toasts.js';
+import { complainIn, errorLine, onSubmit } from './forms.js';
 import { remember, remembered } from './storage.js';
 
 export class Composer {
@@ -110,7 +109,7 @@ export class Composer {
     visibility.disabled = false;
     left.textContent = '';
     this.element.querySelector('[data-testid=form-error]').textContent = '';
-    document.activeElement?.blur();
+    if (this.element.contains(document.activeElement)) document.getElementById('content').focus({ preventScroll: true });
     this.element.classList.remove('composer-open');
     content.dispatchEvent(new Event('input'));
   }

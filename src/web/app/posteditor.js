@@ -1,10 +1,11 @@
 // Editing a post. A conflict is not an end: the newer text is shown, and saving again keeps one's own.
 
-import { field, onSubmit, openDialog } from './dialogs.js';
+import { openDialog } from './dialogs.js';
 import { fill, growing, h } from './dom.js';
 import { t } from './i18n.js';
 import { KINDS } from './model.js';
-import { complainIn, errorLine, explain } from './toasts.js';
+import { complainIn, errorLine, field, onSubmit } from './forms.js';
+import { explain } from './toasts.js';
 
 export function openPostEditor(site, post) {
   let version = post.version;

@@ -1,7 +1,7 @@
 // The communities as a tree that is unfolded step by step, and the dialog that opens a new one.
 
-import { complainIn, errorLine } from './toasts.js';
-import { field, onSubmit, openDialog } from './dialogs.js';
+import { complainIn, errorLine, field, onSubmit } from './forms.js';
+import { openDialog } from './dialogs.js';
 import { h, icon } from './dom.js';
 import { t } from './i18n.js';
 
@@ -33,7 +33,7 @@ export function communityTree(site, { current, full = false }) {
           h('a', {
             class: 'tree-link', href: `#/c/${community.id}`, 'aria-current': community.id === current ? 'page' : null,
             testid: full ? 'community-item' : 'tree-item', 'data-community-id': community.id, 'data-focus': `link-${full}-${community.id}`,
-          }, h('span', { class: 'tree-name' }, community.name), community.my?.member && !full && h('span', { class: 'tree-mark', title: t('community.member') })),
+          }, h('span', { class: 'tree-name', dir: 'auto', title: community.name }, community.name), community.my?.member && !full && h('span', { class: 'tree-mark', title: t('community.member') })),
           full && h('span', { class: 'tree-members' }, t('community.members', { count: community.members })),
           full && site.me && joinButton(site, community, 'community-item-join')),
         open ? list(children, depth + 1) : null);
