@@ -216,6 +216,11 @@ impl SourceSlot {
         self.source.load_full()
     }
 
+    /// Whether `source` is still what is published. Cheaper than loading it: no count that all viewers share is touched.
+    pub fn holds(&self, source: &Arc<Source>) -> bool {
+        Arc::ptr_eq(&self.source.load(), source)
+    }
+
     /// A number for a publisher session that begins.
     pub fn next_generation(&self) -> u64 {
         self.generations.fetch_add(1, Ordering::Relaxed) + 1

@@ -3,6 +3,37 @@
 //! Owns the payload formats: VP8 (RFC 7741), H264 (RFC 6184), VP9 (RFC 9628), AV1 (AOMedia), Opus (RFC 7587). Each reads one
 //! payload alone and decodes nothing; what only a neighbour tells (the begin of an H264 picture) the ring adds.
 
+mod av1;
+mod bits;
+mod h264;
+mod opus;
+mod vp8;
+mod vp9;
+
+use crate::live::media::Codec;
+
+/// Reads a payload's header.
+///
+/// # Errors
+///
+/// [`Malformed`] where the payload ends inside its header or contradicts its format: no decoder could use it.
+pub fn describe(codec: Codec, payload: &[u8], marker: bool) -> Result<FrameInfo, Malformed> {
+    let info = match codec {
+        Codec::Opus => opus::describe(payload),
+        Codec::Vp8 => vp8::describe(payload),
+        Codec::H264 { .. } => h264::describe(payload),
+        Codec::Vp9 { .. } => vp9::describe(payload),
+        Codec::Av1 { .. } => av1::describe(payload),
+    };
+    let info = info.ok_or(Malformed)?;
+    Ok(FrameInfo { ends_frame: marker || info.ends_frame, ..info })
+}
+
+/// A payload that its codec's format does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payload does not fit its codec's RTP format")]
+pub struct Malformed;
+
 /// What a payload says about its frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameInfo {
@@ -114,4 +145,29 @@ pub struct H264 {
     pub has_idr: bool,
     /// A B slice begins in it: browsers do not play such streams.
     pub has_b_slice: bool,
+}
+
+impl PictureId {
+    /// Reads it at `offset`: the top bit of its first byte says how long it is.
+    fn read(payload: &[u8], offset: usize) -> Option<Self> {
+        let first = *payload.get(offset)?;
+        let is_wide = first & 0x80 != 0;
+        let value = if is_wide {
+            u16::from_be_bytes([first & 0x7f, *payload.get(offset + 1)?])
+        } else {
+            u16::from(first)
+        };
+        Some(Self { value, is_wide, offset: u8::try_from(offset).ok()? })
+    }
+
+    /// Bytes that it takes.
+    fn length(self) -> usize {
+        if self.is_wide { 2 } else { 1 }
+    }
+}
+
+impl Field {
+    fn read(payload: &[u8], offset: usize) -> Option<Self> {
+        Some(Self { value: *payload.get(offset)?, offset: u8::try_from(offset).ok()? })
+    }
 }
