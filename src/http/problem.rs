@@ -16,7 +16,7 @@ pub struct Problem {
     /// The same body as an `error` reply of the socket.
     pub error: ErrorBody,
     /// Every field that is wrong, where more than the first is known.
-    pub errors: Vec<Fault>,
+    pub errors: Box<[Fault]>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -49,7 +49,7 @@ impl Problem {
 impl From<ErrorBody> for Problem {
     fn from(error: ErrorBody) -> Self {
         let status = StatusCode::from_u16(error.code.http_status()).expect("every code has a status");
-        Self { status, error, errors: Vec::new(), headers: Vec::new() }
+        Self { status, error, errors: Box::default(), headers: Vec::new() }
     }
 }
 
@@ -57,7 +57,7 @@ impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let errors = match &error {
             AccountError::Invalid(faults) => faults.iter().copied().collect(),
-            _ => Vec::new(),
+            _ => Box::default(),
         };
         Self { errors, ..ErrorBody::from(error).into() }
     }
