@@ -231,7 +231,7 @@ export class Comments {
   }
 
   #edit(node) {
-    const area = growing(h('textarea', { name: 'content', rows: 2, maxlength: 2000, 'aria-label': t('post.content'), testid: 'comment-edit-content' }));
+    const area = growing(h('textarea', { name: 'content', rows: 2, 'aria-label': t('post.content'), testid: 'comment-edit-content' }));
     area.value = node.comment.content;
     const close = () => {
       form.replaceWith(node.body);

@@ -43,7 +43,7 @@ export function checkedAsTyped(form, rules) {
     Object.keys(rules).forEach((name) => left.add(name));
     const bad = Object.keys(rules).filter((name) => mark(form.elements.namedItem(name), wrong(name)));
     if (bad.length === 0) return true;
-    form.elements.namedItem(bad.sort((a, b) => position(form, a) - position(form, b))[0]).focus();
+    form.querySelector('[aria-invalid]').focus();
     fill(lineOf(form), t('form.marked'));
     return false;
   };
@@ -104,8 +104,4 @@ function noteOf(control) {
 
 function lineOf(form) {
   return form.querySelector('[data-testid=form-error]');
-}
-
-function position(form, name) {
-  return [...form.elements].indexOf(form.elements.namedItem(name));
 }

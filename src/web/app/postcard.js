@@ -70,7 +70,7 @@ export class PostCard {
         })),
       });
       fill(this.#parts.foot, this.#reactions.element,
-        h('a', { class: 'chip chip-quiet', href: `#/p/${post.id}`, testid: 'post-comments', 'aria-label': t('comment.title') }, icon('comment'), this.#parts.comments),
+        h('a', { class: 'chip chip-quiet', href: `#/p/${post.id}`, testid: 'post-comments' }, icon('comment'), this.#parts.comments),
         h('span', { class: 'post-views' }, icon('eye'), this.#parts.views));
     }
     this.#show(post);
@@ -101,6 +101,7 @@ export class PostCard {
     this.#reactions.update();
     comments.textContent = number(post.counts.comments);
     comments.dataset.count = post.counts.comments;
+    comments.parentElement.setAttribute('aria-label', t('post.comments', { count: post.counts.comments }));
     views.textContent = number(post.counts.views);
     views.parentElement.title = t('post.views', { count: post.counts.views });
     views.dataset.count = post.counts.views;

@@ -1,5 +1,5 @@
-// What an account may look like, to be said while it is typed. Pure, and tested in tests/web/. The server checks the
-// same and has the last word (protocol/SPEC.md, accounts).
+// What may stand in a field, to be said while it is typed. Pure, and tested in tests/web/. The server checks the same
+// and has the last word (protocol/SPEC.md).
 
 import { length } from './model.js';
 
@@ -31,6 +31,11 @@ export const ACCOUNT_RULES = {
     return /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(address) ? null : { key: 'rule.email', soon: false };
   },
 };
+
+/** A text that must be there and has at most `max` characters. */
+export function needed(max) {
+  return (value) => size(length(value.trim()), { min: 1, max });
+}
 
 function size(count, { min, max }) {
   if (count > max) return { key: 'rule.long', values: { count: max }, soon: true };

@@ -129,7 +129,7 @@ export class Shell {
 
   #languageSwitch() {
     const other = currentLanguage() === 'en' ? 'fr' : 'en';
-    const label = { fr: 'Passer en français', en: 'Switch to English' }[other];
+    const label = { fr: 'FR: passer en français', en: 'EN: switch to English' }[other];
     return h('button', { class: 'icon-button language', type: 'button', testid: 'language-switch', lang: other, 'aria-label': label, title: label, onclick: () => this.#site.speak(other) }, other.toUpperCase());
   }
 

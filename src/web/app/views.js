@@ -377,7 +377,7 @@ export class ProfileView {
 
 /** What a place that is not there looks like. */
 export function gone(words = t('post.gone')) {
-  return h('div', { class: 'empty-page' }, icon('tree'), h('p', { testid: 'gone' }, words), h('a', { class: 'button', href: '#/' }, t('nav.home')));
+  return h('div', { class: 'empty-page' }, icon('tree'), h('h1', { class: 'empty-title', testid: 'gone' }, words), h('a', { class: 'button', href: '#/' }, t('nav.home')));
 }
 
 /** Rebuilds something without taking the focus away from the one who uses the keyboard. */
