@@ -19,7 +19,9 @@ use super::{
         ice::{Ice, IceCredentials},
         sdp::{self, Fragment, LocalSide, Offer, OfferError, SourceCodecs, Terms},
     },
-    shard::{Closing, Common, Found, Handle, Order, Parts, Peers, Refused, Shard, Signalling, Waiting},
+    shard::{
+        Closing, Common, Found, Handle, Newcomer, Order, Parts, Peers, Refused, Shard, Signalling, Waiting,
+    },
 };
 use addresses::Addresses;
 use parking_lot::Mutex;
@@ -208,13 +210,12 @@ impl MediaPlane {
         let agent = Ice::new(ice.clone(), negotiated.ice.clone());
         let waiting = Waiting { id, ice: agent, negotiated: negotiated.clone(), relay: relay.clone() };
         let signalling = Signalling { negotiated, session_id, session_version: 1 };
+        let newcomer = Newcomer { waiting, signalling, ufrag: ice.ufrag.clone(), client };
         let expires = Instant::now() + self.inner.common.settings.silence;
-        self.inner.common.peers.add(waiting, ice.ufrag.clone(), signalling, client, expires).map_err(
-            |refused| match refused {
-                Refused::HalfOpen => PrepareError::HalfOpen,
-                Refused::Full => PrepareError::Full,
-            },
-        )?;
+        self.inner.common.peers.add(newcomer, expires).map_err(|refused| match refused {
+            Refused::HalfOpen => PrepareError::HalfOpen,
+            Refused::Full => PrepareError::Full,
+        })?;
         Ok(Prepared { peer: id, answer, ice, kinds })
     }
 
@@ -269,7 +270,7 @@ impl MediaPlane {
                     self.inner.shards[shard].order(Order::Restart { peer, local: ice.clone(), remote });
                 }
             }
-            Ok(answer)
+            Ok::<_, RestartError>(answer)
         });
         let answer = result.ok_or(RestartError::NoSuchPeer)??;
         Ok(Restarted { answer, ice })

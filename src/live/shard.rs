@@ -30,7 +30,7 @@ pub use relay::Relay;
 pub use settings::PlaneSettings;
 
 pub(super) use order::{Handle, Order};
-pub(super) use registry::{Closing, Found, Peers, Refused, Signalling, Waiting};
+pub(super) use registry::{Closing, Found, Newcomer, Peers, Refused, Signalling, Waiting};
 pub(super) use socket::{Sockets, bind};
 
 use super::{
@@ -46,7 +46,7 @@ use crossbeam_channel::Receiver;
 use mio::{Events, Poll, Token, Waker};
 use outbox::Outbox;
 use peer::{Media, Peer};
-use registry::Claim;
+use registry::{Arrival, Claim};
 use relay::RelayId;
 use slab::Slab;
 use socket::ReceiveBuffers;
@@ -177,11 +177,11 @@ impl Shard {
         let mut events = Events::with_capacity(8);
         let mut buffers = ReceiveBuffers::new();
         while !(self.is_stopping && self.peers.is_empty()) {
-            if let Err(error) = self.poll.poll(&mut events, self.patience()) {
-                if error.kind() != io::ErrorKind::Interrupted {
-                    tracing::error!(%error, "a media thread cannot wait for its sockets and ends");
-                    break;
-                }
+            if let Err(error) = self.poll.poll(&mut events, self.patience())
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "a media thread cannot wait for its sockets and ends");
+                break;
             }
             for event in &events {
                 self.sockets.set_readable(event.token());
@@ -253,26 +253,27 @@ impl Shard {
 
     fn on_stun(&mut self, tuple: Tuple, route: Option<Route>, datagram: &[u8]) -> Result<(), Drop> {
         // The user name decides, for one socket of a client may serve one peer after the other.
+        let arrival = Arrival { at: self.now, tuple, via: self.place };
         let mut response = [0; MAX_RESPONSE];
-        match self.common.peers.claim(self.place, self.now, tuple, datagram, &mut response) {
+        match self.common.peers.claim(arrival, datagram, &mut response) {
             Claim::Nobody(Some(len)) => {
                 self.send(tuple, &response[..len]);
                 Err(Drop::Forged)
             }
             Claim::Nobody(None) => match route {
-                Some(Route::Here(place)) => self.on_check(place, tuple, self.place, datagram),
+                Some(Route::Here(place)) => self.on_check(place, arrival, datagram),
                 _ => Err(Drop::Stranger),
             },
             Claim::On(peer, shard) if shard == self.place => {
                 let place = *self.by_id.get(&peer).ok_or(Drop::Stranger)?;
-                self.on_check(place, tuple, self.place, datagram)
+                self.on_check(place, arrival, datagram)
             }
             Claim::On(peer, shard) => self.hand_over(peer, shard, tuple, datagram),
             Claim::Mine(waiting, action) => {
                 let id = waiting.id;
                 let place = self.peers.insert(Peer::new(*waiting, self.now));
                 self.by_id.insert(id, place);
-                self.after_check(place, tuple, self.place, action, &response);
+                self.after_check(place, arrival, action, &response);
                 let handshake = &mut self.peers[place].handshake;
                 let trusted = std::mem::take(&mut handshake.trusted);
                 let own = self.shards[self.place].clone();
@@ -286,22 +287,22 @@ impl Shard {
         if self.shards[shard].datagram(peer, tuple, self.place, datagram) { Ok(()) } else { Err(Drop::Busy) }
     }
 
-    /// A STUN datagram of a peer here, received by the shard `via`.
-    fn on_check(&mut self, place: usize, tuple: Tuple, via: usize, datagram: &[u8]) -> Result<(), Drop> {
+    /// A STUN datagram of a peer here.
+    fn on_check(&mut self, place: usize, arrival: Arrival, datagram: &[u8]) -> Result<(), Drop> {
         let mut response = [0; MAX_RESPONSE];
-        let action = self.peers[place].ice.on_stun(self.now, tuple, datagram, &mut response);
-        self.after_check(place, tuple, via, action, &response);
+        let action = self.peers[place].ice.on_stun(self.now, arrival.tuple, datagram, &mut response);
+        self.after_check(place, arrival, action, &response);
         if action.authenticated { Ok(()) } else { Err(Drop::Forged) }
     }
 
     fn after_check(
         &mut self,
         place: usize,
-        tuple: Tuple,
-        via: usize,
+        arrival: Arrival,
         action: IceAction,
         response: &[u8; MAX_RESPONSE],
     ) {
+        let Arrival { tuple, via, .. } = arrival;
         if let Some(len) = action.response {
             self.send(tuple, &response[..len]);
         }
@@ -400,7 +401,7 @@ impl Shard {
     fn on_handed(&mut self, peer: PeerId, tuple: Tuple, via: usize, datagram: &mut [u8]) -> Result<(), Drop> {
         let place = *self.by_id.get(&peer).ok_or(Drop::Stranger)?;
         match mux::packet(datagram).ok_or(Drop::Garbage)? {
-            Packet::Stun => self.on_check(place, tuple, via, datagram),
+            Packet::Stun => self.on_check(place, Arrival { at: self.now, tuple, via }, datagram),
             packet if self.peers[place].ice.knows(tuple) => self.on_packet(place, tuple, packet, datagram),
             _ => Err(Drop::Stranger),
         }

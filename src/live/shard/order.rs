@@ -21,7 +21,7 @@ use std::sync::{
 /// Datagrams from other shards that may wait: those of peers who moved, a tenth of a second of a fast publisher each.
 const WAITING_DATAGRAMS: usize = 4096;
 
-pub(super) enum Order {
+pub(in crate::live) enum Order {
     /// The rings of a relay that is watched here have grown.
     Moved(Arc<Relay>),
     /// Of a handshake of a peer here.
@@ -50,7 +50,7 @@ pub(super) enum Order {
 
 /// How others reach a shard. Never waits.
 #[derive(Clone)]
-pub(super) struct Handle {
+pub(in crate::live) struct Handle {
     // Unbounded, because none may be lost; each kind is bounded by the number of peers or relays, datagrams are counted.
     orders: Sender<Order>,
     waker: Arc<Waker>,
@@ -58,11 +58,11 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(orders: Sender<Order>, waker: Waker) -> Self {
+    pub(in crate::live) fn new(orders: Sender<Order>, waker: Waker) -> Self {
         Self { orders, waker: Arc::new(waker), datagrams: Arc::default() }
     }
 
-    pub(super) fn order(&self, order: Order) {
+    pub(in crate::live) fn order(&self, order: Order) {
         // Both fail only once the shard has ended.
         if self.orders.send(order).is_ok() {
             let _ = self.waker.wake();
@@ -70,7 +70,7 @@ impl Handle {
     }
 
     /// Hands a datagram over; `false` when too many wait.
-    pub(super) fn datagram(&self, peer: PeerId, tuple: Tuple, via: usize, datagram: &[u8]) -> bool {
+    pub(in crate::live) fn datagram(&self, peer: PeerId, tuple: Tuple, via: usize, datagram: &[u8]) -> bool {
         if self.datagrams.fetch_add(1, Ordering::Relaxed) >= WAITING_DATAGRAMS {
             self.datagrams.fetch_sub(1, Ordering::Relaxed);
             return false;
@@ -79,7 +79,7 @@ impl Handle {
         true
     }
 
-    pub(super) fn took_datagram(&self) {
+    pub(in crate::live) fn took_datagram(&self) {
         self.datagrams.fetch_sub(1, Ordering::Relaxed);
     }
 }

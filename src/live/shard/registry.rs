@@ -22,18 +22,37 @@ use std::{
 };
 
 /// A peer that was answered, on its way to the shard where it will come.
-pub(super) struct Waiting {
-    pub(super) id: PeerId,
-    pub(super) ice: Ice,
-    pub(super) negotiated: Negotiated,
-    pub(super) relay: Arc<Relay>,
+pub(in crate::live) struct Waiting {
+    pub(in crate::live) id: PeerId,
+    pub(in crate::live) ice: Ice,
+    pub(in crate::live) negotiated: Negotiated,
+    pub(in crate::live) relay: Arc<Relay>,
 }
 
 /// What the service's side needs of a peer for as long as it lives.
-pub(super) struct Signalling {
-    pub(super) negotiated: Negotiated,
-    pub(super) session_id: u64,
-    pub(super) session_version: u64,
+pub(in crate::live) struct Signalling {
+    pub(in crate::live) negotiated: Negotiated,
+    pub(in crate::live) session_id: u64,
+    pub(in crate::live) session_version: u64,
+}
+
+/// A peer as it is taken in.
+pub(in crate::live) struct Newcomer {
+    pub(in crate::live) waiting: Waiting,
+    pub(in crate::live) signalling: Signalling,
+    /// The local user name fragment that leads to it.
+    pub(in crate::live) ufrag: String,
+    /// Who asked for it.
+    pub(in crate::live) client: IpAddr,
+}
+
+/// How a datagram came.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::live) struct Arrival {
+    pub(in crate::live) at: Instant,
+    pub(in crate::live) tuple: Tuple,
+    /// The shard that received it.
+    pub(in crate::live) via: usize,
 }
 
 /// Where a peer is.
@@ -53,13 +72,13 @@ struct Record {
 
 /// Why a peer is not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(in crate::live) enum Refused {
     HalfOpen,
     Full,
 }
 
 /// Whose a STUN datagram is.
-pub(super) enum Claim {
+pub(in crate::live) enum Claim {
     /// Nobody's, or not authentic; this much of the response is to be sent back.
     Nobody(Option<usize>),
     /// A peer's who is on another shard, or on this one at another address.
@@ -69,7 +88,7 @@ pub(super) enum Claim {
 }
 
 /// Where a peer is, as far as the service's side has to know.
-pub(super) enum Found<'a> {
+pub(in crate::live) enum Found<'a> {
     Waiting(&'a mut Ice),
     On(usize),
 }
@@ -83,31 +102,25 @@ struct Inner {
     expiring: VecDeque<(Instant, PeerId)>,
 }
 
-pub(super) struct Peers {
+pub(in crate::live) struct Peers {
     inner: Mutex<Inner>,
     most: usize,
     most_half_open: usize,
 }
 
 impl Peers {
-    pub(super) fn new(settings: &PlaneSettings) -> Self {
+    pub(in crate::live) fn new(settings: &PlaneSettings) -> Self {
         Self { inner: Mutex::default(), most: settings.peers, most_half_open: settings.half_open }
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::live) fn len(&self) -> usize {
         self.inner.lock().peers.len()
     }
 
     /// Takes a peer in that was answered. `expires` is when it is given up if it has not come.
-    pub(super) fn add(
-        &self,
-        waiting: Waiting,
-        ufrag: String,
-        signalling: Signalling,
-        client: IpAddr,
-        expires: Instant,
-    ) -> Result<(), Refused> {
+    pub(in crate::live) fn add(&self, newcomer: Newcomer, expires: Instant) -> Result<(), Refused> {
+        let Newcomer { waiting, signalling, ufrag, client } = newcomer;
         let mut inner = self.inner.lock();
         if inner.peers.len() >= self.most {
             return Err(Refused::Full);
@@ -129,11 +142,9 @@ impl Peers {
     }
 
     /// Finds out whose a STUN datagram is, and makes a peer who comes for the first time the asking shard's.
-    pub(super) fn claim(
+    pub(in crate::live) fn claim(
         &self,
-        shard: usize,
-        now: Instant,
-        tuple: Tuple,
+        arrival: Arrival,
         datagram: &[u8],
         response: &mut [u8; MAX_RESPONSE],
     ) -> Claim {
@@ -145,30 +156,30 @@ impl Peers {
             Place::On(shard) => return Claim::On(id, *shard),
             Place::Waiting(waiting) => waiting,
         };
-        let action = waiting.ice.on_stun(now, tuple, datagram, response);
+        let action = waiting.ice.on_stun(arrival.at, arrival.tuple, datagram, response);
         if !action.authenticated {
             return Claim::Nobody(action.response);
         }
-        match std::mem::replace(&mut record.place, Place::On(shard)) {
+        match std::mem::replace(&mut record.place, Place::On(arrival.via)) {
             Place::Waiting(waiting) => Claim::Mine(waiting, action),
             Place::On(_) => unreachable!("it waited a moment ago, and the lock is held"),
         }
     }
 
     /// Notes that a peer's keys are agreed: it is half open no more.
-    pub(super) fn on_connected(&self, id: PeerId) {
+    pub(in crate::live) fn on_connected(&self, id: PeerId) {
         let mut inner = self.inner.lock();
         let group = inner.peers.get_mut(&id).and_then(|record| record.half_open.take());
         inner.release(group);
     }
 
     /// Forgets a peer; `false` when it was forgotten before.
-    pub(super) fn remove(&self, id: PeerId) -> bool {
+    pub(in crate::live) fn remove(&self, id: PeerId) -> bool {
         self.inner.lock().remove(id)
     }
 
     /// Forgets a peer if it has not come; otherwise says on which shard it is.
-    pub(super) fn close(&self, id: PeerId) -> Option<Closing> {
+    pub(in crate::live) fn close(&self, id: PeerId) -> Option<Closing> {
         let mut inner = self.inner.lock();
         match inner.peers.get(&id)?.place {
             Place::On(shard) => Some(Closing::On(shard)),
@@ -180,7 +191,7 @@ impl Peers {
     }
 
     /// Which shard a peer is on, if it has come.
-    pub(super) fn shard_of(&self, id: PeerId) -> Option<usize> {
+    pub(in crate::live) fn shard_of(&self, id: PeerId) -> Option<usize> {
         match self.inner.lock().peers.get(&id)?.place {
             Place::On(shard) => Some(shard),
             Place::Waiting(_) => None,
@@ -188,12 +199,12 @@ impl Peers {
     }
 
     /// Whether there is such a peer.
-    pub(super) fn contains(&self, id: PeerId) -> bool {
+    pub(in crate::live) fn contains(&self, id: PeerId) -> bool {
         self.inner.lock().peers.contains_key(&id)
     }
 
     /// Lets `restart` see what was agreed and where the peer is; where it succeeds, `local` leads to the peer as well.
-    pub(super) fn restart<T, E>(
+    pub(in crate::live) fn restart<T, E>(
         &self,
         id: PeerId,
         local: &IceCredentials,
@@ -214,7 +225,7 @@ impl Peers {
     }
 
     /// A restart that never completed was followed by another: its user name fragment leads nowhere any more.
-    pub(super) fn void(&self, id: PeerId, ufrag: &str) {
+    pub(in crate::live) fn void(&self, id: PeerId, ufrag: &str) {
         let mut inner = self.inner.lock();
         if let Some(record) = inner.peers.get_mut(&id) {
             record.ufrags.retain(|known| known != ufrag);
@@ -223,7 +234,7 @@ impl Peers {
     }
 
     /// A restart is complete: all but the newest user name fragment lead nowhere any more.
-    pub(super) fn retire(&self, id: PeerId) {
+    pub(in crate::live) fn retire(&self, id: PeerId) {
         let mut inner = self.inner.lock();
         let Some(record) = inner.peers.get_mut(&id) else { return };
         let newest = record.ufrags.pop();
@@ -234,7 +245,7 @@ impl Peers {
     }
 
     /// Forgets those who should have come by now, and names them.
-    pub(super) fn expire(&self, now: Instant) -> Vec<PeerId> {
+    pub(in crate::live) fn expire(&self, now: Instant) -> Vec<PeerId> {
         let mut inner = self.inner.lock();
         let mut expired = Vec::new();
         while let Some(&(due, id)) = inner.expiring.front().filter(|(due, _)| *due <= now) {
@@ -249,7 +260,7 @@ impl Peers {
     }
 
     /// Forgets everybody who has not come, and names them.
-    pub(super) fn drain_waiting(&self) -> Vec<PeerId> {
+    pub(in crate::live) fn drain_waiting(&self) -> Vec<PeerId> {
         let mut inner = self.inner.lock();
         let waiting = inner.peers.iter().filter(|(_, record)| matches!(record.place, Place::Waiting(_)));
         let ids: Vec<_> = waiting.map(|(&id, _)| id).collect();
@@ -261,7 +272,7 @@ impl Peers {
 }
 
 /// What became of a wish to close.
-pub(super) enum Closing {
+pub(in crate::live) enum Closing {
     /// It had not come and is forgotten.
     Done,
     /// Its shard has to say goodbye to it.

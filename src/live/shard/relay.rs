@@ -32,7 +32,7 @@ struct OnShard {
 }
 
 impl Relay {
-    pub(super) fn new(shards: usize) -> Self {
+    pub(in crate::live) fn new(shards: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: RelayId(NEXT.fetch_add(1, Ordering::Relaxed)),
@@ -53,10 +53,6 @@ impl Relay {
     /// Viewers whose keys are agreed, over all shards.
     pub fn viewers(&self) -> usize {
         self.shards.iter().map(|shard| shard.viewers.load(Ordering::Relaxed)).sum()
-    }
-
-    pub(super) fn viewers_on(&self, shard: usize) -> usize {
-        self.shards[shard].viewers.load(Ordering::Relaxed)
     }
 
     pub(super) fn add_viewer(&self, shard: usize) {

@@ -4,7 +4,7 @@ use super::{
     Audience, COLLECT, COLLECT_FROM, Order, Shard,
     count::Drop,
     event::{Layer, LayerCause, MediaEvent, PeerEnd, PeerWarning},
-    peer::{Media, Peer, Protection, Publisher, Viewer},
+    peer::{Media, Protection, Publisher, Viewer},
     relay::RelayId,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     metrics,
 };
 use rand::Rng;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// How often a publisher is looked at for wishes that viewers on other shards have for key frames.
 const WISHES: Duration = Duration::from_millis(20);
@@ -379,10 +379,11 @@ mod tests {
     #[test]
     fn equal_packets_leave_as_one_run_that_a_shorter_one_ends() {
         let sizes = [100, 100, 100, 60, 60, 100, 40, 50];
-        let mut start = 0;
-        let packets: Vec<_> =
-            sizes.iter().map(|size| (std::mem::replace(&mut start, start + size), *size)).collect();
-        let runs: Vec<_> = runs(packets.into_iter()).map(|run| (run.start, run.end, run.size)).collect();
+        let packets = sizes.iter().scan(0, |end, &size| {
+            *end += size;
+            Some((*end - size, size))
+        });
+        let runs: Vec<_> = runs(packets).map(|run| (run.start, run.end, run.size)).collect();
         assert_eq!(runs, [(0, 360, 100), (360, 420, 60), (420, 560, 100), (560, 610, 50)]);
     }
 

@@ -24,7 +24,7 @@ const RUN_BYTES: usize = 65_000;
 ///
 /// # Errors
 /// Where the address is not the machine's, or taken.
-pub(super) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<Sockets>> {
+pub(in crate::live) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<Sockets>> {
     // Sockets that share a port would share it with another process of ours just as well, and steal from it.
     let port = {
         let alone = open(address)?;
@@ -54,7 +54,7 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// The sockets of one shard, one of each address family.
-pub(super) struct Sockets {
+pub(in crate::live) struct Sockets {
     faces: Vec<Face>,
     port: u16,
 }
@@ -94,7 +94,7 @@ pub(super) struct Sent {
 
 impl Sockets {
     /// The one port of all shards.
-    pub(super) fn port(&self) -> u16 {
+    pub(in crate::live) fn port(&self) -> u16 {
         self.port
     }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     live::{
-        forward::{egress::EgressFigures, ingress_figures::IngressFigures, source::Source},
+        forward::{egress::EgressFigures, ingress::IngressFigures, source::Source},
         media::MediaKind,
     },
     metrics,

@@ -41,7 +41,7 @@ pub(super) enum Packets {
 /// One direction's cipher for RTP or for RTCP.
 pub(super) enum Cipher {
     Gcm { key: LessSafeKey, salt: [u8; 12], packets: Packets },
-    CounterMode { key: Box<Aes128Enc>, mac: Box<Hmac<Sha1>>, salt: [u8; 14], packets: Packets },
+    CounterMode { key: Aes128Enc, mac: Hmac<Sha1>, salt: [u8; 14], packets: Packets },
 }
 
 impl Cipher {
@@ -60,11 +60,9 @@ impl Cipher {
                 packets,
             },
             Profile::CounterMode => Self::CounterMode {
-                key: Box::new(Aes128Enc::new(&key.into())),
-                mac: Box::new(
-                    <Hmac<Sha1> as Mac>::new_from_slice(&derive::<20>(master, first + LABEL_AUTH))
-                        .expect("HMAC takes keys of any length"),
-                ),
+                key: Aes128Enc::new(&key.into()),
+                mac: <Hmac<Sha1> as Mac>::new_from_slice(&derive::<20>(master, first + LABEL_AUTH))
+                    .expect("HMAC takes keys of any length"),
                 salt: derive(master, first + LABEL_SALT),
                 packets,
             },
@@ -145,7 +143,7 @@ impl Cipher {
                     Packets::Rtp => sealed.len(),
                     Packets::Rtcp => sealed.len() - RTCP_INDEX,
                 };
-                let mut wanted = (**mac).clone();
+                let mut wanted = mac.clone();
                 wanted.update(&sealed[..len]);
                 wanted.update(&trailer(*packets, place));
                 // `verify_truncated_left` compares in constant time.
