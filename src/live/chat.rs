@@ -5,7 +5,7 @@
 use communiconnect_protocol::{LiveReactions, ReactionCounts, ReactionKind, UserId};
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher, RandomState},
     time::{Duration, Instant},
 };
 
