@@ -6,9 +6,14 @@
 
 mod answer;
 mod candidate;
+mod codecs;
+mod direction;
+mod extensions;
 mod fingerprint;
 mod fragment;
+mod negotiate;
 mod offer;
+mod section;
 
 use communiconnect_protocol::Code;
 use thiserror::Error;
@@ -16,10 +21,10 @@ use thiserror::Error;
 use super::ice::IceCredentials;
 use crate::live::media::{Codec, MediaKind, ReceivedMedia, SentMedia};
 
-pub use answer::{answer, answer_restart};
 pub use candidate::{Candidate, CandidateKind};
 pub use fingerprint::{Fingerprint, Hash};
 pub use fragment::{Fragment, FragmentError, restart_fragment};
+pub use negotiate::{answer, answer_restart};
 pub use offer::Offer;
 
 /// The longest offer, in bytes. Chromium's with three layers and every codec has 8 KiB.
@@ -209,7 +214,13 @@ pub enum Unsupported {
     /// `a=setup:holdconn`.
     #[error("it asks for no connection (setup:holdconn)")]
     HoldConnection,
+    /// A restart with the credentials in use.
+    #[error("a restart needs ICE credentials other than those in use")]
+    NoRestart,
     /// A restart that would change more than ICE.
     #[error("a restart changes ICE alone, and this one changes {0}")]
     RestartChanges(&'static str),
 }
+
+#[cfg(test)]
+mod tests;
