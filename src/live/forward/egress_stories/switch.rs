@@ -254,6 +254,11 @@ fn a_way_that_stays_narrow_is_probed_ever_more_rarely_and_does_not_swing() {
     stage.run(Duration::from_secs(60));
     let changes = layers(&stage).len();
     assert_eq!(changes, 2, "{:?}", stage.events);
+    let second = |at| {
+        stage.ledger.rate(stage.start + Duration::from_secs(at), stage.start + Duration::from_secs(at + 1))
+    };
+    let probed: Vec<u64> = (5..60).filter(|&at| second(at) > 1_300_000).collect();
+    assert!((2..=6).contains(&probed.len()), "after 5 s, 10 s, 20 s: {probed:?}");
     stage.assert_clean();
 }
 
