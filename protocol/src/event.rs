@@ -18,3 +18,5 @@ pub const NOTIFICATION: &str = "notification";
 pub const POST_COUNTS: &str = "post.counts";
 /// State: [`crate::CommentCountsState`]
 pub const COMMENT_COUNTS: &str = "comment.counts";
+/// State: [`crate::CommunityCountsState`]
+pub const COMMUNITY_COUNTS: &str = "community.counts";

@@ -6,7 +6,8 @@ use crate::{
     store::log::{LogPage, PageSize, Range},
 };
 use communiconnect_protocol::{
-    Channel, ErrorBody, GapRange, History, HistoryPage, LogItem, Position, Recovered, Subscribed, UserId,
+    Channel, ErrorBody, GapRange, History, HistoryPage, LogItem, Position, Recovered, StateItem, Subscribed,
+    UserId,
 };
 use std::collections::HashSet;
 
@@ -112,15 +113,15 @@ impl Hub {
             gap: start.gap,
             publications,
             more: start.more,
-            states: self.states(channel).await?,
+            states: self.states(caller, channel).await?,
         };
         Ok(Start { subscribed, opening: Opening { upto, has_more: start.more } })
     }
 
-    async fn states(&self, channel: &Channel) -> Result<Vec<communiconnect_protocol::StateItem>, ErrorBody> {
+    async fn states(&self, caller: &Caller, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         match channel {
             Channel::Test(_) | Channel::User(_) => Ok(Vec::new()),
-            _ => self.access.states(channel).await,
+            _ => self.access.states(&caller.reader(), channel).await,
         }
     }
 

@@ -21,7 +21,10 @@ pub mod sqlite;
 pub mod username;
 
 pub use error::StoreError;
-pub use facts::{Actor, CommentFacts, CommunityFacts, Op, PairFacts, PostFacts, Reader, Relation, Rule};
+pub use facts::{
+    Actor, CommentFacts, CommunityFacts, HeardFacts, Judge, Op, PairFacts, PostFacts, Reader, Relation, Rule,
+    Sight,
+};
 
 use std::sync::Arc;
 

@@ -16,6 +16,8 @@ export class Communities {
   /** parent id, or '' for the outermost -> ids in order */
   #children = new Map();
   #asked = new Map();
+  /** id -> version of the members last told by its feed */
+  #told = new Map();
 
   constructor(connection) {
     this.#connection = connection;
@@ -81,16 +83,26 @@ export class Communities {
     }
   }
 
+  /** A `community.counts` state. */
+  counts({ key, version, data }) {
+    const community = this.#known.get(key);
+    this.#told.set(key, version);
+    if (community && community.members !== data.members) this.put({ ...community, members: data.members });
+  }
+
   async create(name, parentId) {
     const { community } = await this.#connection.ask('community.create', { op: newOp(), name, ...(parentId && { parent_id: parentId }) });
     return this.put({ ...community, my: community.my ?? { member: true, role: 'moderator' } });
   }
 
   async setMember(id, member) {
+    const told = this.#told.get(id);
     const { changed } = await this.#connection.ask(member ? 'community.join' : 'community.leave', { community_id: id });
     const community = this.#known.get(id);
     if (!community) return;
-    const members = community.members + (changed ? (member ? 1 : -1) : 0);
+    // Where the feed is listened to, its state may have been faster and counts this already.
+    const counted = !changed || this.#told.get(id) !== told;
+    const members = community.members + (counted ? 0 : member ? 1 : -1);
     this.put({ ...community, members, my: { ...community.my, member, role: member ? (community.my?.role ?? 'member') : null } });
   }
 }

@@ -135,6 +135,7 @@ export class Feed {
 
   state(state) {
     if (state.event === 'post.counts') this.#site.posts.counts(state);
+    else if (state.event === 'community.counts') this.#site.communities.counts(state);
   }
 
   reset() {
