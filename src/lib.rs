@@ -15,6 +15,8 @@ pub mod hub;
 
 pub mod social;
 
+pub mod live;
+
 pub mod handlers;
 
 pub mod http;

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 /// of the first entry of [`FRIENDS`]. A longer path wins over a shorter one (`hub::outbox` over `hub`).
 const LAYERS: &[&str] = &[
     "clock config metrics shutdown tasks",
-    "publication",
+    "publication live::media",
     "hub::delivery hub::rate",
-    "store broker hub::session hub::outbox live::forward live::machine",
+    "store broker hub::session hub::outbox live::forward live::machine live::audience",
     "auth",
     "hub analytics media",
     "social",
@@ -37,6 +37,12 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ("hyper::client", &["auth/jwks.rs"], "the one HTTP client fetches keys"),
     ("hyper_util::client", &["auth/jwks.rs"], "the one HTTP client fetches keys"),
     ("reqwest", &[], "the one HTTP client fetches keys"),
+    ("rtc_rtp", &["live/rtc/", "live/forward/"], "packets are parsed in one place"),
+    ("rtc_rtcp", &["live/rtc/", "live/forward/"], "packets are parsed in one place"),
+    ("rtc_dtls", &["live/rtc/"], "the transport's library can be changed in one place"),
+    ("rtc_srtp", &["live/rtc/"], "the transport's library can be changed in one place"),
+    ("rtc_sdp", &["live/rtc/"], "the transport's library can be changed in one place"),
+    ("rtc_stun", &["live/rtc/"], "the transport's library can be changed in one place"),
     ("axum", &["http/"], "handlers are used by socket and HTTP alike"),
 ];
 
