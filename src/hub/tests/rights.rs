@@ -125,19 +125,19 @@ async fn states_of_a_blocked_persons_named_things_are_left_out() {
     for client in [&mut ann, &mut bob] {
         client.subscribe(&channel, None).await.expect("subscribed");
     }
-    for (key, actor) in [("named", Some(ann_id)), ("unnamed", None)] {
+    for (key, version, actor) in [("named", 1, Some(ann_id)), ("unnamed", 2, None)] {
         let state = State {
             channels: vec![channel.clone()],
             event: "post.counts".into(),
             key: key.into(),
-            version: 1,
-            data: Data::of(&1),
+            version,
+            data: Data::of(&version),
             actor,
         };
         world.hub.deliver(vec![Broadcast::State(state)]);
     }
-    assert_eq!(ann.read().others, ["state", "state"]);
-    assert_eq!(bob.read().others, ["state"], "what is unnamed is touched by no block");
+    assert_eq!(ann.read().states, [1, 2]);
+    assert_eq!(bob.read().states, [2], "what is unnamed is touched by no block");
     assert!(bob.seen.skips.is_empty(), "a state has no place in the log that could be skipped");
 }
 

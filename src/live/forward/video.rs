@@ -316,7 +316,8 @@ impl Video {
             waiting.asked = Some(now);
             encoding.want_key_frame();
         }
-        let is_replay_near = has_start && asked.is_allowed;
+        let is_early = now.saturating_duration_since(waiting.since) < replay::ANSWER_PATIENCE;
+        let is_replay_near = has_start && asked.is_allowed && is_early;
         if !waiting.is_told && !is_empty && !is_replay_near {
             waiting.is_told = true;
             scene.events.push(EgressEvent::WaitingForKeyFrame);

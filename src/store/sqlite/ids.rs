@@ -36,7 +36,8 @@ fn milliseconds(id: &[u8; 16]) -> u64 {
 pub(super) fn last(connection: &Connection) -> rusqlite::Result<Option<[u8; 16]>> {
     connection.query_row(
         "SELECT max(id) FROM (SELECT max(id) AS id FROM communities UNION ALL SELECT max(id) FROM posts
-         UNION ALL SELECT max(id) FROM comments)",
+         UNION ALL SELECT max(id) FROM comments UNION ALL SELECT max(id) FROM lives
+         UNION ALL SELECT max(id) FROM chat)",
         [],
         |row| row.get(0),
     )

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod channel_key;
+mod chat;
 mod columns;
 mod comments;
 mod communities;
@@ -13,6 +14,8 @@ mod events;
 mod facts;
 mod ids;
 mod leftovers;
+mod live_keys;
+mod lives;
 mod log;
 mod notifications;
 mod open;
@@ -73,6 +76,9 @@ impl SqliteStore {
             comments: self.clone(),
             reactions: self.clone(),
             notifications: self.clone(),
+            lives: self.clone(),
+            live_keys: self.clone(),
+            chat: self.clone(),
             log: self.clone(),
         }
     }

@@ -103,6 +103,14 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Overwrites everything that a channel's log says.
+    pub(crate) fn erase_channel(&mut self, channel: &Channel) -> Result<()> {
+        let head = self.heads.get(self.connection, channel)?;
+        self.sql("UPDATE log SET event = '', data = x'', actor = NULL, audience = ?2, subject = NULL WHERE channel = ?1")?
+            .execute(params![head.no, audience_code(Audience::Nobody)])?;
+        Ok(())
+    }
+
     /// Overwrites one entry, by its row.
     pub(super) fn erase_entry(&mut self, id: i64) -> Result<()> {
         self.sql("UPDATE log SET event = '', data = x'', actor = NULL, audience = ?2, subject = NULL WHERE id = ?1")?

@@ -695,3 +695,13 @@ pub(super) fn pli(ssrc: u32) -> Vec<u8> {
     body.extend(ssrc.to_be_bytes());
     message(206, 1, &body)
 }
+
+/// A receiver's estimate of its way.
+pub(super) fn remb(bits_per_second: u32) -> Vec<u8> {
+    let mut body = vec![0, 0, 0, 9, 0, 0, 0, 0];
+    body.extend(b"REMB");
+    let exponent = 8;
+    body.extend((1 << 24 | exponent << 18 | bits_per_second >> exponent).to_be_bytes());
+    body.extend(VIDEO.to_be_bytes());
+    message(206, 15, &body)
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::super::egress::{Cause, EgressEvent, Wish};
 use super::super::net::Conditions;
-use super::stage::{AUDIO, Bottleneck, Stage, VIDEO, audio, millis, video, video_without_rtx};
+use super::stage::{
+    AUDIO, Bottleneck, Stage, VIDEO, VIDEO_RTX, audio, millis, remb, video, video_without_rtx,
+};
 use crate::live::media::{Codec, SentMedia};
 
 /// 180p at 240 kbit/s, 360p at 720 kbit/s, 720p at 2.4 Mbit/s.
@@ -176,6 +178,44 @@ fn after_quiet_a_probe_finds_that_the_way_carries_more() {
         stage.assert_clean();
         assert_eq!(stage.ledger.holes(VIDEO), 0, "seed {seed}");
     }
+}
+
+#[test]
+fn reception_reports_alone_bring_a_viewer_down_and_up_as_well() {
+    let plain = |mut media: SentMedia| {
+        media.extensions.transport_cc = None;
+        media.feedback.transport_cc = false;
+        media
+    };
+    let mut stage = simulcast(338, Conditions { delay: millis(20), ..Conditions::default() });
+    stage.receiver.habits.transport = false;
+    stage.bottleneck = Some(Bottleneck { bits_per_second: 1_200_000, buffer: millis(300) });
+    stage.join(vec![audio(), plain(video())]);
+    stage.run(Duration::from_secs(12));
+    assert_eq!(layers(&stage), [(Some(2), Cause::Source), (Some(1), Cause::Bandwidth)]);
+    stage.bottleneck = Some(Bottleneck { bits_per_second: 10_000_000, buffer: millis(300) });
+    stage.run(Duration::from_secs(30));
+    assert_eq!(layers(&stage).last(), Some(&(Some(2), Cause::Bandwidth)), "{:?}", layers(&stage));
+    stage.assert_clean();
+}
+
+#[test]
+fn a_viewer_who_believes_in_its_way_is_not_probed() {
+    let mut stage = simulcast(339, Conditions { delay: millis(20), ..Conditions::default() });
+    stage.bottleneck = Some(Bottleneck { bits_per_second: 1_200_000, buffer: millis(300) });
+    stage.join(vec![audio(), video()]);
+    stage.run(Duration::from_secs(6));
+    assert_eq!(layers(&stage).last().unwrap().0, Some(1));
+    stage.bottleneck = None;
+    stage.run(millis(300));
+    let before = stage.ledger.of(VIDEO_RTX).count();
+    for _ in 0..10 {
+        stage.receiver.say_once = remb(5_000_000);
+        stage.run(millis(500));
+    }
+    assert_eq!(layers(&stage).last(), Some(&(Some(2), Cause::Bandwidth)));
+    assert_eq!(stage.ledger.of(VIDEO_RTX).count(), before, "nothing was sent to find out");
+    stage.assert_clean();
 }
 
 #[test]

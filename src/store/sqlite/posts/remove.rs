@@ -7,7 +7,7 @@ use crate::store::{
         events::{Happening, POST_DELETED, tell},
         facts,
         leftovers::{self, Kind},
-        notifications,
+        lives, notifications,
     },
 };
 use communiconnect_protocol::{CommunityId, Data, PostDeleted, PostId};
@@ -23,6 +23,7 @@ pub(super) fn delete(
 ) -> Result<()> {
     let row = facts::post(tx.connection(), &actor.into(), id)?;
     rule(&row.facts)?;
+    lives::remove_of_post(tx, id, at)?;
     notifications::forget_post(tx, id)?;
     tx.erase_subject(id.as_bytes())?;
     remove_rows(tx, id, &row.path)?;
