@@ -213,8 +213,9 @@ pub(crate) fn yes<F>() -> Rule<F> {
 
 /// Hears of others, but not across a block: as much as stories of the store need.
 pub(crate) fn all_ears(heard: &HeardFacts) -> bool {
-    let of_post = heard.post.is_none_or(|post| post.relation.is_self || !post.relation.blocked);
-    !heard.actor.is_self && !(heard.named && heard.actor.blocked) && of_post
+    let is_seen = heard.post.is_none_or(|post| post.relation.is_self || !post.relation.blocked);
+    let is_unheard = heard.actor.is_self || heard.named && heard.actor.blocked;
+    is_seen && !is_unheard
 }
 
 /// Judged by this rule, and heard of by all.
