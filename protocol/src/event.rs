@@ -30,6 +30,8 @@ pub const CHAT_DELETED: &str = "chat.deleted";
 pub const POST_COUNTS: &str = "post.counts";
 /// State: [`crate::CommentCountsState`]
 pub const COMMENT_COUNTS: &str = "comment.counts";
+/// State: [`crate::CommunityCountsState`]
+pub const COMMUNITY_COUNTS: &str = "community.counts";
 /// State: [`crate::LiveViewersState`]
 pub const LIVE_VIEWERS: &str = "live.viewers";
 /// State: [`crate::ChatSlowModeState`]

@@ -1,7 +1,7 @@
 //! Replies: the body of `ok`, one struct per shape (SPEC.md §Commands).
 
 use crate::{
-    Channel, CommentId, ErrorBody, SessionId,
+    Channel, CommentId, CommunityId, ErrorBody, SessionId,
     data::Data,
     live::{
         ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply, LiveReportReply,
@@ -461,4 +461,15 @@ pub struct CommentCountsState {
     /// Its counts.
     #[serde(flatten)]
     pub counts: crate::model::CommentCounts,
+}
+
+/// `community.counts` as a state: how many members a community has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommunityCountsState {
+    /// Which community.
+    pub community_id: CommunityId,
+    /// Rises with everybody who joins or leaves.
+    pub version: u64,
+    /// How many members it has.
+    pub members: u64,
 }

@@ -108,7 +108,7 @@ impl Access for Stuck {
         std::future::pending().await
     }
 
-    async fn states(&self, _: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+    async fn states(&self, _: &Reader, _: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         std::future::pending().await
     }
 

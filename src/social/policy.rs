@@ -5,7 +5,8 @@
 //! there; what they may see but not do is `forbidden`. Knows no store, no clock and no text.
 
 use crate::store::{
-    ChatFacts, CommentFacts, CommunityFacts, LiveFacts, PairFacts, PostFacts, Reader, Relation, StoreError,
+    ChatFacts, CommentFacts, CommunityFacts, HeardFacts, LiveFacts, PairFacts, PostFacts, Reader, Relation,
+    Sight, StoreError,
 };
 use communiconnect_protocol::{Code, CommunityRole, ErrorBody, LiveState, Role, Visibility};
 
@@ -20,6 +21,10 @@ pub fn not_found(thing: &'static str) -> ErrorBody {
 /// Whether a post exists for its reader: private ones for the author alone, followers-only ones for followers too, and a
 /// named one never across a block. Blocks do not touch anonymous posts: a refusal would name the author.
 pub fn sees_post(post: &PostFacts) -> bool {
+    sees(&post.sight())
+}
+
+fn sees(post: &Sight) -> bool {
     if post.relation.is_self {
         return true;
     }
@@ -31,6 +36,14 @@ pub fn sees_post(post: &PostFacts) -> bool {
         Visibility::Followers => post.relation.follows,
         Visibility::Private => false,
     }
+}
+
+/// Whether somebody hears of what another did: not of their own deeds, not across a block where the deed has a name, and
+/// not of what was done on a post that they may not read (any more). An anonymous deed is told across a block: leaving it
+/// out would tell whose it is.
+pub fn hears(heard: &HeardFacts) -> bool {
+    let HeardFacts { post, actor, named } = heard;
+    !actor.is_self && !hidden_by_block(!named, *actor) && post.as_ref().is_none_or(sees)
 }
 
 /// Whether a comment exists for its reader: on a post that does, and never across a block unless it is anonymous.

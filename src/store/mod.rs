@@ -25,8 +25,8 @@ pub mod username;
 
 pub use error::StoreError;
 pub use facts::{
-    Actor, ChatFacts, CommentFacts, CommunityFacts, LiveFacts, Op, PairFacts, PostFacts, Reader, Relation,
-    Rule,
+    Actor, ChatFacts, CommentFacts, CommunityFacts, HeardFacts, Judge, LiveFacts, Op, PairFacts, PostFacts,
+    Reader, Relation, Rule, Sight,
 };
 
 use std::sync::Arc;

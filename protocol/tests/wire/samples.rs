@@ -371,5 +371,10 @@ fn events() -> Vec<Sample> {
             on_post(),
             CommentCountsState { comment_id: id!("0c"), counts: comment_counts() },
         ),
+        state(
+            (event::COMMUNITY_COUNTS, "0199c82c-c000-7000-8000-000000000002", 12),
+            feed(),
+            CommunityCountsState { community_id: id!("02"), version: 12, members: 7 },
+        ),
     ]
 }

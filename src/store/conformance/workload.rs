@@ -1,6 +1,9 @@
 //! Many people at once, at random; then every figure is counted anew.
 
-use super::{World, world::yes};
+use super::{
+    World,
+    world::{rules, yes},
+};
 use crate::{
     publication::State,
     store::{
@@ -132,7 +135,8 @@ impl Crowd {
     async fn comment(&self, who: Actor, post: PostId, parent: Option<CommentId>) {
         let world = &self.world;
         let new = world.remark(post, parent, "at random");
-        if let Some((comment, _)) = there(world.stores.comments.add(who, world.op(), new, yes()).await) {
+        if let Some((comment, _)) = there(world.stores.comments.add(who, world.op(), new, rules(yes())).await)
+        {
             self.comments.lock().push((post, comment.id));
         }
     }

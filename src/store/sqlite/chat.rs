@@ -179,6 +179,7 @@ fn set_slow_mode(tx: &mut Tx<'_>, actor: Actor, wish: SlowMode, rule: Rule<LiveF
         key: wish.live_id.to_string(),
         version,
         data: Data::of(&state),
+        actor: None,
     });
     Ok(true)
 }

@@ -1,8 +1,12 @@
 //! What rules may know, read in one statement each.
 
-use super::columns::{optional_word, path, word};
+use super::{
+    columns::{optional_word, path, word},
+    leftovers::hangs_on_removed,
+    people::relation,
+};
 use crate::store::{
-    CommentFacts, CommunityFacts, PostFacts, Reader, Relation, Result, StoreError, routes::Placement,
+    CommentFacts, CommunityFacts, PostFacts, Reader, Relation, Result, Sight, StoreError, routes::Placement,
 };
 use communiconnect_protocol::{CommentId, CommunityId, CommunityRole, PostId, UserId, Visibility};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -75,6 +79,26 @@ impl PostRow {
     }
 }
 
+impl PostRow {
+    /// What decides whether another than the reader sees the post.
+    pub(super) fn seen_by(&self, connection: &Connection, person: UserId) -> Result<Sight> {
+        let relation = relation(connection, Some(person), self.facts.author)?;
+        Ok(Sight { relation, ..self.facts.sight() })
+    }
+}
+
+/// What decides whether a person sees a post; none where it is gone.
+pub(super) fn sight(connection: &Connection, person: UserId, post: PostId) -> Result<Option<Sight>> {
+    let found = connection
+        .prepare_cached("SELECT visibility, anonymous, author FROM posts WHERE id = ?1")?
+        .query_row([post.as_bytes()], |row| {
+            Ok((word(row, 0, Visibility::from_word)?, row.get(1)?, UserId::from_bytes(row.get(2)?)))
+        })
+        .optional()?;
+    let Some((visibility, anonymous, author)) = found else { return Ok(None) };
+    Ok(Some(Sight { visibility, anonymous, relation: relation(connection, Some(person), author)? }))
+}
+
 /// A comment as rules and routes see it.
 #[derive(Clone, Debug)]
 pub(super) struct CommentRow {
@@ -103,15 +127,18 @@ pub(super) fn post(connection: &Connection, reader: &Reader, id: PostId) -> Resu
 }
 
 pub(super) fn comment(connection: &Connection, reader: &Reader, id: CommentId) -> Result<CommentRow> {
-    connection
+    let found = connection
         .prepare_cached(concat!(
             "SELECT ",
             comment_fact_columns!(),
             " FROM comments c JOIN posts p ON p.id = c.post WHERE c.id = ?1"
         ))?
         .query_row(params![id.as_bytes(), reader_key(reader)], |row| comment_at(row, 0, reader))
-        .optional()?
-        .ok_or(StoreError::NotFound("comment"))
+        .optional()?;
+    match found {
+        Some(row) if !hangs_on_removed(connection, &row)? => Ok(row),
+        _ => Err(StoreError::NotFound("comment")),
+    }
 }
 
 /// A community as rules see it, with itself and those around it, outwards.

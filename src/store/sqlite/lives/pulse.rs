@@ -53,6 +53,7 @@ pub(super) fn tell_viewers(tx: &mut Tx<'_>, id: LiveId, viewers: Viewers) -> Res
             key: id.to_string(),
             version: state.version,
             data: Data::of(&state),
+            actor: None,
         });
     }
     Ok(())

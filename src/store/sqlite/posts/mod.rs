@@ -64,6 +64,10 @@ impl Posts for SqliteStore {
         .await
     }
 
+    async fn sweep(&self) -> Result<usize> {
+        self.sweep_leftovers().await
+    }
+
     async fn feed(&self, reader: Reader, query: FeedQuery) -> Result<Vec<PostView>> {
         self.read(move |connection| {
             feed::candidates(connection, &reader, &query)?
