@@ -4,8 +4,13 @@
 //! `rtc` is the transport (SDP, ICE, DTLS, SRTP); `shard` is the threads that join both,
 //! and `plane` the handle to them. Knows no HTTP and no WebSocket.
 
+pub mod audience;
+pub mod chat;
+pub mod cockpit;
 pub mod forward;
+pub mod machine;
 pub mod media;
 pub mod plane;
+pub mod report;
 pub mod rtc;
 mod shard;

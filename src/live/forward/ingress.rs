@@ -18,7 +18,7 @@ use super::session_clock::SessionClock;
 use super::source::{AnswersKeyFrames, Encoding, EncodingId, Source, SourceSlot};
 use super::streams::{Found, Name, Role, Streams};
 use super::track::{Outcome, Track, TrackCounts};
-use super::twcc::{Ssrcs, TwccRecorder};
+use super::twcc::{self, Ssrcs, TwccRecorder};
 use crate::live::media::{MediaKind, ReceivedMedia};
 
 /// Bounds of what one publisher may take.
@@ -164,7 +164,7 @@ impl Ingress {
         }
     }
 
-    /// Appends one compound RTCP packet of at most 1,200 bytes to `out`, if anything is due. Call it again after it did.
+    /// Appends one compound RTCP packet of at most [`publisher_rtcp::MOST_COMPOUND`] bytes to `out`, if anything is due. Call it again after it did.
     pub fn poll_rtcp(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         self.request_key_frames();
         let report_is_due = self.next_report.is_some_and(|due| due <= now);
@@ -185,13 +185,14 @@ impl Ingress {
         let empty = writer.out().len();
         if report_is_due {
             writer.reference_time(ntp);
-        }
-        self.write_nacks(now, &mut writer);
-        self.write_key_frame_requests(now, &mut writer);
-        if report_is_due {
             self.write_estimate(now, &mut writer);
         }
-        if let Some(transport) = &mut self.transport {
+        // What is given up here may be a reason to ask for a key frame.
+        self.write_nacks(now, &mut writer);
+        self.write_key_frame_requests(now, &mut writer);
+        if let Some(transport) = &mut self.transport
+            && writer.has_room(twcc::MOST_MESSAGE)
+        {
             let ssrcs = Ssrcs { sender: self.local_ssrc, media: self.last_ssrc };
             transport.poll(now, ssrcs, writer.out());
         }
@@ -428,8 +429,10 @@ impl Ingress {
 
     fn write_nacks(&mut self, now: Instant, writer: &mut Writer<'_>) {
         let round_trip = self.echoed_round_trip.or(self.repair_round_trip).unwrap_or(ASSUMED_ROUND_TRIP);
-        for at in 0..self.tracks.len() {
-            let track = &mut self.tracks[at];
+        for track in &mut self.tracks {
+            if !writer.has_room(NACK_HEADER + MOST_NACKS * 4) {
+                break;
+            }
             track.poll_nack(now, round_trip, MOST_NACKS, &mut self.lists);
             if !self.lists.asked.is_empty() {
                 writer.nack(track.ssrc, &nack::pairs(&self.lists.asked));
@@ -443,7 +446,7 @@ impl Ingress {
             if !(feedback.pli || feedback.fir) {
                 continue;
             }
-            if track.poll_key_frame(now) {
+            if writer.has_room(KEY_FRAME_REQUEST) && track.poll_key_frame(now) {
                 if feedback.pli {
                     writer.picture_loss(track.ssrc);
                 } else {
@@ -482,8 +485,11 @@ const SILENCE: Duration = Duration::from_secs(1);
 const ASSUMED_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// What is longer is no round trip but a mistake.
 const MOST_ROUND_TRIP: Duration = Duration::from_secs(10);
-/// Packets asked for of one stream in one compound, so that it fits a datagram however they lie.
+/// Packets asked for of one stream in one message; the rest follows in the next compound.
 const MOST_NACKS: usize = 24;
+/// Bytes of a NACK before its items, and of the longer of the two key-frame requests.
+const NACK_HEADER: usize = 12;
+const KEY_FRAME_REQUEST: usize = 20;
 
 #[cfg(test)]
 mod tests;

@@ -98,19 +98,28 @@ fn read_part(mut part: &[u8], kind: u8, said: &mut Vec<Said>) {
 #[derive(Debug)]
 pub struct Writer<'a> {
     out: &'a mut Vec<u8>,
+    begin: usize,
     ssrc: u32,
 }
+
+/// Bytes of a compound: with its SRTCP tag and the headers below it, within the smallest datagram that every way carries whole.
+pub const MOST_COMPOUND: usize = 1_180;
 
 impl<'a> Writer<'a> {
     /// Begins a compound from `ssrc` with its reports (at most 31) and its name, as every compound must (RFC 3550 §6.1).
     pub fn begin(out: &'a mut Vec<u8>, ssrc: u32, reports: Vec<ReceptionReport>) -> Self {
-        let mut writer = Self { out, ssrc };
+        let mut writer = Self { begin: out.len(), out, ssrc };
         writer.append(&ReceiverReport { ssrc, reports, ..ReceiverReport::default() });
         let name =
             SourceDescriptionItem { sdes_type: SdesType::SdesCname, text: format!("{ssrc:08x}").into() };
         let chunk = SourceDescriptionChunk { source: ssrc, items: vec![name] };
         writer.append(&SourceDescription { chunks: vec![chunk] });
         writer
+    }
+
+    /// Whether another message of `bytes` fits the compound.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.out.len() - self.begin + bytes <= MOST_COMPOUND
     }
 
     /// The server's reference time, for the publisher to echo.
@@ -131,7 +140,7 @@ impl<'a> Writer<'a> {
         self.append(&PictureLossIndication { sender_ssrc: self.ssrc, media_ssrc });
     }
 
-    /// Asks for a key frame by a full intra request (RFC 5104 §4.3.1); `sequence` counts requests, repeats left out.
+    /// Asks for a key frame by a full intra request (RFC 5104 §4.3.1); `sequence` counts requests.
     pub fn full_intra(&mut self, media_ssrc: u32, sequence: u8) {
         let fir = vec![FirEntry { ssrc: media_ssrc, sequence_number: sequence }];
         self.append(&FullIntraRequest { sender_ssrc: self.ssrc, media_ssrc: 0, fir });

@@ -223,7 +223,9 @@ const MANY: usize = 32;
 const SPAN: u64 = 8_192;
 /// Packets that may have been sent before the first one that came.
 const MOST_DISORDER: u64 = 64;
-/// Bytes of one message, so that it fits a datagram beside other feedback.
+/// Bytes of one message at most, so that it fits a datagram beside other feedback.
+pub const MOST_MESSAGE: usize = 800;
+/// Deltas and statuses of one message: what they come to in bytes stays below [`MOST_MESSAGE`].
 const MOST_BYTES: usize = 700;
 /// A packet later than this is not told of any more.
 const REMEMBERED: Duration = Duration::from_millis(500);
@@ -252,7 +254,7 @@ mod tests {
             if !recorder.poll(now, SSRCS, &mut out) {
                 return messages;
             }
-            assert!(out.len() % 4 == 0 && out.len() <= 1_100, "{} bytes", out.len());
+            assert!(out.len() % 4 == 0 && out.len() <= MOST_MESSAGE, "{} bytes", out.len());
             messages
                 .push(TransportLayerCc::unmarshal(&mut &out[..]).expect("a message that others can read"));
         }

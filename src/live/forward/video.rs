@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::downtrack::{Budget, DownTrack, Pulled, Wire};
+use super::downtrack::{Budget, DownTrack, Pulled};
 use super::egress::{EgressEvent, Events, LayerInfo};
 use super::estimate::Estimate;
 use super::replay::{self, Asked, BURST_EVERY, Way};
 use super::selector::{Cause, LayerFacts, LayerSelector, Probe, Target};
 use super::source::{AnswersKeyFrames, Encoding, EncodingId, Source};
+use super::wire::Wire;
 
 /// Most encodings that are chosen from; simulcast has three.
 pub const MAX_LAYERS: usize = 8;

@@ -164,6 +164,8 @@ impl Feed {
         }
         if self.encoding.clock().is_none() {
             let clock_rate = self.encoding.codec.clock_rate();
+            // By the publisher's reports: when it was taken, not when it came.
+            let at = at - self.network.conditions.delay;
             self.encoding.set_clock(SenderClock { timestamp, at, clock_rate, is_reported: true });
         }
         self.encoding.ring.write().push(Packet {
@@ -419,6 +421,9 @@ impl Ledger {
         let is_first = !self.indices.contains_key(&rtp.ssrc);
         if is_first && rtp.sequence >= 1 << 15 {
             self.faults.push(format!("{} begins with {}", rtp.ssrc, rtp.sequence));
+        }
+        if ![100, 101, 102, 111].contains(&rtp.payload_type) {
+            self.faults.push(format!("payload type {} was not negotiated", rtp.payload_type));
         }
         let index = self.indices.entry(rtp.ssrc).or_default().unwrap(rtp.sequence.into());
         let known = self.contents.insert((rtp.ssrc, index), packet.to_vec());

@@ -43,6 +43,7 @@ fn assert_smooth(stage: &Stage, pictures: std::ops::RangeFrom<usize>) {
     for pair in stage.receiver.decoder.shown[pictures].windows(2) {
         let step = pair[1].timestamp - pair[0].timestamp;
         assert!(step <= 6_300, "{step} ticks between {pair:?}");
+        assert!(pair[1].frame >= pair[0].frame, "the past is not shown again: {pair:?}");
     }
 }
 
@@ -76,6 +77,33 @@ fn a_wish_is_fulfilled_with_the_layers_next_key_frame() {
         assert_eq!(stage.feeds[expected].answered, answered + 1, "one key frame was asked for");
     }
     assert_smooth(&stage, 12..);
+}
+
+#[test]
+fn a_picture_keeps_its_time_whichever_layer_it_comes_from() {
+    let mut stage = simulcast(302, Conditions::default());
+    // The high layer takes longer to the server; the publisher's reports tell when its pictures were taken.
+    stage.feeds[2].network.conditions.delay = millis(180);
+    stage.run(millis(400));
+    stage.join(vec![audio(), video()]);
+    for wish in [Wish::MaxHeight(180), Wish::Auto, Wish::MaxHeight(360), Wish::Auto] {
+        stage.run(Duration::from_secs(1));
+        stage.egress().wish(wish);
+    }
+    stage.run(Duration::from_secs(1));
+    stage.assert_clean();
+    // All layers number the same pictures alike, one each 3,000 ticks.
+    let shown = &stage.receiver.decoder.shown;
+    let live = shown.iter().skip(30).map(|shown| shown.timestamp - 3_000 * u64::from(shown.frame));
+    let (least, most) = (live.clone().min().unwrap(), live.max().unwrap());
+    // Going up, the layer that lags shows what was seen already: its time is moved past it.
+    assert!(most - least <= 4 * 200 * 90, "{} ticks apart", most - least);
+    let down = shown.windows(2).filter(|pair| pair[1].is_key && pair[1].frame > pair[0].frame + 2);
+    let jumps: Vec<_> = down
+        .map(|pair| (pair[1].timestamp - pair[0].timestamp) / u64::from(pair[1].frame - pair[0].frame))
+        .collect();
+    assert_eq!(jumps.len(), 2, "twice to a layer that is ahead");
+    assert!(jumps.iter().all(|step| (2_980..3_020).contains(step)), "{jumps:?} ticks a picture");
 }
 
 #[test]
@@ -226,6 +254,11 @@ fn a_way_that_stays_narrow_is_probed_ever_more_rarely_and_does_not_swing() {
     stage.run(Duration::from_secs(60));
     let changes = layers(&stage).len();
     assert_eq!(changes, 2, "{:?}", stage.events);
+    let second = |at| {
+        stage.ledger.rate(stage.start + Duration::from_secs(at), stage.start + Duration::from_secs(at + 1))
+    };
+    let probed: Vec<u64> = (5..60).filter(|&at| second(at) > 1_300_000).collect();
+    assert!((2..=6).contains(&probed.len()), "after 5 s, 10 s, 20 s: {probed:?}");
     stage.assert_clean();
 }
 

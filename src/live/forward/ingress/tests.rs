@@ -23,6 +23,7 @@ use rtc_shared::marshal::Marshal;
 
 use super::*;
 use crate::live::forward::net::{Camera, Conditions, Decoder, Draft, Network, Shown};
+use crate::live::forward::publisher_rtcp::MOST_COMPOUND;
 use crate::live::forward::ring::Slot;
 use crate::live::media::{Codec, ExtensionIds, Feedback, PayloadCodec};
 
@@ -208,7 +209,7 @@ impl Stage {
         }
         let mut compound = Vec::new();
         while self.ingress.poll_rtcp(self.now, &mut compound) {
-            assert!(compound.len() <= 1_200, "{} bytes do not fit a datagram", compound.len());
+            assert!(compound.len() <= MOST_COMPOUND, "{} bytes do not fit a datagram", compound.len());
             self.down.send(self.now, std::mem::take(&mut compound));
         }
         assert!(compound.is_empty());

@@ -160,3 +160,37 @@ fn a_silent_publisher_is_known_by_its_last_packet_and_told_nothing_new() {
     assert_eq!(stage.source().video[0].bitrate(), 0);
     assert!(stage.heard.nacks.is_empty() && stage.heard.key_frame_requests.is_empty());
 }
+
+#[test]
+fn however_much_is_to_be_told_each_compound_fits_a_datagram() {
+    let ssrcs = (0..4).map(|at| (VIDEO + at, None));
+    let media = ReceivedMedia { ssrcs: ssrcs.clone().collect(), ..video() };
+    let start = Instant::now();
+    let mut ingress = Ingress::new(vec![media], IngressLimits::default(), Arc::default(), LOCAL, start);
+    let mut transport = 0u16;
+    for sequence in 0..500u16 {
+        for (ssrc, _) in ssrcs.clone() {
+            transport += 1;
+            // As far apart as no bitmap of a NACK reaches.
+            if sequence % 18 != 17 {
+                let extensions = vec![(TRANSPORT_ID, transport.to_be_bytes().to_vec())];
+                let payload = vec![0x10, 0x11, 0x00];
+                let draft =
+                    Draft { payload_type: 96, ssrc, sequence, extensions, payload, ..Draft::default() };
+                ingress.on_rtp(start, &draft.bytes()).unwrap();
+            }
+        }
+    }
+    let now = start + millis(200);
+    let (mut compound, mut count, mut asked) = (Vec::new(), 0, 0);
+    while ingress.poll_rtcp(now, &mut compound) {
+        assert!(compound.len() <= MOST_COMPOUND, "{} bytes", compound.len());
+        for part in rtc_rtcp::packet::unmarshal(&mut &compound[..]).unwrap() {
+            asked += part.as_any().downcast_ref::<TransportLayerNack>().map_or(0, |nack| nack.nacks.len());
+        }
+        (count, compound) = (count + 1, Vec::new());
+    }
+    assert!((3..8).contains(&count), "{count} compounds");
+    assert_eq!(asked, 4 * (500 / 18), "each hole once");
+    assert!(ingress.poll_timeout(now).is_some_and(|next| next > now));
+}

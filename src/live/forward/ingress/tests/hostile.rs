@@ -70,7 +70,7 @@ fn numbers_that_jump_about_keep_lists_and_messages_small() {
             if !ingress.poll_rtcp(now, &mut out) {
                 break;
             }
-            assert!(out.len() <= 1_200, "{}", out.len());
+            assert!(out.len() <= MOST_COMPOUND, "{}", out.len());
         }
     }
     let source = slot.load();
