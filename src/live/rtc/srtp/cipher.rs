@@ -40,8 +40,8 @@ pub(super) enum Packets {
 
 /// One direction's cipher for RTP or for RTCP.
 pub(super) enum Cipher {
-    Gcm { key: LessSafeKey, salt: [u8; 12], packets: Packets },
-    CounterMode { key: Aes128Enc, mac: Hmac<Sha1>, salt: [u8; 14], packets: Packets },
+    Gcm { key: Box<LessSafeKey>, salt: [u8; 12], packets: Packets },
+    CounterMode { key: Box<Aes128Enc>, mac: Hmac<Sha1>, salt: [u8; 14], packets: Packets },
 }
 
 impl Cipher {
@@ -53,14 +53,14 @@ impl Cipher {
         let key: [u8; 16] = derive(master, first + LABEL_KEY);
         match profile {
             Profile::Gcm => Self::Gcm {
-                key: LessSafeKey::new(
+                key: Box::new(LessSafeKey::new(
                     UnboundKey::new(&aead::AES_128_GCM, &key).expect("sixteen bytes are a key of AES-128"),
-                ),
+                )),
                 salt: derive(master, first + LABEL_SALT),
                 packets,
             },
             Profile::CounterMode => Self::CounterMode {
-                key: Aes128Enc::new(&key.into()),
+                key: Box::new(Aes128Enc::new(&key.into())),
                 mac: <Hmac<Sha1> as Mac>::new_from_slice(&derive::<20>(master, first + LABEL_AUTH))
                     .expect("HMAC takes keys of any length"),
                 salt: derive(master, first + LABEL_SALT),

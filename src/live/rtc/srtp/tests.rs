@@ -69,10 +69,10 @@ fn sealed_rtcp(sealer: &mut Sealer, packet: &[u8]) -> Vec<u8> {
 #[test]
 fn gcm_agrees_with_rfc_7714() {
     let key = || {
-        ring::aead::LessSafeKey::new(
+        Box::new(ring::aead::LessSafeKey::new(
             ring::aead::UnboundKey::new(&ring::aead::AES_128_GCM, &hex("000102030405060708090a0b0c0d0e0f"))
                 .expect("a key"),
-        )
+        ))
     };
     let salt = *b"Quid pro quo";
 
