@@ -4,6 +4,8 @@
 //! service's.
 
 mod addresses;
+#[cfg(test)]
+mod tests;
 
 pub use super::shard::{
     Layer, LayerCause, MediaEvent, PeerEnd, PeerFigures, PeerId, PeerWarning, PlaneSettings,

@@ -409,18 +409,25 @@ impl Shard {
 
     fn on_report(&mut self, place: usize, report: Report) {
         match report {
-            Report::Send(datagram) => {
-                if let Some(tuple) = self.peers[place].ice.send_to(self.now) {
-                    self.send(tuple, &datagram);
+            Report::Send(datagram) => self.send_to_peer(place, &datagram),
+            Report::Established { keys, flight } => {
+                self.on_keys(place, &keys);
+                for datagram in flight {
+                    self.send_to_peer(place, &datagram);
                 }
             }
-            Report::Established(keys) => self.on_keys(place, &keys),
             Report::Failed(error) => {
                 tracing::debug!(peer = %self.peers[place].id, %error, "a handshake failed");
                 self.end(place, PeerEnd::DtlsFailed);
             }
             Report::ClosedByPeer => self.end(place, PeerEnd::ClosedByPeer),
             Report::Closed => self.end(place, PeerEnd::Closed),
+        }
+    }
+
+    fn send_to_peer(&mut self, place: usize, datagram: &[u8]) {
+        if let Some(tuple) = self.peers[place].ice.send_to(self.now) {
+            self.send(tuple, datagram);
         }
     }
 

@@ -30,8 +30,14 @@ const WAITING_DATAGRAMS: usize = 4096;
 pub enum Report {
     /// Send this to the peer.
     Send(Vec<u8>),
-    /// The peer is who its description promised, and these are the keys.
-    Established(Box<SrtpKeys>),
+    /// The peer is who its description promised: media may come as soon as the last flight has been sent, and may be sent
+    /// only then.
+    Established {
+        /// Of both directions.
+        keys: Box<SrtpKeys>,
+        /// The last flight, to be sent at once.
+        flight: Vec<Vec<u8>>,
+    },
     /// No keys will come. Nothing follows but what is to be sent.
     Failed(DtlsError),
     /// The peer said goodbye. Nothing follows.
@@ -161,12 +167,13 @@ where
             Order::Datagram { id, datagram } => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
                 let Some(held) = self.associations.get_mut(&id) else { return };
-                let outcome = held.association.on_datagram(now, &datagram);
-                self.flush(id);
-                match outcome {
-                    Ok(None) => {}
+                match held.association.on_datagram(now, &datagram) {
+                    Ok(None) => self.flush(id),
                     Ok(Some(Outcome::Established(keys))) => {
-                        self.associations[&id].to.report(id, Report::Established(keys));
+                        let transmits = std::iter::from_fn(|| held.association.poll_transmit());
+                        let flight = transmits.map(|datagram| datagram.to_vec()).collect();
+                        held.to.report(id, Report::Established { keys, flight });
+                        self.flush(id);
                     }
                     Ok(Some(Outcome::ClosedByPeer)) => self.end(id, Report::ClosedByPeer),
                     Err(error) => self.end(id, Report::Failed(error)),
@@ -175,7 +182,6 @@ where
             Order::Close { id } => {
                 let Some(held) = self.associations.get_mut(&id) else { return };
                 held.association.close(now);
-                self.flush(id);
                 self.end(id, Report::Closed);
             }
         }
@@ -189,10 +195,9 @@ where
             self.deadlines.remove(&(due, id));
             let Some(held) = self.associations.get_mut(&id) else { continue };
             held.deadline = None;
-            let result = held.association.on_timeout(now);
-            self.flush(id);
-            if let Err(error) = result {
-                self.end(id, Report::Failed(error));
+            match held.association.on_timeout(now) {
+                Ok(()) => self.flush(id),
+                Err(error) => self.end(id, Report::Failed(error)),
             }
         }
     }
@@ -215,7 +220,9 @@ where
         }
     }
 
+    /// Hands over the last words, then the end.
     fn end(&mut self, id: Id, report: Report) {
+        self.flush(id);
         let Some(held) = self.associations.remove(&id) else { return };
         if let Some(deadline) = held.deadline {
             self.deadlines.remove(&(deadline, id));
