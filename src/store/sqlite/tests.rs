@@ -245,8 +245,7 @@ mod file {
     /// Ada's post in her community, which bob likes and has commented on; she loves his comment, and has heard of the like.
     fn rows_of_the_third_step() -> String {
         let id = |n: u8| format!("x'{}'", format!("{n:02x}").repeat(16));
-        let [nothing, ada, bob, community, post, comment, notification] =
-            [0, 1, 2, 3, 4, 5, 6].map(id);
+        let [nothing, ada, bob, community, post, comment, notification] = [0, 1, 2, 3, 4, 5, 6].map(id);
         format!(
             "INSERT INTO users (id, username, name, created_at) VALUES ({ada}, 'ada', 'Ada', 1), ({bob}, 'bob', 'Bob', 1);
              INSERT INTO communities (id, parent, path, created_at, name)
