@@ -28,8 +28,9 @@ pub(super) async fn open(State(state): State<Arc<HttpState>>, request: Request) 
     }
     let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
     let (door, message_bytes) = (Arc::clone(&state.door), state.settings.message_bytes);
+    let opened = ws::Opened { format, client: Some(peer.address.ip()) };
     peer.take_over(move |stream, leftover| {
-        ws::serve(Watched::new(stream, leftover, message_bytes), Bytes::new(), format, door)
+        ws::serve(Watched::new(stream, leftover, message_bytes), Bytes::new(), opened, door)
     });
     metrics::SOCKETS_OPENED.add(format.subprotocol(), 1);
     Ok(handshake.accept(subprotocol))

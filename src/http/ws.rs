@@ -27,6 +27,7 @@ use futures_util::{Sink, Stream};
 use gather::Gather;
 use std::{
     future::{Future, poll_fn},
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -61,11 +62,27 @@ const WRITE_BYTES: usize = 16 << 10;
 /// Tungstenite allocates this for every socket at once.
 const READ_BUFFER: usize = 4 << 10;
 
+/// How a socket was opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened {
+    /// How its messages are encoded.
+    pub format: Format,
+    /// Which address it came from, where that is known.
+    pub client: Option<IpAddr>,
+}
+
+impl From<Format> for Opened {
+    fn from(format: Format) -> Self {
+        Self { format, client: None }
+    }
+}
+
 /// Serves one connection until it ends. `stream` is past the HTTP upgrade; `read_ahead` is what was read beyond it.
-pub async fn serve<S>(stream: S, read_ahead: Bytes, format: Format, door: Arc<Door>)
+pub async fn serve<S>(stream: S, read_ahead: Bytes, opened: impl Into<Opened>, door: Arc<Door>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let Opened { format, client } = opened.into();
     let config = socket_config(&door);
     let stream = Gather::new(stream);
     let socket = if read_ahead.is_empty() {
@@ -74,6 +91,9 @@ where
         WebSocketStream::from_partially_read(stream, read_ahead.to_vec(), Role::Server, Some(config)).await
     };
     let attendance = Attendance { session: door.hub.open(format), hub: Arc::clone(&door.hub) };
+    if let Some(client) = client {
+        attendance.session.comes_from(client);
+    }
     let mut driver = Driver::new(socket, &attendance.session, &door);
     let ending = poll_fn(|context| driver.poll(context)).await;
     // The session leaves before the goodbyes, so that a peer who never answers them is not listed as present.

@@ -2,7 +2,7 @@
 
 use super::SessionHandle;
 use crate::{auth::Identity, store::Reader};
-use communiconnect_protocol::{CloseCode, Command, ErrorBody, Format, Reply};
+use communiconnect_protocol::{CloseCode, Command, ErrorBody, Format, Reply, SessionId};
 use std::sync::Arc;
 
 /// Who asks, and from where.
@@ -28,6 +28,12 @@ impl Caller {
 pub trait Dispatch: Send + Sync {
     /// Runs to its end: dropping the future half-way may lose the answer, never what was acknowledged.
     async fn run(&self, caller: &Caller, command: Command) -> Result<Reply, ErrorBody>;
+}
+
+/// Hears of sessions that have ended; implemented above. Must not wait.
+pub trait SessionEnds: Send + Sync {
+    /// This session has ended, however it did.
+    fn session_ended(&self, session: SessionId);
 }
 
 /// A token that was not taken.

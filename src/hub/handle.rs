@@ -17,6 +17,7 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{
     collections::HashSet,
+    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -33,6 +34,7 @@ pub struct SessionHandle {
     hold_limit: usize,
     held: AtomicUsize,
     user: OnceLock<UserId>,
+    client: OnceLock<IpAddr>,
     waker: AtomicWaker,
     shared: Mutex<Shared>,
 }
@@ -88,6 +90,7 @@ impl SessionHandle {
             hold_limit,
             held: AtomicUsize::new(0),
             user: OnceLock::new(),
+            client: OnceLock::new(),
             waker: AtomicWaker::new(),
             shared: Mutex::new(Shared {
                 identity: Arc::new(Identity::Guest),
@@ -124,6 +127,16 @@ impl SessionHandle {
         self.user.get().copied()
     }
 
+    /// Notes which address the connection came from; the first call counts.
+    pub fn comes_from(&self, client: IpAddr) {
+        let _ = self.client.set(client);
+    }
+
+    /// Which address the connection came from, where that is known.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client.get().copied()
+    }
+
     /// Queues the answer to a command, and lets subscriptions begin that it speaks of.
     pub fn reply(&self, bytes: Bytes) {
         for (Subscription { entry, slot, .. }, opening) in self.push_reply(bytes) {
@@ -156,6 +169,12 @@ impl SessionHandle {
     /// Queues news of the connection itself, before everything of channels.
     pub fn notice(&self, bytes: Bytes) {
         self.with(|shared| shared.outbox.push_notice(bytes));
+    }
+
+    /// Queues what concerns this session alone, in the order of everything else that it is told; it always has room, since
+    /// there is little of it: a few for each of its peers.
+    pub fn message(&self, bytes: Bytes) {
+        self.with(|shared| shared.outbox.push_control(bytes));
     }
 
     /// Queues a `ping` with the heads that moved since the last, unless one still waits. `encode` is given them.

@@ -1,8 +1,8 @@
 //! The hub itself: its parts, its sessions, and what the broker brings.
 
 use super::{
-    Access, Denied, HubSettings, SessionHandle, Traffic, channel::ChannelEntry, delivery::Delivery,
-    handle::Closing, outbox::Budget, people::People, registry::Registry,
+    Access, Denied, HubSettings, SessionEnds, SessionHandle, Traffic, channel::ChannelEntry,
+    delivery::Delivery, handle::Closing, outbox::Budget, people::People, registry::Registry,
 };
 use crate::{
     auth::Identity,
@@ -20,7 +20,7 @@ use dashmap::DashMap;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -50,6 +50,7 @@ pub struct Hub {
     pub(super) tasks: Tasks,
     pub(super) registry: Arc<Registry>,
     sessions: DashMap<SessionId, Arc<SessionHandle>>,
+    ends: OnceLock<Weak<dyn SessionEnds>>,
     people: People,
     traffic: Traffic,
     is_draining: AtomicBool,
@@ -67,6 +68,7 @@ impl Hub {
             tasks,
             registry: Arc::default(),
             sessions: DashMap::new(),
+            ends: OnceLock::new(),
             people: People::default(),
             traffic: Traffic::default(),
             is_draining: AtomicBool::new(false),
@@ -76,6 +78,16 @@ impl Hub {
     /// Names the broker that delivers here; the first call counts.
     pub fn attach(&self, broker: SharedBroker) {
         self.registry.attach(broker);
+    }
+
+    /// Names who hears of ended sessions; the first call counts. Held weakly: it knows the hub as well.
+    pub fn tell_ends_to(&self, listener: Weak<dyn SessionEnds>) {
+        let _ = self.ends.set(listener);
+    }
+
+    /// One connection of this node.
+    pub fn session(&self, id: SessionId) -> Option<Arc<SessionHandle>> {
+        self.sessions.get(&id).map(|session| Arc::clone(&session))
     }
 
     /// The hub's own housekeeping, until the process stops: the server starts it once as a task.
@@ -138,7 +150,11 @@ impl Hub {
 
     /// The connection has ended: its subscriptions and its presence end with it. Further calls do nothing.
     pub fn leave(&self, session: &SessionHandle) {
-        self.sessions.remove(&session.id());
+        if self.sessions.remove(&session.id()).is_some()
+            && let Some(listener) = self.ends.get().and_then(Weak::upgrade)
+        {
+            listener.session_ended(session.id());
+        }
         let (subscriptions, person) = session.leave();
         for subscription in subscriptions {
             self.registry.remove(&subscription.entry, subscription.slot, session);

@@ -12,6 +12,7 @@ mod dispatch;
 mod handle;
 #[expect(clippy::module_inception, reason = "the type that the module is named for")]
 mod hub;
+mod message;
 pub mod outbox;
 mod pages;
 mod people;
@@ -30,7 +31,7 @@ mod traffic;
 pub(crate) mod tests;
 
 pub use access::Access;
-pub use dispatch::{Authenticate, Caller, Denied, Dispatch};
+pub use dispatch::{Authenticate, Caller, Denied, Dispatch, SessionEnds};
 pub use handle::{Closing, SessionHandle};
 pub use hub::{Hub, HubParts};
 pub use settings::HubSettings;

@@ -3,7 +3,6 @@
 //! Pure: an event and the time go in, the next life and effects come out; the service carries the effects out in their
 //! order. It knows peers by id alone and nothing of packets, stores or sockets.
 
-use crate::store::live_keys::LastEnd;
 use communiconnect_protocol::{LiveReason, LiveState, PeerId, RtcCloseReason};
 use std::time::{Duration, Instant};
 
@@ -166,6 +165,12 @@ impl Life {
     /// Who sends, or is about to.
     pub fn publisher(&self) -> Option<PeerId> {
         self.publisher.map(|publisher| publisher.peer)
+    }
+
+    /// Every publisher that was answered and is not gone: the one that sends, and one that is about to take over.
+    pub fn publishers(&self) -> impl Iterator<Item = PeerId> + use<> {
+        let publisher = self.publisher.map(|publisher| publisher.peer);
+        publisher.into_iter().chain(self.challenger.map(|(peer, _)| peer))
     }
 
     /// Whether a publisher may arrive now. The newest wins, but not twice in a row against one that sends.
@@ -357,18 +362,6 @@ impl Life {
     fn of_publisher(&mut self, peer: PeerId) -> Option<&mut Publisher> {
         self.publisher.as_mut().filter(|publisher| publisher.peer == peer)
     }
-}
-
-/// How long a lasting key opens nothing: an encoder reconnects by itself and would begin a new live behind the back of whoever
-/// has just ended the last one. Not where its user had pressed Stop before.
-const KEY_RESTS_MS: i64 = 60_000;
-
-/// For how many milliseconds yet a lasting key starts no new live, given how the person's last one ended.
-pub fn key_rests(last: &LastEnd, now_ms: i64) -> Option<u64> {
-    let is_wanted = matches!(last.reason, LiveReason::Stopped | LiveReason::Banned | LiveReason::Limit);
-    let left = last.at.saturating_add(KEY_RESTS_MS).saturating_sub(now_ms).min(KEY_RESTS_MS);
-    let left = u64::try_from(left).unwrap_or(0);
-    (is_wanted && !last.encoder_left && left > 0).then_some(left)
 }
 
 #[cfg(test)]

@@ -213,20 +213,22 @@ fn after_twelve_hours_it_is_over() {
 }
 
 #[test]
-fn a_lasting_key_rests_after_a_stop_unless_its_encoder_had_left() {
-    let last = LastEnd { reason: LiveReason::Stopped, at: 1_000_000, encoder_left: false };
-    assert_eq!(key_rests(&last, 1_000_000), Some(60_000));
-    assert_eq!(key_rests(&last, 1_059_999), Some(1));
-    assert_eq!(key_rests(&last, 1_060_000), None);
-    assert_eq!(key_rests(&last, 900_000), Some(60_000), "a clock that went back locks nobody out for long");
-    assert_eq!(key_rests(&LastEnd { encoder_left: true, ..last }, 1_000_000), None);
-    for reason in [LiveReason::Timeout, LiveReason::NoMedia, LiveReason::Lost] {
-        assert_eq!(key_rests(&LastEnd { reason, ..last }, 1_000_000), None, "{reason:?}");
+fn the_end_tells_whether_the_encoder_had_left_before() {
+    for (how, encoder_left) in [(Gone::Left, true), (Gone::Lost, false)] {
+        let mut story = Story::on_air();
+        story.on(Event::Gone(peer(1), how));
+        let effects = story.on(Event::Stop(Stop::Owner));
+        assert!(
+            matches!(effects[0], Effect::End { encoder_left: told, .. } if told == encoder_left),
+            "{effects:?}"
+        );
     }
     let mut story = Story::on_air();
     story.on(Event::Gone(peer(1), Gone::Left));
+    story.on(Event::Arrived(peer(2)));
+    story.on(Event::Connected(peer(2)));
     let effects = story.on(Event::Stop(Stop::Owner));
-    assert!(matches!(effects[0], Effect::End { encoder_left: true, .. }), "{effects:?}");
+    assert!(matches!(effects[0], Effect::End { encoder_left: false, .. }), "it came back: {effects:?}");
 }
 
 /// Whatever happens in whatever order: one end, nothing after it, told states follow each other, and closed peers are

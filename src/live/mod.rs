@@ -7,6 +7,8 @@ pub mod audience;
 pub mod chat;
 pub mod cockpit;
 pub mod forward;
+pub mod ice_servers;
+pub mod keys;
 pub mod machine;
 pub mod media;
 pub mod report;

@@ -15,8 +15,7 @@ use communiconnect_protocol::{
 pub struct UploadTotals {
     seconds: u64,
     bits: u64,
-    received: u64,
-    lost: u64,
+    loss: f64,
     worst: Option<Worst>,
 }
 
@@ -32,11 +31,7 @@ struct Worst {
 pub struct UploadSecond {
     /// Bits that came.
     pub bits: u64,
-    /// Packets that came.
-    pub received: u64,
-    /// Packets that did not.
-    pub lost: u64,
-    /// Loss of the last seconds, in per cent.
+    /// Packets that were lost, in per cent.
     pub loss: f64,
     /// How good that was.
     pub level: UploadLevel,
@@ -49,8 +44,7 @@ impl UploadTotals {
     pub fn add(&mut self, second: UploadSecond) {
         self.seconds += 1;
         self.bits += second.bits;
-        self.received += second.received;
-        self.lost += second.lost;
+        self.loss += second.loss;
         if second.level == UploadLevel::Good {
             return;
         }
@@ -62,8 +56,7 @@ impl UploadTotals {
     }
 
     fn report(&self) -> ReportUpload {
-        let sent = self.received + self.lost;
-        let loss = if sent == 0 { 0.0 } else { self.lost as f64 * 100.0 / sent as f64 };
+        let loss = if self.seconds == 0 { 0.0 } else { self.loss / self.seconds as f64 };
         ReportUpload {
             bitrate: self.bits.checked_div(self.seconds).unwrap_or(0),
             loss: one_decimal(loss),
@@ -132,11 +125,11 @@ mod tests {
     use std::time::{Duration, Instant};
 
     fn second(level: UploadLevel, loss: f64, text: &str) -> UploadSecond {
-        UploadSecond { bits: 1_000, received: 90, lost: 10, loss, level, text: text.into() }
+        UploadSecond { bits: 1_000, loss, level, text: text.into() }
     }
 
     #[test]
-    fn the_worst_sentence_is_kept_and_loss_is_that_of_all_packets() {
+    fn the_worst_sentence_is_kept_and_loss_is_the_mean() {
         let mut totals = UploadTotals::default();
         assert_eq!(totals.report(), ReportUpload::default());
         totals.add(second(UploadLevel::Good, 0.0, "fine"));
@@ -146,7 +139,7 @@ mod tests {
         totals.add(second(UploadLevel::Bad, 9.0, "worse"));
         totals.add(second(UploadLevel::Fair, 4.9, "fair again"));
         let report = totals.report();
-        assert_eq!((report.bitrate, report.loss), (1_000, 10.0));
+        assert_eq!((report.bitrate, report.loss), (1_000, 4.6));
         assert_eq!(report.worst.as_deref(), Some("worse"));
     }
 

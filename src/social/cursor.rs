@@ -11,7 +11,7 @@ pub(super) const PAGE_MAX: u32 = 100;
 /// Which list a cursor belongs to; another list's cursor is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum List {
+pub(crate) enum List {
     /// `community.list`
     Communities = b'c',
     /// `feed.list`
@@ -24,7 +24,7 @@ pub(super) enum List {
 
 impl List {
     /// The cursor after the thing with this id.
-    pub(super) fn cursor(self, id: &[u8; 16]) -> String {
+    pub(crate) fn cursor(self, id: &[u8; 16]) -> String {
         let mut bytes = [self as u8; 17];
         bytes[1..].copy_from_slice(id);
         URL_SAFE_NO_PAD.encode(bytes)
@@ -53,7 +53,7 @@ impl List {
     ///
     /// # Errors
     /// `invalid` with `cursor` for any other text.
-    pub(super) fn id(self, cursor: Option<&str>) -> Result<Option<[u8; 16]>, ErrorBody> {
+    pub(crate) fn id(self, cursor: Option<&str>) -> Result<Option<[u8; 16]>, ErrorBody> {
         let Some(cursor) = cursor else { return Ok(None) };
         let bytes: [u8; 17] = self.decode(cursor)?;
         Ok(bytes[1..].try_into().ok())
@@ -72,7 +72,7 @@ impl List {
 }
 
 /// How many items a page may have: 20 where nothing is asked; what is asked is clamped to 1-100.
-pub(super) fn page_limit(limit: Option<u32>) -> usize {
+pub(crate) fn page_limit(limit: Option<u32>) -> usize {
     limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX) as usize
 }
 

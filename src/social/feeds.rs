@@ -84,16 +84,16 @@ impl FeedService {
 
 /// A page of what a reader may see.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Page<I, T> {
+pub(crate) struct Page<I, T> {
     /// What to show, in order.
-    pub(super) items: Vec<T>,
+    pub(crate) items: Vec<T>,
     /// The last candidate looked at, where there may be more.
-    pub(super) ended_at: Option<I>,
+    pub(crate) ended_at: Option<I>,
 }
 
 /// Fills a page: asks for candidates from a place on, each with what to show or none where the reader may not see it,
 /// until the page is full, candidates end, or it was asked often enough.
-pub(super) async fn fill<I: Copy, T, F>(
+pub(crate) async fn fill<I: Copy, T, F>(
     limit: usize,
     from: Option<I>,
     mut candidates: impl FnMut(Option<I>, usize) -> F,

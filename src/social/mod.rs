@@ -7,18 +7,18 @@
 pub mod access;
 mod comments;
 mod communities;
-mod cursor;
-mod feeds;
+pub(crate) mod cursor;
+pub(crate) mod feeds;
 mod housekeeping;
 mod notifications;
-mod op;
+pub(crate) mod op;
 mod people;
 pub mod policy;
 mod posts;
 mod rates;
 mod reactions;
 mod settings;
-mod text;
+pub(crate) mod text;
 
 pub use access::SocialAccess;
 pub use comments::CommentService;
@@ -51,6 +51,8 @@ pub struct Social {
     pub people: PeopleService,
     /// Notifications and preferences.
     pub notifications: NotificationService,
+    /// How often a person may do what, shared by all of them.
+    pub rates: Arc<RateLimits>,
 }
 
 impl Social {
@@ -66,6 +68,7 @@ impl Social {
             reactions: ReactionService::new(stores, &rates),
             people: PeopleService::new(stores, &rates),
             notifications: NotificationService::new(stores),
+            rates,
         }
     }
 }

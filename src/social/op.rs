@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 ///
 /// # Errors
 /// `invalid` with `op` where the id is not 1 to 64 characters.
-pub(super) fn op_of<T: Serialize>(command: &str, id: &str, body: &T) -> Result<Op, ErrorBody> {
+pub(crate) fn op_of<T: Serialize>(command: &str, id: &str, body: &T) -> Result<Op, ErrorBody> {
     check_op(id)?;
     let mut digest = Sha256::new();
     digest.update(command.as_bytes());

@@ -11,13 +11,13 @@ pub(super) const OP_CHARS: usize = 64;
 
 /// A text of a command, before the rules were applied.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     /// The field it stands in, for the refusal.
-    pub(super) field: &'static str,
+    pub(crate) field: &'static str,
     /// What was written.
-    pub(super) raw: &'a str,
+    pub(crate) raw: &'a str,
     /// Most characters allowed.
-    pub(super) max: usize,
+    pub(crate) max: usize,
 }
 
 impl Text<'_> {
@@ -25,7 +25,7 @@ impl Text<'_> {
     ///
     /// # Errors
     /// `invalid` with the field and the allowed range where it is blank, too long, or holds a control character.
-    pub(super) fn check(self) -> Result<String, ErrorBody> {
+    pub(crate) fn check(self) -> Result<String, ErrorBody> {
         // One more than allowed tells that it is too long; more is never built, however long the input is.
         let text: String = self.raw.nfc().take(self.max + 1).collect();
         if text.chars().count() > self.max {
