@@ -49,7 +49,7 @@ struct Subscriber {
 struct Hold {
     /// What goes on if this beginning comes to nothing.
     before: Before,
-    /// The reply has left and the reader pages on: states go through already.
+    /// The reply has left and the reader pages on.
     is_paging: bool,
     publications: VecDeque<Arc<Delivery>>,
     states: Vec<Arc<Delivery>>,
@@ -332,7 +332,7 @@ impl Inner {
 
 impl Subscriber {
     fn is_granted(&self) -> bool {
-        self.hold.as_ref().is_none_or(|hold| hold.is_paging)
+        self.hold.as_ref().is_none_or(|hold| hold.is_granted())
     }
 
     fn take(&mut self, channel: &Channel, deliveries: &[Arc<Delivery>]) {
@@ -364,7 +364,7 @@ impl Subscriber {
         let Some(hold) = self.hold.as_mut() else { return };
         match delivery.class() {
             Class::C => {}
-            Class::B if hold.is_paging => self.session.write(|pen| pen.push(delivery)),
+            Class::B if hold.is_granted() => self.session.write(|pen| pen.push(delivery)),
             Class::B => hold.keep_state(delivery),
             Class::A => {
                 let Some(offset) = delivery.offset() else { return };
@@ -404,7 +404,7 @@ impl Subscriber {
     fn open(&mut self, channel: &Channel, opening: Opening) -> Settled {
         if self.hold.as_ref().is_some_and(|hold| !hold.is_paging && hold.before != Before::Nothing) {
             // The reply tells all of it, or more.
-            self.session.write(|pen| pen.purge(channel));
+            self.session.write(|pen| pen.purge_log(channel));
         }
         self.go_on(channel, opening)
     }
@@ -440,6 +440,11 @@ impl Subscriber {
 }
 
 impl Hold {
+    /// Whether the reader has, or had when it began anew, the right to listen: it is present, and states go through.
+    fn is_granted(&self) -> bool {
+        self.is_paging || self.before != Before::Nothing
+    }
+
     /// Everything up to `to` is given up: what was held, and what comes now.
     fn lose(&mut self, from: u64, to: u64) {
         let held = self.publications.front().and_then(|delivery| delivery.offset());

@@ -25,7 +25,12 @@ impl Hub {
         };
         for session in entry.sessions() {
             match &control {
-                UserControl::Unfollowed { .. } | UserControl::Banned { .. } => self.judge_again(session),
+                UserControl::Unfollowed { author } => {
+                    // No follower, no right: what comes behind this entry must not wait for a look into the store.
+                    self.kick(&session, &Channel::Author(*author), UnsubscribeReason::Forbidden);
+                    self.judge_again(session);
+                }
+                UserControl::Banned { .. } => self.judge_again(session),
                 UserControl::Blocked { other, on } => {
                     session.change_blocked(*other, *on);
                     if *on {
@@ -58,8 +63,7 @@ impl Hub {
             for channel in unjudged {
                 match self.access.may_read(&reader, &channel).await {
                     Ok(()) => {}
-                    // No answer is no refusal. Nothing is published either while the store is away, so asking on until
-                    // it is back, or the reader has left, gives nothing away.
+                    // No answer is no refusal: it is asked on until there is one, or the reader has left.
                     Err(error) if error.code.leaves_outcome_unknown() => unanswered.push(channel),
                     Err(_) => self.kick(session, &channel, UnsubscribeReason::Forbidden),
                 }

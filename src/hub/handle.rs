@@ -464,9 +464,9 @@ impl Pen<'_> {
         }
     }
 
-    /// Takes back what waits of a channel.
-    pub(super) fn purge(&mut self, channel: &Channel) {
-        self.shared.outbox.purge(channel);
+    /// Takes back what waits of a channel, but for its states.
+    pub(super) fn purge_log(&mut self, channel: &Channel) {
+        self.shared.outbox.purge_log(channel);
     }
 
     /// Offsets that will not be sent.

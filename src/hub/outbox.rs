@@ -184,9 +184,15 @@ impl Outbox {
         Some(write(&recovery.bytes, false))
     }
 
-    /// Takes back everything of a channel: the reader has left it, or begins anew.
+    /// Takes back everything of a channel: the reader has left it.
     pub fn purge(&mut self, channel: &Channel) {
         self.take_out(|entry| entry.channel() == Some(channel));
+    }
+
+    /// Takes back everything of a channel but its states: the reader begins anew and is told the log again, but of states
+    /// only those of the channel's own object, and of each the latest has to arrive.
+    pub fn purge_log(&mut self, channel: &Channel) {
+        self.take_out(|entry| entry.channel() == Some(channel) && entry.class() != Some(Class::B));
     }
 
     /// Gives the memory of a burst back; to be called now and then, not at every rest, since the next burst needs it again.

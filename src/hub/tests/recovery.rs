@@ -1,11 +1,15 @@
 //! No hole, nothing twice: subscribing, resuming, paging, and what the broker lost.
 
 use super::fixture::{Client, EPOCH, World, person, plain, test_channel};
-use crate::hub::HubSettings;
-use communiconnect_protocol::{
-    Channel, Code, History, Position, Recovered, SubscribeOutcome, Sync, SyncChannel,
+use crate::{
+    broker::{Broadcast, Deliver},
+    hub::HubSettings,
+    publication::State,
 };
-use std::{sync::atomic::Ordering, time::Duration};
+use communiconnect_protocol::{
+    Channel, Code, Data, History, Position, PostId, Presence, Recovered, SubscribeOutcome, Sync, SyncChannel,
+};
+use std::{pin::pin, sync::atomic::Ordering, time::Duration};
 
 fn world() -> World {
     World::new(HubSettings::default())
@@ -385,4 +389,37 @@ async fn states_count_against_the_bytes_of_a_sync_and_come_behind_the_last_page(
     assert!(client.read().states.is_empty(), "not before the last page");
     client.catch_up(&names[1]).await;
     assert_eq!(client.read().states, [1, 2, 3]);
+}
+
+/// A state under a key of its own, which no answer to `subscribe` brings.
+fn tell_state(world: &World, channel: &Channel, version: u64) {
+    let state = State {
+        channels: vec![channel.clone()],
+        event: "post.counts".into(),
+        key: version.to_string(),
+        version,
+        data: Data::of(&version),
+        actor: None,
+    };
+    world.hub.deliver(vec![Broadcast::State(state)]);
+}
+
+#[tokio::test]
+async fn who_subscribes_again_misses_no_state_and_stays_present() {
+    let (world, channel) = (world(), Channel::Post(PostId::new(1)));
+    let mut client = world.guest().await;
+    client.subscribe(&channel, Some(0)).await.expect("subscribed");
+    world.publish(&channel);
+    tell_state(&world, &channel, 1);
+    {
+        let mut again = pin!(client.ask(&channel, Some(Position { epoch: EPOCH.into(), offset: 0 })));
+        assert!(futures_util::poll!(&mut again).is_pending());
+        (2..=300).for_each(|version| tell_state(&world, &channel, version));
+        let command = Presence { channel: channel.to_string(), cursor: None };
+        assert_eq!(world.hub.presence(&client.caller(), command).await.expect("a page").count, 1);
+        let subscribed = again.await.expect("subscribed");
+        assert_eq!(subscribed.publications.len(), 1, "the answer tells what waited");
+    }
+    client.seen.offsets.insert(channel.to_string(), 1);
+    assert_eq!(client.read().states, (1..=300).collect::<Vec<_>>());
 }

@@ -317,12 +317,26 @@ async fn a_drain_gives_each_its_own_slot() {
     assert_eq!(slots, [0, 2_000, 4_000, 6_000, 8_000]);
 }
 
+#[tokio::test]
+async fn who_ceases_to_follow_gets_nothing_that_came_after() {
+    let world = world();
+    let ann = person("ann");
+    let ann_id = ann.user_id().expect("ann");
+    let author = UserId::new(6);
+    let channel = Channel::Author(author);
+    let mut ann = world.connect(ann).await;
+    ann.subscribe(&channel, None).await.expect("subscribed");
+    world.control(ann_id, &UserControl::Unfollowed { author });
+    world.publish(&channel);
+    assert_eq!(ann.read().ended, [(channel.to_string(), "forbidden".to_owned())]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_right_that_cannot_be_judged_is_judged_later() {
     let world = world();
     let ann = person("ann");
     let ann_id = ann.user_id().expect("ann");
-    let (kept, lost) = (Channel::Author(UserId::new(5)), Channel::Author(UserId::new(6)));
+    let (kept, lost) = (Channel::Author(UserId::new(5)), Channel::Post(PostId::new(6)));
     let mut ann = world.connect(ann).await;
     for channel in [&kept, &lost] {
         ann.subscribe(channel, None).await.expect("subscribed");

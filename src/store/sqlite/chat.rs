@@ -4,7 +4,7 @@ use super::{
     SqliteStore, Tx,
     columns::count,
     events::{CHAT_DELETED, CHAT_MESSAGE, Happening, tell},
-    lives::live,
+    lives::{live, view},
     people,
     user_row::user,
 };
@@ -119,7 +119,7 @@ fn delete(
     rule: Rule<ChatFacts>,
 ) -> Result<LiveId> {
     let (live_id, author) = author(tx.connection(), id)?.ok_or(StoreError::NotFound("message"))?;
-    let live = live(tx.connection(), &actor.into(), live_id)?.facts;
+    let live = view(tx.connection(), &actor.into(), live_id)?.ok_or(StoreError::NotFound("message"))?.facts;
     rule(&ChatFacts { is_author: author == actor.user, live })?;
     tx.erase_subject(id.as_bytes())?;
     tx.sql("DELETE FROM chat WHERE id = ?1")?.execute([id.as_bytes()])?;

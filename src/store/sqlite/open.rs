@@ -128,6 +128,13 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     }
 }
 
+/// Makes the tables as a former version of this program left them.
+#[cfg(test)]
+pub(super) fn migrate_to(connection: &mut Connection, version: u8) -> Result<(), refinery::Error> {
+    let target = refinery::Target::Version(version.into());
+    embedded::migrations::runner().set_target(target).run(connection).map(drop)
+}
+
 /// The store's epoch, made with it. Whoever restores a backup deletes the row, so that clients load their state anew.
 pub(super) fn epoch(connection: &Connection) -> Result<Arc<str>, OpenError> {
     let known: Option<String> = connection

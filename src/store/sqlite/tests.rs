@@ -164,7 +164,15 @@ mod core {
 
 /// What is on the disk.
 mod file {
-    use super::super::{OpenError, SqliteSettings, SqliteStore, comments::NEWEST_COUNTS};
+    use super::super::{OpenError, SqliteSettings, SqliteStore, comments::NEWEST_COUNTS, open::migrate_to};
+    use crate::store::{
+        Actor, Reader,
+        communities::Membership,
+        conformance::yes,
+        notifications::NotificationQuery,
+        reactions::{ReactionTarget, Wish},
+    };
+    use communiconnect_protocol::{CommentId, CommunityId, PostId, Role, UserId};
     use rusqlite::Connection;
     use std::{path::Path, sync::Arc};
     use tempfile::TempDir;
@@ -226,6 +234,68 @@ mod file {
                 assert!(refusal.contains(words), "{words} is not in: {refusal}");
             }
         }
+    }
+
+    const ADA: UserId = UserId::from_bytes([1; 16]);
+    const BOB: UserId = UserId::from_bytes([2; 16]);
+    const COMMUNITY: CommunityId = CommunityId::from_bytes([3; 16]);
+    const POST: PostId = PostId::from_bytes([4; 16]);
+    const COMMENT: CommentId = CommentId::from_bytes([5; 16]);
+
+    /// Ada's post in her community, which bob likes and has commented on; she loves his comment, and has heard of the like.
+    fn rows_of_the_third_step() -> String {
+        let id = |n: u8| format!("x'{}'", format!("{n:02x}").repeat(16));
+        let [nothing, ada, bob, community, post, comment, notification] = [0, 1, 2, 3, 4, 5, 6].map(id);
+        format!(
+            "INSERT INTO users (id, username, name, created_at) VALUES ({ada}, 'ada', 'Ada', 1), ({bob}, 'bob', 'Bob', 1);
+             INSERT INTO communities (id, parent, path, created_at, name)
+                 VALUES ({community}, {nothing}, {community}, 1, 'All');
+             INSERT INTO community_counts VALUES ({community}, 1);
+             INSERT INTO members VALUES ({community}, {ada}, 'moderator', 1);
+             INSERT INTO posts (id, community, author, anonymous, visibility, kind, version, created_at, path, content)
+                 VALUES ({post}, {community}, {ada}, 0, 'public', 'info', 1, 1, {community}, 'Hello');
+             INSERT INTO feed VALUES ({community}, {post}, 'info');
+             INSERT INTO post_counts (post, version, likes, comments) VALUES ({post}, 2, 1, 1);
+             INSERT INTO comments (id, post, parent, author, anonymous, depth, created_at, content)
+                 VALUES ({comment}, {post}, {nothing}, {bob}, 0, 0, 1, 'Hi');
+             INSERT INTO comment_counts (comment, version, love) VALUES ({comment}, 1, 1);
+             INSERT INTO reactions VALUES ({post}, {bob}, 'like', 1), ({comment}, {ada}, 'love', 0);
+             INSERT INTO inboxes (user, unread, kept) VALUES ({ada}, 1, 1);
+             INSERT INTO notifications
+                 (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
+                 VALUES ({notification}, {ada}, 'post_reaction', {post}, {nothing}, {bob}, 1, 1, 1, 0);"
+        )
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_third_step_opens_with_all_that_it_knew() {
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut file = Connection::open(folder.path().join("communiconnect.db")).expect("a file");
+        migrate_to(&mut file, 3).expect("the former tables");
+        file.execute_batch(&rows_of_the_third_step()).expect("the former rows");
+        drop(file);
+        let stores = open(folder.path()).expect("a store of today").stores();
+        let bob = Actor { user: BOB, role: Role::User };
+
+        let reader = Reader { user: Some(ADA), role: Role::User };
+        let counts = stores.comments.counts(reader, POST, 10).await.expect("counts");
+        let counts: Vec<_> = counts.into_iter().map(|(facts, counts)| (facts.id, counts.version)).collect();
+        assert_eq!(counts, [(COMMENT, 1)]);
+
+        let heard = async || {
+            let query = NotificationQuery { before: None, unread: false, limit: 10 };
+            let page = stores.notifications.list(ADA, query).await.expect("a page");
+            (page.notifications.len(), page.unread)
+        };
+        assert_eq!(heard().await, (1, 1));
+        let (target, wish) = (ReactionTarget::Post(POST, yes()), Wish { kind: None, at: 2 });
+        assert!(stores.reactions.set(bob, target, wish, |_| true).await.expect("taken back").changed);
+        assert_eq!(heard().await, (0, 0), "a reaction that was told before is taken back too");
+
+        let membership = Membership { community_id: COMMUNITY, on: true, at: 2 };
+        assert_eq!(stores.communities.set_member(bob, membership).await, Ok(true));
+        let counts = stores.communities.counts(COMMUNITY).await.expect("read").expect("is there");
+        assert_eq!((counts.members, counts.version), (2, 1));
     }
 
     #[tokio::test]

@@ -25,9 +25,9 @@ pub(in crate::store::sqlite) fn remove_of_post(tx: &mut Tx<'_>, post_id: PostId,
     // Those who listen hear of the end; the log keeps nothing of a thing that is gone.
     let channel = Channel::Live(id);
     tx.erase_channel(&channel)?;
+    // Whose messages its chat had is swept by age: without their live nobody reaches them, and by live they are not indexed.
     for sql in [
         "DELETE FROM live_bans WHERE live = ?1",
-        "DELETE FROM chat WHERE live = ?1",
         "DELETE FROM live_counts WHERE live = ?1",
         "DELETE FROM lives WHERE id = ?1",
     ] {

@@ -100,29 +100,35 @@ impl Ear {
 
     /// Overwrites entries that tell of what is unheard now; of which notifications they were.
     fn overwrite_log(&mut self, tx: &mut Tx<'_>) -> Result<HashSet<NotificationId>> {
-        let entries: Vec<(i64, Vec<u8>)> = tx
-            .sql(
-                "SELECT log.id, data FROM channels JOIN log ON channel = no
-                 WHERE key = ?1 AND event = ?2 AND audience = 0",
-            )?
-            .query_map(params![ChannelKey::from(&Channel::User(self.owner)), event::NOTIFICATION], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?
-            .collect::<rusqlite::Result<_>>()?;
-        let mut overwritten = HashSet::new();
-        for (id, data) in entries {
-            let Ok(Entry { notification: told }) = Data::from_stored(data).read::<Entry>() else { continue };
+        let unheard = self.unheard_entries(tx)?;
+        for (entry, _) in &unheard {
+            tx.erase_entry(*entry)?;
+        }
+        Ok(unheard.into_iter().map(|(_, notification)| notification).collect())
+    }
+
+    /// Rows of the log, with which notification each tells of. One entry after the other: a log holds megabytes.
+    fn unheard_entries(&mut self, tx: &Tx<'_>) -> Result<Vec<(i64, NotificationId)>> {
+        let mut entries = tx.sql(
+            "SELECT log.id, data FROM channels JOIN log ON channel = no
+             WHERE key = ?1 AND event = ?2 AND audience = 0",
+        )?;
+        let own = ChannelKey::from(&Channel::User(self.owner));
+        let mut entries = entries.query(params![own, event::NOTIFICATION])?;
+        let mut unheard = Vec::new();
+        while let Some(row) = entries.next()? {
+            let data = Data::from_stored(row.get::<_, Vec<u8>>(1)?);
+            let Ok(Entry { notification: told }) = data.read::<Entry>() else { continue };
             let names_other = told.actors.iter().any(|actor| actor.id == self.other);
             let is_seen = match told.post_id {
                 Some(post) => self.sees(tx, post)?,
                 None => true,
             };
             if !is_seen || !self.is_heard && names_other {
-                tx.erase_entry(id)?;
-                overwritten.insert(told.id);
+                unheard.push((row.get(0)?, told.id));
             }
         }
-        Ok(overwritten)
+        Ok(unheard)
     }
 }
 
