@@ -30,13 +30,13 @@ use std::{
 };
 
 /// The publisher's SSRC, as its offer says.
-pub const SSRC: u32 = 0x5eed;
+pub(crate) const SSRC: u32 = 0x5eed;
 /// The payload type of VP8 in every offer.
-pub const VP8: u8 = 96;
+pub(crate) const VP8: u8 = 96;
 
 /// What a client is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// It sends.
     Publish,
     /// It receives.
@@ -45,13 +45,13 @@ pub enum Purpose {
 
 /// How a client sets its connection up.
 #[derive(Clone, Debug)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// `actpass`, `active` or `passive`.
-    pub setup: &'static str,
+    pub(crate) setup: &'static str,
     /// SRTP profiles, in its order.
-    pub profiles: Vec<SrtpProtectionProfile>,
+    pub(crate) profiles: Vec<SrtpProtectionProfile>,
     /// Whether the fingerprint in its offer is its certificate's.
-    pub is_honest: bool,
+    pub(crate) is_honest: bool,
 }
 
 impl Default for Manner {
@@ -63,12 +63,12 @@ impl Default for Manner {
 }
 
 /// A client before its offer is answered.
-pub struct Offering {
+pub(crate) struct Offering {
     config: Arc<HandshakeConfig>,
     provider: Arc<dyn RTCCryptoProvider>,
     is_dtls_client: bool,
     /// Its offer.
-    pub offer: String,
+    pub(crate) offer: String,
 }
 
 const UFRAG: &str = "thin";
@@ -76,7 +76,7 @@ const PWD: &str = "a+thin+clients+password+0";
 
 impl Offering {
     /// Makes a certificate and an offer.
-    pub fn new(purpose: Purpose, manner: &Manner) -> Self {
+    pub(crate) fn new(purpose: Purpose, manner: &Manner) -> Self {
         let provider = default_provider().expect("ring");
         let certificate =
             Certificate::generate_self_signed(vec!["thin".to_owned()], provider.crypto()).expect("made");
@@ -110,7 +110,7 @@ impl Offering {
     }
 
     /// Takes the answer and opens a socket.
-    pub fn answered(self, answer: &str) -> Client {
+    pub(crate) fn answered(self, answer: &str) -> Client {
         let value = |name: &str| {
             let line = answer.lines().find_map(|line| line.strip_prefix(name));
             line.unwrap_or_else(|| panic!("no {name} in {answer}")).to_owned()
@@ -145,7 +145,7 @@ impl Offering {
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
 
 /// A client whose offer was answered.
-pub struct Client {
+pub(crate) struct Client {
     socket: UdpSocket,
     server: SocketAddr,
     ufrag: String,
@@ -156,13 +156,13 @@ pub struct Client {
     is_dtls_client: bool,
     protection: Option<(Context, Context, ProtectionProfile)>,
     /// A check of its was answered.
-    pub is_checked: bool,
+    pub(crate) is_checked: bool,
     /// The server said goodbye.
-    pub is_closed: bool,
+    pub(crate) is_closed: bool,
     /// Compound packets that came, plain.
-    pub reports: Vec<Vec<u8>>,
+    pub(crate) reports: Vec<Vec<u8>>,
     /// Media that came, plain, in the order of arrival.
-    pub packets: Vec<Vec<u8>>,
+    pub(crate) packets: Vec<Vec<u8>>,
 }
 
 impl Client {
@@ -173,17 +173,17 @@ impl Client {
     }
 
     /// Goes on from another port, as a phone does that changes its network; a check from there is due.
-    pub fn move_away(&mut self) {
+    pub(crate) fn move_away(&mut self) {
         self.socket = Self::socket();
     }
 
     /// The socket, for whoever wants to send something odd.
-    pub fn raw(&self) -> (&UdpSocket, SocketAddr) {
+    pub(crate) fn raw(&self) -> (&UdpSocket, SocketAddr) {
         (&self.socket, self.server)
     }
 
     /// Sends a check that nominates.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let integrity = MessageIntegrity::new_short_term_integrity_with_provider(
             self.pwd.clone(),
             self.provider.crypto(),
@@ -202,7 +202,7 @@ impl Client {
     }
 
     /// Checks the address and agrees keys; `false` where that fails or takes 10 s.
-    pub fn connect(&mut self) -> bool {
+    pub(crate) fn connect(&mut self) -> bool {
         let start = Instant::now();
         let mut next_check = start;
         let mut has_begun = false;
@@ -223,7 +223,7 @@ impl Client {
     }
 
     /// The profile that was agreed.
-    pub fn profile(&self) -> Option<ProtectionProfile> {
+    pub(crate) fn profile(&self) -> Option<ProtectionProfile> {
         self.protection.as_ref().map(|(_, _, profile)| *profile)
     }
 
@@ -234,7 +234,7 @@ impl Client {
     }
 
     /// Takes one datagram, if there is one within some milliseconds. Answers whether there was.
-    pub fn receive(&mut self) -> bool {
+    pub(crate) fn receive(&mut self) -> bool {
         let mut buffer = [0; 2048];
         let Ok(len) = self.socket.recv(&mut buffer) else { return false };
         let datagram = &buffer[..len];
@@ -290,26 +290,26 @@ impl Client {
     }
 
     /// Seals a plain RTP packet.
-    pub fn seal(&mut self, packet: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(&mut self, packet: &[u8]) -> Vec<u8> {
         let (sealer, _, _) = self.protection.as_mut().expect("keys");
         sealer.encrypt_rtp(packet).expect("sealed").to_vec()
     }
 
     /// Seals and sends a plain RTP packet.
-    pub fn send(&mut self, packet: &[u8]) {
+    pub(crate) fn send(&mut self, packet: &[u8]) {
         let sealed = self.seal(packet);
         self.socket.send_to(&sealed, self.server).expect("sent");
     }
 
     /// Says goodbye.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.dtls.stop(Instant::now(), LOCAL);
         self.flush();
     }
 }
 
 /// One packet of a VP8 stream of 640 by 360: each picture has one packet, each `key_every`th is a key frame.
-pub fn vp8(number: u16, key_every: u16, size: usize) -> Vec<u8> {
+pub(crate) fn vp8(number: u16, key_every: u16, size: usize) -> Vec<u8> {
     let mut packet = vec![0x80, 0x80 | VP8];
     packet.extend(number.to_be_bytes());
     packet.extend((u32::from(number) * 3000).to_be_bytes());
@@ -326,7 +326,7 @@ pub fn vp8(number: u16, key_every: u16, size: usize) -> Vec<u8> {
 }
 
 /// What follows a packet's fixed header and extension.
-pub fn payload(packet: &[u8]) -> &[u8] {
+pub(crate) fn payload(packet: &[u8]) -> &[u8] {
     let mut start = 12 + 4 * usize::from(packet[0] & 0x0f);
     if packet[0] & 0x10 != 0 {
         start += 4 + 4 * usize::from(u16::from_be_bytes([packet[start + 2], packet[start + 3]]));
