@@ -54,10 +54,15 @@ impl Part {
 
     /// Asks, and reads the numbers of the answer.
     pub(crate) fn ask(&mut self, question: &str) -> Vec<f64> {
+        self.tell(question).split_whitespace().map(|word| word.parse().expect("a number")).collect()
+    }
+
+    /// Asks, and reads the line of the answer.
+    pub(crate) fn tell(&mut self, question: &str) -> String {
         writeln!(self.input, "{question}").expect("still there");
         let mut line = String::new();
         self.output.read_line(&mut line).expect("an answer");
-        line.split_whitespace().map(|word| word.parse().expect("a number")).collect()
+        line
     }
 }
 

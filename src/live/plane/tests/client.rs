@@ -1,6 +1,8 @@
 //! A thin WebRTC client for the stories and for the bench: the `rtc-*` crates' own DTLS, SRTP and STUN over one socket,
 //! so that nothing of ours is tested by itself.
 
+#![allow(dead_code, reason = "stories and bench each use a part of it")]
+
 use bytes::BytesMut;
 use rtc_dtls::{
     config::{ClientAuthType, ConfigBuilder, HandshakeConfig},
@@ -220,6 +222,11 @@ impl Client {
             self.receive();
         }
         self.protection.is_some()
+    }
+
+    /// The bare socket, for who only counts what comes.
+    pub(crate) fn into_socket(self) -> UdpSocket {
+        self.socket
     }
 
     /// The profile that was agreed.
