@@ -266,6 +266,8 @@ settings! {
         announce: Vec<String> = "";
         /// Threads that carry media; 0 is one per core.
         shards: usize = "0", 0..=256;
+        /// Whether each start publishes and watches a test stream on this machine, so that `/readyz` tells whether live works before a broadcaster finds out. It takes a second and hardly any work.
+        selftest: bool = "on";
     }
     /// The operator's listener.
     admin: Admin {

@@ -115,10 +115,13 @@ pub(super) async fn alive() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// `GET /readyz`
+/// `GET /readyz`. A node whose live does not work is ready all the same: everything else does.
 pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Response, Problem> {
     match state.readiness.verdict() {
-        Ok(()) => Ok(Json(json!({ "status": "ready" })).into_response()),
+        Ok(()) => {
+            let live = state.selftest.borrow().clone();
+            Ok(Json(json!({ "status": "ready", "live": live })).into_response())
+        }
         Err(reason) => Err(ErrorBody::new(Code::Unavailable, reason).retry_after(1_000).into()),
     }
 }

@@ -1,9 +1,10 @@
 //! What routes need; built by the composition.
 
 use super::{health::Readiness, pace::Pace, ws::Door};
-use crate::{auth::AccountService, broker::SharedBroker, config::Config, store::log::Log};
+use crate::{auth::AccountService, broker::SharedBroker, config::Config, live::selftest, store::log::Log};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// Everything that routes reach.
 pub struct HttpState {
@@ -19,6 +20,8 @@ pub struct HttpState {
     pub pace: Pace,
     /// Whether this node should be given work.
     pub readiness: Arc<Readiness>,
+    /// Whether a stream went through this node's media plane.
+    pub selftest: watch::Receiver<selftest::Status>,
     /// What has been counted.
     pub metrics: PrometheusHandle,
     /// Bounds and names.

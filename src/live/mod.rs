@@ -15,4 +15,5 @@ pub mod media;
 pub mod plane;
 pub mod report;
 pub mod rtc;
+pub mod selftest;
 mod shard;

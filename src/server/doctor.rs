@@ -4,6 +4,10 @@ use super::instance::{DataFolder, DataFolderError};
 use crate::{
     clock::now_ms,
     config::Config,
+    live::{
+        plane::{MediaPlane, PlaneSettings},
+        selftest,
+    },
     store::{log::Log, sqlite::SqliteStore},
 };
 use std::{
@@ -59,11 +63,13 @@ pub async fn examine(config: &Config) -> anyhow::Result<()> {
             findings.push(tcp("http.listen", config.http.listen));
             findings.extend(config.admin.listen.map(|address| tcp("admin.listen", address)));
             findings.push(udp(config.live.udp));
+            findings.push(live(config).await);
         }
         Err(error @ DataFolderError::InUse { .. }) => {
             let told = format!("{error} (ports and store are that process's, and were not tried)");
             findings.push(Finding::Poor(told));
             findings.push(disk(folder));
+            findings.push(live(config).await);
         }
         Err(error) => findings.push(Finding::Bad(error.to_string())),
     }
@@ -140,5 +146,29 @@ fn udp(address: SocketAddr) -> Finding {
         Err(error) => {
             Finding::Bad(format!("live.udp {address}: {error}; stop what listens there, or set another"))
         }
+    }
+}
+
+/// Publishes and watches a stream over a media plane of its own, on a free port of the address that media will have.
+async fn live(config: &Config) -> Finding {
+    let udp = SocketAddr::new(config.live.udp.ip(), 0);
+    let (plane, events) = match MediaPlane::open(PlaneSettings { shards: 1, ..PlaneSettings::at(udp) }) {
+        Ok(opened) => opened,
+        Err(error) => {
+            return Finding::Bad(format!(
+                "live: UDP {udp}: {error}; set live.udp to an address of this machine"
+            ));
+        }
+    };
+    let outcome = selftest::run(&plane, udp).await;
+    // Stopping waits for the plane's threads.
+    let stopped = tokio::task::spawn_blocking(move || plane.stop()).await;
+    drop(events);
+    match (outcome, stopped) {
+        (Ok(passed), Ok(())) => Finding::Good(format!("live: a test stream was {passed}")),
+        (Ok(_), Err(error)) => {
+            Finding::Bad(format!("live: the media plane did not stop: {error}; please report this"))
+        }
+        (Err(fault), _) => Finding::Bad(format!("live: {fault}")),
     }
 }

@@ -37,9 +37,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     logging::start(&config.log)?;
     raise_open_files();
     let folder = DataFolder::hold(&config.store.data)?;
-    let listeners = Listeners::open(&config)?;
+    let (listeners, media) = Listeners::open(&config)?;
     let (connections, services) = (Tasks::default(), Tasks::default());
-    let node = Node::build(&config, &folder, &connections, &services).await?;
+    let node = Node::build(&config, &folder, media, (&connections, &services)).await?;
     let stopped = stop::asked()?;
     listeners.announce()?;
     listeners.run(&node, &connections);

@@ -1,6 +1,6 @@
 //! One node: every part, built leaf to root and let go root to leaf.
 
-use super::{DataFolder, settings};
+use super::{DataFolder, listeners::Media, settings};
 use crate::{
     auth,
     broker::{SharedBroker, memory::MemoryBroker},
@@ -8,13 +8,17 @@ use crate::{
     handlers::Handlers,
     http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
     hub::{Hub, HubParts, publisher::Publisher},
+    live::{
+        plane::MediaPlane,
+        selftest::{self, Status},
+    },
     metrics,
     social::{self, Social, SocialAccess},
     store::sqlite::SqliteStore,
     tasks::Tasks,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Group commits that may wait for the publisher before the writer waits for it; each is bounded by `store.batch`.
 const COMMITS: usize = 64;
@@ -26,6 +30,7 @@ const LAST_COMMITS: Duration = Duration::from_secs(5);
 pub(super) struct Node {
     pub(super) hub: Arc<Hub>,
     pub(super) http: Arc<HttpState>,
+    plane: MediaPlane,
     store: Arc<SqliteStore>,
     /// Ends once the store's writer has gone and everything committed was published.
     publisher: Tasks,
@@ -37,8 +42,8 @@ impl Node {
     pub(super) async fn build(
         config: &Config,
         folder: &DataFolder,
-        connections: &Tasks,
-        services: &Tasks,
+        (plane, _): Media,
+        (connections, services): (&Tasks, &Tasks),
     ) -> anyhow::Result<Self> {
         let metrics = metrics::install()?;
         metrics::tend(metrics.clone(), services);
@@ -78,17 +83,29 @@ impl Node {
             broker,
             pace,
             readiness,
+            selftest: test_live(config, &plane, services),
             metrics,
             settings,
         });
-        Ok(Self { hub, http, store, publisher })
+        Ok(Self { hub, http, plane, store, publisher })
     }
 
     /// Brings what is queued to disk and publishes it; whether that did not end in time.
     pub(super) async fn close(self) -> bool {
-        let Self { hub, http, store, publisher } = self;
+        let Self { hub, http, plane, store, publisher } = self;
+        // Peers hear a good-bye; waiting for it must not hold up the runtime.
+        let _ = tokio::task::spawn_blocking(move || plane.stop()).await;
         drop((hub, http));
         store.close().await;
         publisher.stop(LAST_COMMITS).await > 0
+    }
+}
+
+/// Publishes and watches a test stream in the background, where that is wished.
+fn test_live(config: &Config, plane: &MediaPlane, services: &Tasks) -> watch::Receiver<Status> {
+    if config.live.selftest {
+        selftest::begin(plane.clone(), config.live.udp, services)
+    } else {
+        selftest::off()
     }
 }

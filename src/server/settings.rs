@@ -4,10 +4,14 @@ use crate::{
     auth::{AuthSettings, ClaimNames, OutsideSettings},
     config::{self, Config},
     hub::HubSettings,
+    live::plane::PlaneSettings,
     store::sqlite::SqliteSettings,
 };
 use communiconnect_protocol::Limits;
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 /// Items of one list page, as the contract has it.
 const PAGE_ITEMS: u64 = 100;
@@ -56,6 +60,27 @@ pub(super) fn hub(config: &Config, node: String) -> HubSettings {
             community_name: config.social.community_name_chars as u64,
         },
     }
+}
+
+/// An address to announce that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("live.announce `{0}` is no address: write it as 203.0.113.7, or with a port as 203.0.113.7:8189")]
+pub(super) struct WrongAnnounce(String);
+
+/// # Errors
+/// [`WrongAnnounce`] for the first that is no address.
+pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
+    let live = &config.live;
+    let address = |text: &String| {
+        let bare = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
+        bare.or_else(|_| text.parse()).map_err(|_| WrongAnnounce(text.clone()))
+    };
+    Ok(PlaneSettings {
+        announce: live.announce.iter().map(address).collect::<Result<_, _>>()?,
+        offers_loopback: config.http.listen.ip().is_loopback() || live.udp.ip().is_loopback(),
+        shards: live.shards,
+        ..PlaneSettings::at(live.udp)
+    })
 }
 
 pub(super) fn auth(config: &Config) -> AuthSettings {

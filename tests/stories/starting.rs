@@ -1,6 +1,6 @@
 //! Starting and stopping: settings and their errors, the folder's lock, the drain, the small subcommands.
 
-use std::process::Output;
+use std::{process::Output, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -226,6 +226,64 @@ async fn the_doctor_looks_and_says_what_to_do() {
         run(&server, &["doctor", "--set", &format!("store.data={}", file.join("data").display())]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
     assert!(stdout(&output).contains("a-file") || stderr(&output).contains("a-file"));
+}
+
+#[tokio::test]
+async fn a_start_tries_live_by_itself_and_tells_how_it_went() {
+    let mut server = Server::start().await;
+    let live = within("the end of the self-test", async {
+        loop {
+            let body = server.http().get("/readyz").await.ok();
+            assert_eq!(body["status"], "ready", "{body}");
+            match body["live"]["state"].as_str() {
+                Some("running") => tokio::time::sleep(Duration::from_millis(50)).await,
+                _ => return body["live"].clone(),
+            }
+        }
+    })
+    .await;
+    assert_eq!(live["state"], "passed", "{live}\n{}", server.log());
+    let ms = |name: &str| live[name].as_u64().unwrap_or_else(|| panic!("{name}: {live}"));
+    assert!(ms("answered_ms") <= ms("connected_ms") && ms("connected_ms") <= ms("first_packet_ms"), "{live}");
+    let told = server.log().lines().filter(|line| line.contains("live works")).count();
+    assert_eq!(told, 1, "once, in the log:\n{}", server.log());
+
+    server.kill().await;
+    server.set("live.selftest=off");
+    server.restart().await;
+    let body = server.http().get("/readyz").await.ok();
+    assert_eq!(body["live"], json!({"state": "off"}), "{body}");
+}
+
+#[tokio::test]
+async fn the_doctor_sends_a_stream_through_a_port_of_its_own() {
+    let server = Server::start().await;
+    // Beside a running process of the same folder as well as before the first start.
+    for home in [&server, &Server::prepared(&[])] {
+        let output = run(home, &["doctor"]).await;
+        assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+        let line = stdout(&output).lines().find(|line| line.contains("live: ")).map(str::to_owned);
+        assert!(line.as_ref().is_some_and(|line| line.starts_with("ok")), "{}", stdout(&output));
+    }
+}
+
+#[tokio::test]
+async fn a_taken_media_port_is_named_with_the_setting() {
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let server = Server::prepared(&[]);
+    let setting = format!("live.udp={address}");
+    let output = run(&server, &["serve", "--set", &setting]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains(&address) && stderr(&output).contains("live.udp"),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(&server, &["doctor", "--set", &setting]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    let line = stdout(&output).lines().find(|line| line.contains(&address)).map(str::to_owned);
+    assert!(line.as_ref().is_some_and(|line| line.starts_with("FAIL")), "{}", stdout(&output));
 }
 
 #[tokio::test]
