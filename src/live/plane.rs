@@ -122,10 +122,11 @@ impl MediaPlane {
     pub fn open(settings: PlaneSettings) -> io::Result<(Self, mpsc::Receiver<MediaEvent>)> {
         let count = settings.shard_count();
         let sockets = super::shard::bind(settings.udp, count)?;
-        let port = sockets.first().map_or(settings.udp.port(), super::shard::Sockets::port);
+        let first = sockets.first().expect("there is a shard at least");
+        let (port, has_ipv6) = (first.port(), first.has_ipv6());
         let identity = Arc::new(Identity::generate().map_err(io::Error::other)?);
         let (handshakes, thread) = Handshakes::start(identity.clone())?;
-        let addresses = Addresses::new(&settings, port);
+        let addresses = Addresses::new(&settings, port, has_ipv6);
         let common = Arc::new(Common { peers: Peers::new(&settings), settings, handshakes });
         let (events, receiver) = mpsc::channel(EVENTS);
         let (mut handles, mut parts) = (Vec::new(), Vec::new());

@@ -18,11 +18,13 @@ pub(super) struct Addresses {
     bound: SocketAddr,
     announced: Vec<SocketAddr>,
     offers_loopback: bool,
+    has_ipv6: bool,
     seen: Mutex<Option<(Instant, Vec<Candidate>)>>,
 }
 
 impl Addresses {
-    pub(super) fn new(settings: &PlaneSettings, port: u16) -> Self {
+    /// `port` is the bound one; `has_ipv6` says whether a socket is bound for IPv6.
+    pub(super) fn new(settings: &PlaneSettings, port: u16, has_ipv6: bool) -> Self {
         let announced = settings.announce.iter().map(|address| match address.port() {
             0 => SocketAddr::new(address.ip(), port),
             _ => *address,
@@ -31,6 +33,7 @@ impl Addresses {
             bound: SocketAddr::new(settings.udp.ip(), port),
             announced: announced.collect(),
             offers_loopback: settings.offers_loopback,
+            has_ipv6,
             seen: Mutex::default(),
         }
     }
@@ -56,7 +59,8 @@ impl Addresses {
     fn choose(&self, machine: impl Iterator<Item = IpAddr>) -> Vec<Candidate> {
         let reachable: Vec<IpAddr> = match self.bound.ip() {
             ip if !ip.is_unspecified() => vec![ip],
-            ip => machine.filter(|address| ip.is_ipv4() || address.is_ipv6()).collect(),
+            ip if ip.is_ipv6() => machine.filter(IpAddr::is_ipv6).collect(),
+            _ => machine.filter(|address| self.has_ipv6 || address.is_ipv4()).collect(),
         };
         let port = self.bound.port();
         let mut chosen = self.announced.clone();
@@ -90,7 +94,7 @@ mod tests {
     fn chosen(settings: &PlaneSettings) -> Vec<String> {
         let machine = ["127.0.0.1", "10.0.0.5", "::1", "fe80::1", "2001:db8::5", "169.254.1.1"];
         let machine = machine.iter().map(|address| address.parse().expect("an address"));
-        let candidates = Addresses::new(settings, 8189).choose(machine);
+        let candidates = Addresses::new(settings, 8189, true).choose(machine);
         candidates.iter().map(|candidate| candidate.address.to_string()).collect()
     }
 

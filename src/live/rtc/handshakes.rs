@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     hash::Hash,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -167,7 +168,8 @@ where
             Order::Datagram { id, datagram } => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
                 let Some(held) = self.associations.get_mut(&id) else { return };
-                match held.association.on_datagram(now, &datagram) {
+                let association = &mut held.association;
+                match guarded(|| association.on_datagram(now, &datagram)) {
                     Ok(None) => self.flush(id),
                     Ok(Some(Outcome::Established(keys))) => {
                         let transmits = std::iter::from_fn(|| held.association.poll_transmit());
@@ -195,7 +197,8 @@ where
             self.deadlines.remove(&(due, id));
             let Some(held) = self.associations.get_mut(&id) else { continue };
             held.deadline = None;
-            match held.association.on_timeout(now) {
+            let association = &mut held.association;
+            match guarded(|| association.on_timeout(now)) {
                 Ok(()) => self.flush(id),
                 Err(error) => self.end(id, Report::Failed(error)),
             }
@@ -229,4 +232,13 @@ where
         }
         held.to.report(id, report);
     }
+}
+
+/// A library reads here what strangers send, before they are known. Should it panic on something, that costs one peer its
+/// handshake, not all of them: the association is dropped by whoever gets the error.
+fn guarded<T>(step: impl FnOnce() -> Result<T, DtlsError>) -> Result<T, DtlsError> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+        tracing::error!("a DTLS handshake was given up after a panic in its library");
+        Err(DtlsError::Protocol("its library panicked".to_owned()))
+    })
 }

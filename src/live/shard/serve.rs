@@ -276,6 +276,21 @@ impl Shard {
         }
     }
 
+    /// Tells a viewer that its streams end (RFC 3550, section 6.6).
+    pub(super) fn send_bye(&mut self, place: usize) {
+        let peer = &mut self.peers[place];
+        let (Media::Viewer(viewer), Some(protection)) = (&peer.media, &mut peer.protection) else { return };
+        self.rtcp.clear();
+        viewer.egress.goodbye(self.now, &mut self.rtcp);
+        if let Some(tuple) = peer.ice.send_to(self.now)
+            && !self.rtcp.is_empty()
+            && seal_rtcp(protection, &mut self.rtcp)
+        {
+            let sent = self.sockets.send(tuple, &self.rtcp);
+            self.counts.sent(sent);
+        }
+    }
+
     fn serve_publisher(&mut self, place: usize) {
         let now = self.now;
         let peer = &mut self.peers[place];

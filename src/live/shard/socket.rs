@@ -98,6 +98,11 @@ impl Sockets {
         self.port
     }
 
+    /// Whether one of them is IPv6.
+    pub(in crate::live) fn has_ipv6(&self) -> bool {
+        self.faces.iter().any(|face| face.is_ipv6)
+    }
+
     pub(super) fn register(&mut self, registry: &Registry) -> io::Result<()> {
         for (place, face) in self.faces.iter_mut().enumerate() {
             registry.register(&mut face.socket, Token(place), Interest::READABLE)?;

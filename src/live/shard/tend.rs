@@ -83,11 +83,13 @@ impl Shard {
     /// Nothing more is sent to the peer but a goodbye, and then it is gone.
     pub(super) fn say_goodbye(&mut self, place: usize, reason: PeerEnd) {
         let peer = &mut self.peers[place];
-        if peer.ending.is_none() {
-            peer.ending = Some((self.now, reason));
-            self.common.handshakes.close(peer.id);
-            self.leave_audience(place);
+        if peer.ending.is_some() {
+            return;
         }
+        peer.ending = Some((self.now, reason));
+        self.common.handshakes.close(peer.id);
+        self.send_bye(place);
+        self.leave_audience(place);
     }
 
     /// The peer is gone. `reason` counts unless a goodbye to it had another.

@@ -119,8 +119,9 @@ impl Offering {
         };
         let candidate = value("a=candidate:");
         let fields: Vec<_> = candidate.split(' ').collect();
-        let server: SocketAddr = format!("{}:{}", fields[4], fields[5]).parse().expect("an address");
-        let socket = Client::socket();
+        let address = fields[4].parse().expect("an address");
+        let server = SocketAddr::new(address, fields[5].parse().expect("a port"));
+        let socket = Client::socket(server);
         let mut dtls = Endpoint::new(LOCAL, TransportProtocol::UDP, None);
         if !self.is_dtls_client {
             dtls.set_server_config(Some(self.config.clone()));
@@ -128,6 +129,7 @@ impl Offering {
         Client {
             socket,
             server,
+            own_ufrag: UFRAG,
             ufrag: value("a=ice-ufrag:"),
             pwd: value("a=ice-pwd:"),
             dtls,
@@ -150,6 +152,7 @@ const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Add
 pub(crate) struct Client {
     socket: UdpSocket,
     server: SocketAddr,
+    own_ufrag: &'static str,
     ufrag: String,
     pwd: String,
     dtls: Endpoint,
@@ -168,15 +171,23 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn socket() -> UdpSocket {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    fn socket(server: SocketAddr) -> UdpSocket {
+        let socket = UdpSocket::bind((server.ip(), 0)).expect("a socket");
         socket.set_read_timeout(Some(Duration::from_millis(5))).expect("a time-out");
         socket
     }
 
     /// Goes on from another port, as a phone does that changes its network; a check from there is due.
     pub(crate) fn move_away(&mut self) {
-        self.socket = Self::socket();
+        self.socket = Self::socket(self.server);
+        self.is_checked = false;
+    }
+
+    /// Goes on with other credentials on both sides, from another port.
+    pub(crate) fn restart(&mut self, own_ufrag: &'static str, server: (&str, &str)) {
+        self.own_ufrag = own_ufrag;
+        (self.ufrag, self.pwd) = (server.0.to_owned(), server.1.to_owned());
+        self.move_away();
     }
 
     /// The socket, for whoever wants to send something odd.
@@ -194,7 +205,7 @@ impl Client {
         message.set_type(BINDING_REQUEST);
         message.new_transaction_id().expect("random");
         message.write_header();
-        message.add(ATTR_USERNAME, format!("{}:{UFRAG}", self.ufrag).as_bytes());
+        message.add(ATTR_USERNAME, format!("{}:{}", self.ufrag, self.own_ufrag).as_bytes());
         message.add(ATTR_ICE_CONTROLLING, &[7; 8]);
         message.add(ATTR_PRIORITY, &[110, 0, 1, 255]);
         message.add(ATTR_USE_CANDIDATE, &[]);
