@@ -1,23 +1,28 @@
 //! The open sockets of a process, and the line that tells of them.
 
-use super::node::Node;
+use super::{node::Node, settings};
 use crate::{
     config::Config,
     http::{self, Bounds, Listener},
+    live::plane::{MediaEvent, MediaPlane},
     tasks::Tasks,
 };
 use anyhow::Context;
 use std::{
     io::{self, Write},
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr},
 };
+use tokio::sync::mpsc;
+
+/// The media plane, with what it tells.
+pub(super) type Media = (MediaPlane, mpsc::Receiver<MediaEvent>);
 
 /// Everything that is bound before anybody is told, so that a start either stands as a whole or fails as a whole.
 pub(super) struct Listeners {
     public: Listener,
     admin: Option<Listener>,
-    /// Held for media, so that its port is ours from the start.
-    media: UdpSocket,
+    /// Where media comes to.
+    media: SocketAddr,
 }
 
 impl Listeners {
@@ -25,23 +30,25 @@ impl Listeners {
     ///
     /// # Errors
     /// The setting, the address and the system's reason, for the first that cannot be opened.
-    pub(super) fn open(config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn open(config: &Config) -> anyhow::Result<(Self, Media)> {
         let bounds = Bounds::of(config);
         let listen = |setting: &str, address: SocketAddr| {
             Listener::bind(address, bounds).with_context(|| cannot_listen(setting, address))
         };
-        Ok(Self {
+        let media = MediaPlane::open(settings::plane(config)?)
+            .with_context(|| cannot_listen("live.udp", config.live.udp))?;
+        let listeners = Self {
             public: listen("http.listen", config.http.listen)?,
             admin: config.admin.listen.map(|address| listen("admin.listen", address)).transpose()?,
-            media: UdpSocket::bind(config.live.udp)
-                .with_context(|| cannot_listen("live.udp", config.live.udp))?,
-        })
+            media: SocketAddr::new(config.live.udp.ip(), media.0.port()),
+        };
+        Ok((listeners, media))
     }
 
     /// Prints the ready line for programs, and below it the page's address for people.
     pub(super) fn announce(&self) -> anyhow::Result<()> {
         let http = self.public.address()?;
-        let udp = self.media.local_addr()?;
+        let udp = self.media;
         let admin = match &self.admin {
             Some(listener) => listener.address()?.to_string(),
             None => "off".into(),
@@ -55,16 +62,11 @@ impl Listeners {
 
     /// Serves until the tasks are told to stop.
     pub(super) fn run(self, node: &Node, connections: &Tasks) {
-        let Self { public, admin, media } = self;
+        let Self { public, admin, media: _ } = self;
         connections.spawn(public.run(http::public_router(node.http.clone()), connections.clone()));
         if let Some(admin) = admin {
             connections.spawn(admin.run(http::admin_router(node.http.clone()), connections.clone()));
         }
-        let stop = connections.clone();
-        connections.spawn(async move {
-            stop.stopping().await;
-            drop(media);
-        });
     }
 }
 

@@ -37,9 +37,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     logging::start(&config.log)?;
     raise_open_files();
     let folder = DataFolder::hold(&config.store.data)?;
-    let listeners = Listeners::open(&config)?;
+    let (listeners, media) = Listeners::open(&config)?;
     let (connections, services) = (Tasks::default(), Tasks::default());
-    let node = Node::build(&config, &folder, &connections, &services).await?;
+    let node = Node::build(&config, &folder, media, (&connections, &services)).await?;
     let stopped = stop::asked()?;
     listeners.announce()?;
     listeners.run(&node, &connections);
@@ -48,6 +48,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let drain = Duration::from_millis(config.node.drain_ms);
     tracing::info!(signal, sessions = node.hub.session_count(), drain_ms = config.node.drain_ms, "stopping");
     node.http.readiness.stop();
+    node.lives.drain().await;
     node.hub.drain(drain);
     let everybody_gone = async {
         while node.hub.session_count() > 0 {
