@@ -95,6 +95,8 @@ settings! {
     http: Http {
         /// Address of the public listener: socket, commands, accounts, health and the page.
         listen: SocketAddr = "127.0.0.1:8080";
+        /// Where this server is reached from outside, such as `https://example.org`; told to encoders, which need whole addresses. Without it they get paths.
+        public_url: Option<String> = "off";
         /// Web origins that may call from a browser; `*` is any, which is safe since no cookie is ever used.
         origins: Vec<String> = "*";
         /// Host names this server answers to (without port); an empty list takes any. Set it behind a public name, so that no page can reach the server under a name of its own (DNS rebinding).
@@ -268,6 +270,34 @@ settings! {
         shards: usize = "0", 0..=256;
         /// Whether each start publishes and watches a test stream on this machine, so that `/readyz` tells whether live works before a broadcaster finds out. It takes a second and hardly any work.
         selftest: bool = "on";
+        /// Lives at once on this node; the packets that are kept of each take some megabytes.
+        lives: usize = "100", 1..=100_000;
+        /// Viewers of one live on this node.
+        viewers: usize = "2000", 1..=1_000_000;
+        /// Peers of all lives at once, publishers and viewers; some 32 KiB each.
+        peers: usize = "20000", 2..=10_000_000;
+        /// Peers of one address (of IPv6: one /64) that were answered and have not connected, so that answering costs nobody else: enough for a lecture hall behind one address. Loopback is exempt.
+        half_open: usize = "256", 1..=1_000_000;
+        /// Mbit/s of media that a publisher may send; over it for five seconds it is told, and then closed. 1080p at 60 frames needs 8 to 9.
+        publisher_mbit: u64 = "12", 1..=10_000;
+        /// Time for a lost broadcaster to come back before the live ends.
+        grace_ms: u64 = "30000", 1_000..=3_600_000;
+        /// Time without any media after which a live that was started ends.
+        first_media_ms: u64 = "600000", 1_000..=86_400_000;
+        /// Time from a publisher's arrival to media that can be shown.
+        connecting_ms: u64 = "10000", 1_000..=600_000;
+        /// The longest live. Twelve hours.
+        longest_ms: u64 = "43200000", 1_000..=604_800_000;
+        /// STUN and TURN servers that clients are told of, such as `stun:stun.example.org`.
+        ice_servers: Vec<String> = "";
+        /// Secret that is shared with the TURN servers (coturn's `static-auth-secret`), for credentials that run out.
+        turn_secret: Option<Secret> = "off";
+        /// Characters of a chat message.
+        chat_chars: usize = "500", 1..=10_000;
+        /// Chat messages of one person per second, while rate limits are on.
+        chat_per_second: usize = "5", 1..=10_000;
+        /// Reactions of one person per second to a live, while rate limits are on.
+        reactions_per_second: usize = "10", 1..=10_000;
     }
     /// The operator's listener.
     admin: Admin {

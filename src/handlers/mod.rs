@@ -3,18 +3,22 @@
 //! One file per family of commands. Decides who must be a person and what needs a session, gives the time, bounds how
 //! long a command may take, and counts outcomes. What a command means is decided in `social` and `hub`.
 
+mod chat;
 mod comments;
 mod communities;
 mod feeds;
+mod live;
 mod notifications;
 mod people;
 mod posts;
 mod reactions;
+mod rtc;
 mod session;
 
 use crate::{
     clock::now_ms,
-    hub::{Caller, Dispatch, Hub},
+    hub::{Caller, Dispatch, Hub, SessionHandle},
+    live::service::LiveService,
     metrics,
     social::Social,
     store::{Actor, Reader},
@@ -29,6 +33,7 @@ use std::{
 pub struct Handlers {
     social: Social,
     hub: Arc<Hub>,
+    lives: LiveService,
     command_limit: Duration,
 }
 
@@ -39,13 +44,13 @@ pub type Answer = Result<Reply, ErrorBody>;
 const RETRY_AFTER_MS: u64 = 1_000;
 
 impl Handlers {
-    /// Handlers over the rules and the hub; a command that takes longer than `command_limit` answers `unavailable`.
-    pub fn new(social: Social, hub: Arc<Hub>, command_limit: Duration) -> Self {
-        Self { social, hub, command_limit }
+    /// Handlers over the rules, the hub and lives; a command that takes longer than `command_limit` answers `unavailable`.
+    pub fn new(social: Social, hub: Arc<Hub>, lives: LiveService, command_limit: Duration) -> Self {
+        Self { social, hub, lives, command_limit }
     }
 
     async fn answer(&self, caller: &Caller, command: Command) -> Answer {
-        let ask = Ask { social: &self.social, caller, at: now_ms() };
+        let ask = Ask { social: &self.social, lives: &self.lives, caller, at: now_ms() };
         match command {
             Command::Connect(_) | Command::Refresh(_) => Err(session::not_here()),
             Command::Subscribe(body) => session::subscribe(&self.hub, caller, body).await,
@@ -76,27 +81,27 @@ impl Handlers {
             Command::NotificationList(body) => notifications::list(ask, body).await,
             Command::NotificationRead(body) => notifications::read(ask, body).await,
             Command::NotificationPreferences(body) => notifications::preferences(ask, body).await,
-            Command::LiveStart(_)
-            | Command::LiveStop(_)
-            | Command::LiveList(_)
-            | Command::LiveGet(_)
-            | Command::LiveJoin(_)
-            | Command::LiveLeave(_)
-            | Command::LiveReportGet(_)
-            | Command::LiveKeyRotate(_)
-            | Command::LiveKeyGet(_)
-            | Command::LiveDefaultsSet(_)
-            | Command::LiveBan(_)
-            | Command::LiveReact(_)
-            | Command::ChatSend(_)
-            | Command::ChatDelete(_)
-            | Command::ChatSlowMode(_)
-            | Command::RtcPublish(_)
-            | Command::RtcWatch(_)
-            | Command::RtcTrickle(_)
-            | Command::RtcRestart(_)
-            | Command::RtcLayer(_)
-            | Command::RtcClose(_) => Err(no_live()),
+            Command::LiveStart(body) => live::start(ask, body).await,
+            Command::LiveStop(body) => live::stop(ask, body).await,
+            Command::LiveList(body) => live::list(ask, body).await,
+            Command::LiveGet(body) => live::get(ask, body).await,
+            Command::LiveJoin(body) => live::join(ask, &self.hub, body).await,
+            Command::LiveLeave(body) => live::leave(ask, &self.hub, body).await,
+            Command::LiveReportGet(body) => live::report(ask, body).await,
+            Command::LiveKeyRotate(_) => live::rotate_key(ask).await,
+            Command::LiveKeyGet(_) => live::key_info(ask).await,
+            Command::LiveDefaultsSet(body) => live::set_defaults(ask, body).await,
+            Command::LiveBan(body) => live::ban(ask, body).await,
+            Command::LiveReact(body) => live::react(ask, body).await,
+            Command::ChatSend(body) => chat::send(ask, body).await,
+            Command::ChatDelete(body) => chat::delete(ask, body).await,
+            Command::ChatSlowMode(body) => chat::slow_mode(ask, body).await,
+            Command::RtcPublish(body) => rtc::publish(ask, body).await,
+            Command::RtcWatch(body) => rtc::watch(ask, body).await,
+            Command::RtcTrickle(body) => rtc::trickle(ask, body),
+            Command::RtcRestart(body) => rtc::restart(ask, body),
+            Command::RtcLayer(body) => rtc::layer(ask, body),
+            Command::RtcClose(body) => rtc::close(ask, body).await,
         }
     }
 }
@@ -122,6 +127,7 @@ impl Dispatch for Handlers {
 #[derive(Clone, Copy)]
 struct Ask<'a> {
     social: &'a Social,
+    lives: &'a LiveService,
     caller: &'a Caller,
     at: i64,
 }
@@ -140,10 +146,11 @@ impl Ask<'_> {
         })?;
         Ok(Actor { user, role })
     }
-}
 
-fn no_live() -> ErrorBody {
-    ErrorBody::new(Code::Unavailable, "this node carries no lives").retry_after(RETRY_AFTER_MS)
+    /// For commands that belong to a connection.
+    fn session(&self) -> Result<&SessionHandle, ErrorBody> {
+        self.caller.session.as_deref().ok_or_else(session::not_here)
+    }
 }
 
 fn took_too_long() -> ErrorBody {

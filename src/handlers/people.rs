@@ -9,9 +9,15 @@ pub(super) async fn profile(ask: Ask<'_>, body: ProfileGet) -> Answer {
 }
 
 pub(super) async fn follow(ask: Ask<'_>, body: FollowSet) -> Answer {
-    ask.social.people.follow(ask.actor()?, body, ask.at).await.map(Reply::Changed)
+    let (actor, other) = (ask.actor()?, body.user_id);
+    let done = ask.social.people.follow(actor, body, ask.at).await?;
+    ask.lives.rights_changed(actor.user, other).await;
+    Ok(Reply::Changed(done))
 }
 
 pub(super) async fn block(ask: Ask<'_>, body: BlockSet) -> Answer {
-    ask.social.people.block(ask.actor()?, body, ask.at).await.map(Reply::Changed)
+    let (actor, other) = (ask.actor()?, body.user_id);
+    let done = ask.social.people.block(actor, body, ask.at).await?;
+    ask.lives.rights_changed(actor.user, other).await;
+    Ok(Reply::Changed(done))
 }

@@ -15,7 +15,9 @@ pub(super) async fn edit(ask: Ask<'_>, body: PostEdit) -> Answer {
 }
 
 pub(super) async fn delete(ask: Ask<'_>, body: PostDelete) -> Answer {
-    ask.social.posts.delete(ask.actor()?, body.post_id, ask.at).await.map(Reply::Changed)
+    let deleted = ask.social.posts.delete(ask.actor()?, body.post_id, ask.at).await?;
+    ask.lives.posts_removed().await;
+    Ok(Reply::Changed(deleted))
 }
 
 pub(super) async fn get(ask: Ask<'_>, body: PostGet) -> Answer {

@@ -5,6 +5,7 @@ use crate::{
     auth::Identity,
     config::Config,
     hub::{Access, HubParts, HubSettings},
+    live,
     social::{Settings, SocialAccess},
     store::{
         Stores,
@@ -54,28 +55,28 @@ const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
     (
         "live.start",
         r#"{"op": "a", "title": "x", "community_id": "x", "visibility": "public"}"#,
-        Err(Code::Unavailable),
+        Err(Code::Unauthenticated),
     ),
-    ("live.stop", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
-    ("live.list", r#"{}"#, Err(Code::Unavailable)),
-    ("live.get", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
-    ("live.join", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
-    ("live.leave", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
-    ("live.report", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
-    ("live.key.rotate", r#"{}"#, Err(Code::Unavailable)),
-    ("live.key.get", r#"{}"#, Err(Code::Unavailable)),
-    ("live.defaults", r#"{}"#, Err(Code::Unavailable)),
-    ("live.ban", r#"{"live_id": "x", "user_id": "x", "on": true}"#, Err(Code::Unavailable)),
-    ("live.react", r#"{"live_id": "x", "kind": "like"}"#, Err(Code::Unavailable)),
-    ("chat.send", r#"{"op": "a", "live_id": "x", "content": "x"}"#, Err(Code::Unavailable)),
-    ("chat.delete", r#"{"message_id": "x"}"#, Err(Code::Unavailable)),
-    ("chat.slow_mode", r#"{"live_id": "x", "seconds": 0}"#, Err(Code::Unavailable)),
-    ("rtc.publish", r#"{"live_id": "x", "sdp": "v=0"}"#, Err(Code::Unavailable)),
-    ("rtc.watch", r#"{"live_id": "x", "sdp": "v=0"}"#, Err(Code::Unavailable)),
-    ("rtc.trickle", r#"{"peer_id": "x", "candidate": null}"#, Err(Code::Unavailable)),
-    ("rtc.restart", r#"{"peer_id": "x", "sdp": "v=0"}"#, Err(Code::Unavailable)),
-    ("rtc.layer", r#"{"peer_id": "x", "max_height": "auto"}"#, Err(Code::Unavailable)),
-    ("rtc.close", r#"{"peer_id": "x"}"#, Err(Code::Unavailable)),
+    ("live.stop", r#"{"live_id": "x"}"#, Err(Code::Unauthenticated)),
+    ("live.list", r#"{}"#, Ok(())),
+    ("live.get", r#"{"live_id": "x"}"#, Err(Code::NotFound)),
+    ("live.join", r#"{"live_id": "x"}"#, Err(Code::BadRequest)),
+    ("live.leave", r#"{"live_id": "x"}"#, Err(Code::BadRequest)),
+    ("live.report", r#"{"live_id": "x"}"#, Err(Code::Unauthenticated)),
+    ("live.key.rotate", r#"{}"#, Err(Code::Unauthenticated)),
+    ("live.key.get", r#"{}"#, Err(Code::Unauthenticated)),
+    ("live.defaults", r#"{}"#, Err(Code::Unauthenticated)),
+    ("live.ban", r#"{"live_id": "x", "user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),
+    ("live.react", r#"{"live_id": "x", "kind": "like"}"#, Err(Code::Unauthenticated)),
+    ("chat.send", r#"{"op": "a", "live_id": "x", "content": "x"}"#, Err(Code::Unauthenticated)),
+    ("chat.delete", r#"{"message_id": "x"}"#, Err(Code::Unauthenticated)),
+    ("chat.slow_mode", r#"{"live_id": "x", "seconds": 0}"#, Err(Code::Unauthenticated)),
+    ("rtc.publish", r#"{"live_id": "x", "sdp": "v=0"}"#, Err(Code::BadRequest)),
+    ("rtc.watch", r#"{"live_id": "x", "sdp": "v=0"}"#, Err(Code::BadRequest)),
+    ("rtc.trickle", r#"{"peer_id": "x", "candidate": null}"#, Err(Code::BadRequest)),
+    ("rtc.restart", r#"{"peer_id": "x", "sdp": "v=0"}"#, Err(Code::BadRequest)),
+    ("rtc.layer", r#"{"peer_id": "x", "max_height": "auto"}"#, Err(Code::BadRequest)),
+    ("rtc.close", r#"{"peer_id": "x"}"#, Err(Code::BadRequest)),
 ];
 
 const GUEST: Caller = Caller { identity: Identity::Guest, session: None, format: Format::Json };
@@ -88,15 +89,13 @@ fn store() -> (Stores, tempfile::TempDir) {
     (Arc::new(store).stores(), folder)
 }
 
-fn door(stores: &Stores, access: Arc<dyn Access>) -> Handlers {
-    let hub = Hub::new(HubParts {
-        settings: HubSettings::default(),
-        access,
-        log: stores.log.clone(),
-        tasks: Tasks::default(),
-    });
+async fn door(stores: &Stores, access: Arc<dyn Access>) -> Handlers {
+    let tasks = Tasks::default();
+    let log = stores.log.clone();
+    let hub = Hub::new(HubParts { settings: HubSettings::default(), access, log, tasks: tasks.clone() });
     let config = Config::with([]).expect("the defaults");
-    Handlers::new(Social::new(stores, Settings::of(&config)), hub, Duration::from_secs(5))
+    let lives = live::service::testing::door(stores, &hub, None, &tasks).await;
+    Handlers::new(Social::new(stores, Settings::of(&config)), hub, lives, Duration::from_secs(5))
 }
 
 /// Rights that are never told.
@@ -124,7 +123,7 @@ impl Access for Stuck {
 #[tokio::test]
 async fn a_guest_without_a_session_reads_and_does_nothing_else() {
     let (stores, _folder) = store();
-    let door = door(&stores, Arc::new(SocialAccess::new(&stores)));
+    let door = door(&stores, Arc::new(SocialAccess::new(&stores))).await;
     for name in Command::NAMES {
         let listed = GUEST_OVER_HTTP.iter().find(|(listed, ..)| listed == name);
         let (_, body, expected) = listed.unwrap_or_else(|| panic!("{name} is not in the table"));
@@ -137,7 +136,7 @@ async fn a_guest_without_a_session_reads_and_does_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn a_command_that_takes_too_long_is_answered_unavailable() {
     let (stores, _folder) = store();
-    let door = door(&stores, Arc::new(Stuck));
+    let door = door(&stores, Arc::new(Stuck)).await;
     let body = br#"{"channel": "feed:01970000-0000-7000-8000-000000000000"}"#;
     let command = decode_body(Format::Json, "history", body).expect("a valid body");
     let began = tokio::time::Instant::now();

@@ -241,8 +241,8 @@ impl Audience {
         WatchTimes {
             total,
             mean: total.checked_div(count).unwrap_or(0),
-            p50: visits.value_at_quantile(0.5),
-            p95: visits.value_at_quantile(0.95),
+            p50: quantile(&visits, 0.5),
+            p95: quantile(&visits, 0.95),
         }
     }
 
@@ -336,8 +336,8 @@ impl JoinHistograms {
 
     fn phases(&self) -> JoinPhases {
         let of = |histogram: &Histogram<u32>| JoinTimes {
-            p50: histogram.value_at_quantile(0.5),
-            p95: histogram.value_at_quantile(0.95),
+            p50: quantile(histogram, 0.5),
+            p95: quantile(histogram, 0.95),
         };
         JoinPhases {
             answer: of(&self.answer),
@@ -359,6 +359,11 @@ fn record(histogram: &mut Histogram<u32>, span: Duration) -> u64 {
     // Growing by itself, it takes any value; a full counter only loses precision of a quantile.
     let _ = histogram.record(ms);
     ms
+}
+
+/// The lowest value that may be meant: the crate answers the highest, which would be more than anybody watched.
+fn quantile(histogram: &Histogram<u32>, share: f64) -> u64 {
+    histogram.lowest_equivalent(histogram.value_at_quantile(share))
 }
 
 fn millis(span: Duration) -> u64 {

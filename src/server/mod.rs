@@ -48,6 +48,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let drain = Duration::from_millis(config.node.drain_ms);
     tracing::info!(signal, sessions = node.hub.session_count(), drain_ms = config.node.drain_ms, "stopping");
     node.http.readiness.stop();
+    node.lives.drain().await;
     node.hub.drain(drain);
     let everybody_gone = async {
         while node.hub.session_count() > 0 {

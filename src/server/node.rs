@@ -7,10 +7,11 @@ use crate::{
     config::Config,
     handlers::Handlers,
     http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
-    hub::{Hub, HubParts, publisher::Publisher},
+    hub::{Hub, HubParts, SessionEnds, publisher::Publisher},
     live::{
         plane::MediaPlane,
         selftest::{self, Status},
+        service::{LiveParts, LiveService},
     },
     metrics,
     social::{self, Social, SocialAccess},
@@ -23,6 +24,9 @@ use tokio::sync::{mpsc, watch};
 /// Group commits that may wait for the publisher before the writer waits for it; each is bounded by `store.batch`.
 const COMMITS: usize = 64;
 
+/// The store's secret that stream keys are made with.
+const LIVE_SECRET: &str = "live-keys";
+
 /// Time for the writer to bring what is queued to disk, and for the publisher to tell it.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
 
@@ -30,7 +34,10 @@ const LAST_COMMITS: Duration = Duration::from_secs(5);
 pub(super) struct Node {
     pub(super) hub: Arc<Hub>,
     pub(super) http: Arc<HttpState>,
+    pub(super) lives: LiveService,
     plane: MediaPlane,
+    /// Hears of ended sessions while the node lives; the hub holds it weakly.
+    _listener: Arc<dyn SessionEnds>,
     store: Arc<SqliteStore>,
     /// Ends once the store's writer has gone and everything committed was published.
     publisher: Tasks,
@@ -42,7 +49,7 @@ impl Node {
     pub(super) async fn build(
         config: &Config,
         folder: &DataFolder,
-        (plane, _): Media,
+        (plane, events): Media,
         (connections, services): (&Tasks, &Tasks),
     ) -> anyhow::Result<Self> {
         let metrics = metrics::install()?;
@@ -53,7 +60,7 @@ impl Node {
         let name = config.node.id.clone().map_or_else(|| folder.node_id(), Ok)?;
 
         let hub = Hub::new(HubParts {
-            settings: settings::hub(config, name),
+            settings: settings::hub(config, name.clone()),
             access: Arc::new(SocialAccess::new(&stores)),
             log: stores.log.clone(),
             tasks: services.clone(),
@@ -68,10 +75,26 @@ impl Node {
         let (authenticator, accounts) = auth::open(&settings::auth(config), stores.accounts.clone()).await?;
         let command_limit = Duration::from_millis(config.limits.command_ms);
         let rules = Social::new(&stores, social::Settings::of(config));
+        let lives = LiveService::open(
+            LiveParts {
+                settings: settings::live(config, name),
+                secret: stores.accounts.secret(LIVE_SECRET).await?,
+                stores: stores.clone(),
+                rates: rules.rates.clone(),
+                plane: plane.clone(),
+                broker: broker.clone(),
+                hub: hub.clone(),
+                tasks: services.clone(),
+            },
+            events,
+        )
+        .await?;
+        let listener: Arc<dyn SessionEnds> = Arc::new(lives.clone());
+        hub.tell_ends_to(Arc::downgrade(&listener));
         let door = Arc::new(Door {
             hub: hub.clone(),
             auth: authenticator,
-            dispatch: Arc::new(Handlers::new(rules, hub.clone(), command_limit)),
+            dispatch: Arc::new(Handlers::new(rules, hub.clone(), lives.clone(), command_limit)),
             tasks: connections.clone(),
         });
         let readiness = Readiness::watch(stores.log.clone(), broker.clone(), services).await;
@@ -87,15 +110,15 @@ impl Node {
             metrics,
             settings,
         });
-        Ok(Self { hub, http, plane, store, publisher })
+        Ok(Self { hub, http, lives, plane, _listener: listener, store, publisher })
     }
 
     /// Brings what is queued to disk and publishes it; whether that did not end in time.
     pub(super) async fn close(self) -> bool {
-        let Self { hub, http, plane, store, publisher } = self;
+        let Self { hub, http, lives, plane, _listener, store, publisher } = self;
         // Peers hear a good-bye; waiting for it must not hold up the runtime.
         let _ = tokio::task::spawn_blocking(move || plane.stop()).await;
-        drop((hub, http));
+        drop((hub, http, lives, _listener));
         store.close().await;
         publisher.stop(LAST_COMMITS).await > 0
     }

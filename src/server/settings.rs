@@ -1,10 +1,13 @@
 //! From the configuration to what each part takes: parts below do not know the configuration's sections.
 
+use crate::live::{
+    audience::AudienceLimits, chat::ChatRates, ice_servers::IceServers, machine::Patience,
+    plane::PlaneSettings, settings::LiveSettings,
+};
 use crate::{
     auth::{AuthSettings, ClaimNames, OutsideSettings},
     config::{self, Config},
     hub::HubSettings,
-    live::plane::PlaneSettings,
     store::sqlite::SqliteSettings,
 };
 use communiconnect_protocol::Limits;
@@ -62,6 +65,32 @@ pub(super) fn hub(config: &Config, node: String) -> HubSettings {
     }
 }
 
+pub(super) fn live(config: &Config, node: String) -> LiveSettings {
+    let live = &config.live;
+    let rate = |per_second| if config.limits.rates { per_second } else { 0 };
+    LiveSettings {
+        node,
+        lives: live.lives,
+        patience: Patience {
+            first_media: Duration::from_millis(live.first_media_ms),
+            connecting: Duration::from_millis(live.connecting_ms),
+            grace: Duration::from_millis(live.grace_ms),
+            longest: Duration::from_millis(live.longest_ms),
+            ..Patience::default()
+        },
+        audience: AudienceLimits { people: live.viewers, ..AudienceLimits::default() },
+        rates: ChatRates { messages: rate(live.chat_per_second), reactions: rate(live.reactions_per_second) },
+        title_chars: config.social.title_chars,
+        description_chars: config.social.post_chars,
+        chat_chars: live.chat_chars,
+        public_url: config.http.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        ice_servers: IceServers {
+            urls: live.ice_servers.clone(),
+            turn_secret: live.turn_secret.as_ref().map(|secret| secret.expose().to_owned()),
+        },
+    }
+}
+
 /// An address to announce that is none.
 #[derive(Debug, thiserror::Error)]
 #[error("live.announce `{0}` is no address: write it as 203.0.113.7, or with a port as 203.0.113.7:8189")]
@@ -79,6 +108,9 @@ pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
         announce: live.announce.iter().map(address).collect::<Result<_, _>>()?,
         offers_loopback: config.http.listen.ip().is_loopback() || live.udp.ip().is_loopback(),
         shards: live.shards,
+        peers: live.peers,
+        half_open: live.half_open,
+        publisher_bitrate: live.publisher_mbit * 1_000_000,
         ..PlaneSettings::at(live.udp)
     })
 }

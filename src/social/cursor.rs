@@ -20,6 +20,8 @@ pub(crate) enum List {
     Comments = b'm',
     /// `notification.list`
     Notifications = b'n',
+    /// `live.list`
+    Lives = b'l',
 }
 
 impl List {

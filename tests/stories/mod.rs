@@ -8,6 +8,7 @@ mod identity;
 mod image;
 mod input;
 mod layers;
+mod live;
 mod malformed;
 mod operations;
 mod over_http;

@@ -1,0 +1,429 @@
+//! One live while it runs: a task that owns its life, its audience and its chat, and carries their effects out.
+//!
+//! Everything that happens to a live comes by its mailbox, one at a time; so states are noted, told and closed in one
+//! order. What it decides is decided in the pure cores (`machine`, `audience`, `chat`); here is only who does it.
+
+mod figures;
+mod peers;
+
+use super::{
+    audience::{Audience, Person, Tie},
+    chat::{Bursts, ChatPace, Exempt, Wait},
+    cockpit::{Second, Series},
+    machine::{Effect, Event, Life, Stop},
+    plane::{MediaEvent, PeerFigures, PublisherFigures, Relay},
+    registry::{PeerEntry, PeerOwner},
+    report::{self, UploadTotals},
+    service::Parts,
+    settings::{LEASE, RENEW_EVERY, REPORT_EVERY},
+};
+use crate::{
+    broker::Broadcast,
+    clock::now_ms,
+    publication::Signal,
+    store::{
+        StoreError,
+        lives::{Lease, LiveChange, LiveEnd, LivePulse},
+    },
+};
+use communiconnect_protocol::{
+    Channel, Code, Data, ErrorBody, LiveId, LiveReason, LiveReport, LiveState, PeerId, ReactionKind,
+    RtcCloseReason, SessionId, UserId, Viewers, event,
+};
+use peers::Viewer;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages that wait for one live; who asks waits for room.
+const MAILBOX: usize = 1_024;
+
+/// Figures, pulses and samples.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// An offer, and from where it came.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    /// The SDP.
+    pub sdp: String,
+    /// The client's address, for the bound on half-open peers.
+    pub client: IpAddr,
+}
+
+/// A peer that was answered.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The peer.
+    pub peer: Arc<PeerEntry>,
+    /// The answer, with all candidates.
+    pub sdp: String,
+}
+
+/// Who wishes to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Watcher {
+    pub(super) person: Person,
+    pub(super) owner: PeerOwner,
+    /// The session that asked, which ends the watching by leaving.
+    pub(super) session: Option<SessionId>,
+}
+
+/// The reply to a wish.
+type Answer<T> = oneshot::Sender<Result<T, ErrorBody>>;
+
+/// What is asked of a live.
+pub(super) enum Ask {
+    Publish(Offered, PeerOwner, Answer<Answered>),
+    Watch(Offered, Watcher, Answer<Answered>),
+    Join(Person, SessionId, Answer<()>),
+    Leave(SessionId, Answer<bool>),
+    Stop(Stop, Answer<LiveReport>),
+    Report(Answer<LiveReport>),
+    Write(UserId, String, Exempt, Answer<()>),
+    Written(UserId),
+    Slow(Duration),
+    Tap(UserId, ReactionKind, Answer<()>),
+    /// This person may no longer watch.
+    Cut(UserId, RtcCloseReason),
+    /// This peer is to be closed by its owner, with good-bye.
+    Close(PeerId, Answer<bool>),
+    SessionEnded(SessionId),
+    /// Its post is gone, and the store has ended it.
+    Removed,
+    Media(Arc<PeerEntry>, MediaEvent),
+    Figures(Vec<(Arc<PeerEntry>, PeerFigures)>),
+}
+
+/// A running live's mailbox.
+#[derive(Clone, Debug)]
+pub(super) struct Handle {
+    pub(super) id: LiveId,
+    pub(super) owner: UserId,
+    asks: mpsc::Sender<Ask>,
+}
+
+impl Handle {
+    /// Asks, and waits for the answer; a live that has ended meanwhile is a `conflict`.
+    pub(super) async fn ask<T>(&self, make: impl FnOnce(Answer<T>) -> Ask) -> Result<T, ErrorBody> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(make(answer)).await.map_err(|_| over())?;
+        answered.await.map_err(|_| over())?
+    }
+
+    /// Tells, and waits for room alone.
+    pub(super) async fn tell(&self, ask: Ask) {
+        // A live that has ended has nobody left to tell.
+        let _ = self.asks.send(ask).await;
+    }
+}
+
+/// The live that its task owns.
+pub(super) struct OnAir {
+    id: LiveId,
+    parts: Arc<Parts>,
+    relay: Arc<Relay>,
+    life: Life,
+    audience: Audience,
+    chat: ChatPace,
+    bursts: Bursts,
+    viewers: HashMap<PeerId, Viewer>,
+    upload: PublisherFigures,
+    totals: UploadTotals,
+    series: Series,
+    interruptions: u64,
+    /// Messages and reactions of this second.
+    this_second: (u64, u64),
+    next_second: Instant,
+    pulse: Pulse,
+}
+
+/// What the store was last told.
+struct Pulse {
+    viewers: Viewers,
+    renew_at: Instant,
+    report_at: Instant,
+}
+
+/// Whether a live goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    On,
+    Over,
+}
+
+impl OnAir {
+    /// Starts the task of a live that was just begun.
+    pub(super) fn start(id: LiveId, owner: UserId, parts: &Arc<Parts>) -> Handle {
+        let now = Instant::now();
+        let (asks, mailbox) = mpsc::channel(MAILBOX);
+        let settings = &parts.settings;
+        let live = Self {
+            id,
+            parts: parts.clone(),
+            relay: parts.plane.new_source(),
+            life: Life::new(settings.patience, now),
+            audience: Audience::new(owner, settings.audience),
+            chat: ChatPace::new(settings.rates),
+            bursts: Bursts::new(settings.rates),
+            viewers: HashMap::new(),
+            upload: PublisherFigures::default(),
+            totals: UploadTotals::default(),
+            series: Series::default(),
+            interruptions: 0,
+            this_second: (0, 0),
+            next_second: now + SECOND,
+            pulse: Pulse {
+                viewers: Viewers::default(),
+                renew_at: now + RENEW_EVERY,
+                report_at: now + REPORT_EVERY,
+            },
+        };
+        parts.tasks.spawn(live.run(mailbox));
+        Handle { id, owner, asks }
+    }
+
+    async fn run(mut self, mut mailbox: mpsc::Receiver<Ask>) {
+        let stop = self.parts.tasks.clone();
+        loop {
+            let wake = tokio::time::Instant::from_std(self.wake_at());
+            let course = tokio::select! {
+                ask = mailbox.recv() => match ask {
+                    Some(ask) => self.take(ask).await,
+                    None => Course::Over,
+                },
+                () = tokio::time::sleep_until(wake) => self.tick().await,
+                () = stop.stopping() => self.happens(Event::Stop(Stop::Drain)).await,
+            };
+            if course == Course::Over {
+                break;
+            }
+        }
+        self.parts.registry.forget_live(self.id);
+        // Who has asked meanwhile hears that it is over.
+        mailbox.close();
+    }
+
+    fn wake_at(&self) -> Instant {
+        let life = self.life.deadline().unwrap_or(self.next_second);
+        let burst = self.bursts.deadline().unwrap_or(self.next_second);
+        self.next_second.min(life).min(burst)
+    }
+
+    async fn take(&mut self, ask: Ask) -> Course {
+        let now = Instant::now();
+        match ask {
+            Ask::Publish(offered, owner, answer) => return self.publish(offered, owner, answer).await,
+            Ask::Watch(offered, who, answer) => drop(answer.send(self.watch(offered, who, now))),
+            Ask::Join(person, session, answer) => {
+                let joined = self.audience.join(person, Tie::Session(session), now);
+                drop(answer.send(joined.map(|_| ()).map_err(|_| full())));
+            }
+            Ask::Leave(session, answer) => drop(answer.send(Ok(self.leave(session, now)))),
+            Ask::Stop(by, answer) => {
+                let course = self.happens(Event::Stop(by)).await;
+                let report = self.parts.stores.lives.report(self.id).await;
+                let report = report.and_then(|report| report.ok_or(StoreError::NotFound("live")));
+                drop(answer.send(report.map_err(ErrorBody::from)));
+                return course;
+            }
+            Ask::Report(answer) => drop(answer.send(Ok(self.report(now)))),
+            Ask::Write(user, op, exempt, answer) => {
+                let paced = self.chat.write(user, &op, exempt, now);
+                drop(answer.send(paced.map_err(|wait| too_soon(wait, "messages"))));
+            }
+            Ask::Written(user) => {
+                self.chat.written(user);
+                self.this_second.0 += 1;
+            }
+            Ask::Slow(pause) => self.chat.set_slow(pause),
+            Ask::Tap(user, kind, answer) => {
+                let tapped = self.bursts.tap(user, kind, now);
+                self.this_second.1 += u64::from(tapped.is_ok());
+                drop(answer.send(tapped.map_err(|wait| too_soon(wait, "reactions"))));
+            }
+            Ask::Cut(user, reason) => self.cut(user, reason, now),
+            Ask::Close(peer, answer) => {
+                let (course, closed) = self.close_by_owner(peer).await;
+                drop(answer.send(Ok(closed)));
+                return course;
+            }
+            Ask::SessionEnded(session) => drop(self.audience.leave(Tie::Session(session), now)),
+            Ask::Removed => {
+                self.close_all(RtcCloseReason::Stopped);
+                return Course::Over;
+            }
+            Ask::Media(peer, event) => return self.media(&peer, event).await,
+            Ask::Figures(figures) => self.figures(figures, now),
+        }
+        Course::On
+    }
+
+    /// Something happens in the life of the stream: what it brings is carried out before anything else happens.
+    async fn happens(&mut self, event: Event) -> Course {
+        let now = Instant::now();
+        let (life, effects) = self.life.on(event, now);
+        self.life = life;
+        let mut course = Course::On;
+        for effect in effects {
+            match effect {
+                Effect::Note(state, reason) => {
+                    if state == LiveState::Live {
+                        self.audience.begin(now);
+                    }
+                    self.interruptions += u64::from(state == LiveState::Interrupted);
+                    if self.note(state, reason).await == Course::Over {
+                        course = Course::Over;
+                    }
+                }
+                Effect::ClosePublisher(peer, reason) => self.close_peer(peer, reason),
+                Effect::End { reason, viewers, encoder_left } => {
+                    let end =
+                        LiveEnd { id: self.id, reason, report: self.report(now), encoder_left, at: now_ms() };
+                    self.end(end).await;
+                    self.close_viewers(viewers);
+                    course = Course::Over;
+                }
+            }
+        }
+        course
+    }
+
+    async fn note(&mut self, state: LiveState, reason: Option<LiveReason>) -> Course {
+        let change = LiveChange { id: self.id, state, reason, lease: self.lease(), at: now_ms() };
+        match self.parts.stores.lives.change(change).await {
+            Ok(()) => Course::On,
+            Err(StoreError::NotFound(_)) => {
+                // Its post was deleted, or another node has ended it: the store has told so already.
+                self.close_all(RtcCloseReason::Ended);
+                Course::Over
+            }
+            Err(error) => {
+                tracing::warn!(live = %self.id, %error, "a live's state could not be noted");
+                Course::On
+            }
+        }
+    }
+
+    async fn end(&self, end: LiveEnd) {
+        for attempt in 1..=END_ATTEMPTS {
+            match self.parts.stores.lives.end(end.clone()).await {
+                Ok(_) | Err(StoreError::NotFound(_)) => return,
+                Err(error) => {
+                    tracing::warn!(live = %self.id, attempt, %error, "a live's end could not be stored");
+                    tokio::time::sleep(END_PAUSE).await;
+                }
+            }
+        }
+        // Its lease runs out, and whoever sees that ends it with the last report.
+        tracing::error!(live = %self.id, "a live's end was not stored; its lease will end it");
+    }
+
+    async fn tick(&mut self) -> Course {
+        let now = Instant::now();
+        if let Some(burst) = self.bursts.take(now) {
+            let signal = Signal {
+                channel: Channel::Live(self.id),
+                event: event::LIVE_REACTIONS.into(),
+                data: Data::of(&burst),
+            };
+            self.parts.broadcast(Broadcast::Signal(signal)).await;
+        }
+        let mut course = Course::On;
+        if self.life.deadline().is_some_and(|due| due <= now) {
+            course = self.happens(Event::Tick).await;
+        }
+        if course == Course::On && self.next_second <= now {
+            self.next_second = now + SECOND;
+            course = self.second(now).await;
+        }
+        course
+    }
+
+    async fn second(&mut self, now: Instant) -> Course {
+        self.audience.advance(now);
+        let (messages, reactions) = std::mem::take(&mut self.this_second);
+        let loss = self.sample_upload();
+        self.series.push(Second {
+            viewers: self.audience.current(),
+            bitrate: self.upload.bitrate,
+            loss,
+            messages,
+            reactions,
+        });
+        let figures = self.told_figures(now);
+        self.parts.broadcast(Broadcast::State(figures)).await;
+        self.send_pulse(now).await
+    }
+
+    async fn send_pulse(&mut self, now: Instant) -> Course {
+        let viewers = self.audience.viewers();
+        let (renews, reports) = (now >= self.pulse.renew_at, now >= self.pulse.report_at);
+        if viewers == self.pulse.viewers && !renews && !reports {
+            return Course::On;
+        }
+        let report = reports.then(|| self.report(now));
+        let pulse = LivePulse { id: self.id, viewers, report };
+        match self.parts.stores.lives.pulse(self.lease(), vec![pulse]).await {
+            Ok(gone) if gone.is_empty() => {
+                self.pulse.viewers = viewers;
+                self.pulse.renew_at = now + RENEW_EVERY;
+                if reports {
+                    self.pulse.report_at = now + REPORT_EVERY;
+                }
+                Course::On
+            }
+            Ok(_) => {
+                self.close_all(RtcCloseReason::Ended);
+                Course::Over
+            }
+            Err(error) => {
+                tracing::warn!(live = %self.id, %error, "a live's lease could not be renewed");
+                Course::On
+            }
+        }
+    }
+
+    fn report(&mut self, now: Instant) -> LiveReport {
+        self.audience.advance(now);
+        let lasted = self.life.started().map_or(Duration::ZERO, |started| now - started);
+        report::report(report::Parts {
+            audience: &self.audience,
+            chat: &self.chat,
+            bursts: &self.bursts,
+            upload: &self.totals,
+            interruptions: self.interruptions,
+            duration_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn lease(&self) -> Lease {
+        let until = now_ms() + i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+        Lease { node: self.parts.settings.node.clone(), until }
+    }
+}
+
+/// Tries to store an end before its lease has to do it.
+const END_ATTEMPTS: u32 = 3;
+/// Between two of them.
+const END_PAUSE: Duration = Duration::from_millis(200);
+
+fn over() -> ErrorBody {
+    ErrorBody::new(Code::Conflict, "this live has ended")
+}
+
+pub(super) fn full() -> ErrorBody {
+    let message = "this live has as many viewers as this node serves: try again later";
+    ErrorBody::new(Code::Unavailable, message).retry_after(FULL_RETRY_MS)
+}
+
+/// Milliseconds after which somebody may have left.
+pub(super) const FULL_RETRY_MS: u64 = 5_000;
+
+fn too_soon(wait: Wait, what: &str) -> ErrorBody {
+    let ms = u64::try_from(wait.0.as_millis()).unwrap_or(u64::MAX).max(1);
+    ErrorBody::new(Code::RateLimited, format!("too many {what}: wait")).retry_after(ms)
+}

@@ -1,0 +1,222 @@
+//! The one door to lives: for commands of sockets, for WHIP and for WHEP alike.
+//!
+//! Checks what was asked, judges it by `social::policy`, and hands it to the store or to the task of the live (`onair`).
+//! Errors come in the contract's order: who asks, whether the thing exists for them, whether they may, then the offer's
+//! size and syntax, then the live's state, then what of the offer is not supported, then limits.
+
+use super::{
+    chat::Exempt,
+    ice_servers::IceServers,
+    keys::{self, KeyMint, Shown, key_rests},
+    machine::Stop,
+    onair::{Answered, Ask, Handle, Offered, OnAir, Watcher},
+    plane::{MediaEvent, MediaPlane},
+    registry::{PeerOwner, Registry},
+    rtc::sdp::{Offer, OfferError},
+    settings::{LEASE, LiveSettings},
+};
+use crate::{
+    broker::{Broadcast, SharedBroker},
+    clock::now_ms,
+    hub::{Hub, SessionEnds},
+    social::{
+        Act, RateLimits,
+        cursor::{List, page_limit},
+        feeds::{Page, fill},
+        op::op_of,
+        policy,
+        text::Text,
+    },
+    store::{
+        Actor, LiveFacts, Op, Reader, Stores,
+        chat::{Ban, NewMessage, SlowMode},
+        live_keys::DefaultsChange,
+        lives::{Abandoned, Lease, LiveEnd, LiveQuery, LiveView, NewLive, WhichLive},
+    },
+    tasks::Tasks,
+};
+use communiconnect_protocol::{
+    Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody, IceServer,
+    LiveBan, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey, LiveKeyInfo, LiveList,
+    LiveReact, LiveReason, LiveReply, LiveReportReply, LiveStart, LiveStarted, LiveState, Lives,
+    RtcCloseReason, SessionId, UserId, Visibility,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+mod chat;
+mod lives;
+mod signalling;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use signalling::{Restarted, Sender, Viewer};
+
+/// What lives are carried by.
+pub struct LiveParts {
+    /// Bounds and times.
+    pub settings: LiveSettings,
+    /// The store.
+    pub stores: Stores,
+    /// The secret that stream keys are made with, the same on every node of a store.
+    pub secret: [u8; 32],
+    /// Rate limits of people, shared with the other rules.
+    pub rates: Arc<RateLimits>,
+    /// Media.
+    pub plane: MediaPlane,
+    /// Carries states and signals.
+    pub broker: SharedBroker,
+    /// Tells sessions what concerns them alone.
+    pub hub: Arc<Hub>,
+    /// Where lives run.
+    pub tasks: Tasks,
+}
+
+/// What every live on this node shares.
+pub(super) struct Parts {
+    pub(super) settings: LiveSettings,
+    pub(super) stores: Stores,
+    pub(super) plane: MediaPlane,
+    pub(super) registry: Registry,
+    pub(super) tasks: Tasks,
+    mint: KeyMint,
+    rates: Arc<RateLimits>,
+    broker: SharedBroker,
+    hub: Arc<Hub>,
+}
+
+impl Parts {
+    /// Carries a state or a signal to whoever listens; a lost one is replaced by the next.
+    pub(super) async fn broadcast(&self, broadcast: Broadcast) {
+        if let Err(error) = self.broker.publish(vec![broadcast]).await {
+            tracing::debug!(%error, "figures of a live were not carried");
+        }
+    }
+
+    /// Tells a peer's owner what concerns them alone.
+    pub(super) fn tell(&self, owner: PeerOwner, event: &str, data: Data) {
+        match owner {
+            PeerOwner::User(user) => self.hub.message_to_user(user, event, &data),
+            PeerOwner::Session(session) => self.hub.message_to_session(session, event, &data),
+            PeerOwner::Holder => {}
+        }
+    }
+}
+
+/// The one door to lives. Clones share it.
+#[derive(Clone)]
+pub struct LiveService {
+    parts: Arc<Parts>,
+}
+
+/// Between two looks for lives whose lease has run out.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl LiveService {
+    /// A door to no live yet. Ends what a former run of this node has left behind, then listens to the media plane until the
+    /// process stops.
+    ///
+    /// # Errors
+    /// Where the store cannot be asked.
+    pub async fn open(parts: LiveParts, events: mpsc::Receiver<MediaEvent>) -> crate::store::Result<Self> {
+        let LiveParts { settings, stores, secret, rates, plane, broker, hub, tasks } = parts;
+        let own = Abandoned::OfNode(settings.node.clone());
+        while !stores.lives.abandon(own.clone(), now_ms()).await?.is_empty() {}
+        let parts = Parts {
+            settings,
+            stores,
+            plane,
+            registry: Registry::default(),
+            tasks: tasks.clone(),
+            mint: KeyMint::new(secret),
+            rates,
+            broker,
+            hub,
+        };
+        let service = Self { parts: Arc::new(parts) };
+        tasks.spawn(service.clone().hear(events));
+        tasks.spawn(service.clone().look_for_abandoned());
+        Ok(service)
+    }
+
+    /// Passes on what the media plane tells, in its order.
+    async fn hear(self, mut events: mpsc::Receiver<MediaEvent>) {
+        let registry = &self.parts.registry;
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = self.parts.tasks.stopping() => None,
+            };
+            let Some(event) = event else { return };
+            let Some(peer) = peer_of(&event) else {
+                if let MediaEvent::Figures(figures) = event {
+                    for (live, figures) in registry.by_live(figures) {
+                        self.tell(live, Ask::Figures(figures)).await;
+                    }
+                }
+                continue;
+            };
+            if let Some(peer) = registry.peer_by_media(peer) {
+                self.tell(peer.live, Ask::Media(peer.clone(), event)).await;
+            }
+        }
+    }
+
+    /// Ends lives of nodes that died.
+    async fn look_for_abandoned(self) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = self.parts.tasks.stopping() => return,
+            }
+            match self.parts.stores.lives.abandon(Abandoned::Expired, now_ms()).await {
+                Ok(gone) => {
+                    for live in gone {
+                        tracing::warn!(%live, "ended a live whose node is gone");
+                        self.tell(live, Ask::Removed).await;
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "abandoned lives could not be looked for"),
+            }
+        }
+    }
+
+    async fn tell(&self, live: LiveId, ask: Ask) {
+        if let Some(handle) = self.parts.registry.live(live) {
+            handle.tell(ask).await;
+        }
+    }
+
+    /// The live for its reader, as its post is.
+    async fn view(&self, reader: Reader, id: LiveId) -> Result<LiveView, ErrorBody> {
+        let found = self.parts.stores.lives.get(reader, WhichLive::Id(id)).await?;
+        found.ok_or_else(|| policy::not_found("live"))
+    }
+
+    /// The task of a live that runs; one that this node does not carry has ended, or is on its way to.
+    fn running(&self, id: LiveId) -> Result<Handle, ErrorBody> {
+        self.parts.registry.live(id).ok_or_else(|| ErrorBody::new(Code::Conflict, "this live has ended"))
+    }
+
+    fn lease(&self) -> Lease {
+        let until = now_ms() + i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+        Lease { node: self.parts.settings.node.clone(), until }
+    }
+}
+
+/// Which peer an event is about; none for figures of many.
+fn peer_of(event: &MediaEvent) -> Option<super::plane::PeerId> {
+    match event {
+        MediaEvent::Connected { peer, .. }
+        | MediaEvent::Closed { peer, .. }
+        | MediaEvent::MediaStarted { peer }
+        | MediaEvent::Stalled { peer }
+        | MediaEvent::Resumed { peer }
+        | MediaEvent::Attending { peer, .. }
+        | MediaEvent::Layers { peer, .. }
+        | MediaEvent::Warning { peer, .. } => Some(*peer),
+        MediaEvent::Figures(_) => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! Chat, reactions and bans.
+
+use super::*;
+
+/// The longest slow mode, in seconds.
+const SLOWEST_S: u32 = 300;
+
+impl LiveService {
+    /// Writes into a live's chat.
+    ///
+    /// # Errors
+    /// `invalid` fields, `not_found` live or message, `forbidden` for who was banned, `conflict` after the end,
+    /// `rate_limited`.
+    pub async fn chat_send(&self, actor: Actor, body: ChatSend, at: i64) -> Result<ChatSent, ErrorBody> {
+        let op = op_of("chat.send", &body.op, &body)?;
+        let content =
+            Text { field: "content", raw: &body.content, max: self.parts.settings.chat_chars }.check()?;
+        let view = self.view(actor.into(), body.live_id).await?;
+        policy::chat_in(&view.facts)?;
+        let exempt = if policy::moderates_live(actor.into(), &view.facts) { Exempt::Yes } else { Exempt::No };
+        let handle = self.running(body.live_id)?;
+        handle.ask(|answer| Ask::Write(actor.user, op.id.clone(), exempt, answer)).await?;
+        let new = NewMessage { live_id: body.live_id, content, reply_to: body.reply_to, at };
+        let rule = Box::new(policy::chat_in);
+        let (message, position) = self.parts.stores.chat.send(actor, op, new, rule).await?;
+        if message.at == at {
+            // A retry has another time: it was counted when it was written.
+            handle.tell(Ask::Written(actor.user)).await;
+        }
+        Ok(ChatSent { message, position })
+    }
+
+    /// Removes a message.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden` for others than its author and those who keep order.
+    pub async fn chat_delete(&self, actor: Actor, body: ChatDelete, at: i64) -> Result<Changed, ErrorBody> {
+        let rule = Box::new(move |message: &_| policy::delete_message(actor.into(), message));
+        self.parts.stores.chat.delete(actor, body.message_id, at, rule).await?;
+        Ok(Changed { changed: true })
+    }
+
+    /// Sets how seldom people may write.
+    ///
+    /// # Errors
+    /// `invalid` seconds, `not_found`, `forbidden` for others than those who keep order.
+    pub async fn slow_mode(&self, actor: Actor, body: ChatSlowMode, at: i64) -> Result<Changed, ErrorBody> {
+        let ChatSlowMode { live_id, seconds } = body;
+        if seconds > SLOWEST_S {
+            let message = format!("`seconds` must be an integer from 0 to {SLOWEST_S}");
+            return Err(ErrorBody::invalid("seconds", message));
+        }
+        let rule = Box::new(move |live: &LiveFacts| policy::moderate_live(actor.into(), live));
+        let wish = SlowMode { live_id, seconds, at };
+        let changed = self.parts.stores.chat.set_slow_mode(actor, wish, rule).await?;
+        self.tell(live_id, Ask::Slow(Duration::from_secs(u64::from(seconds)))).await;
+        Ok(Changed { changed })
+    }
+
+    /// Sets whether a person is banned from a live; a ban cuts their media too.
+    ///
+    /// # Errors
+    /// `not_found` live or person, `forbidden` for others than those who keep order, `invalid` for the owner.
+    pub async fn ban(&self, actor: Actor, body: LiveBan, at: i64) -> Result<Changed, ErrorBody> {
+        let LiveBan { live_id, user_id: user, on } = body;
+        let rule = Box::new(move |live: &LiveFacts| {
+            policy::moderate_live(actor.into(), live)?;
+            if live.post.author == user {
+                return Err(ErrorBody::invalid("user_id", "the owner of a live cannot be banned from it"));
+            }
+            Ok(())
+        });
+        let changed = self.parts.stores.chat.set_ban(actor, Ban { live_id, user, on, at }, rule).await?;
+        if on {
+            self.tell(live_id, Ask::Cut(user, RtcCloseReason::Banned)).await;
+        }
+        Ok(Changed { changed })
+    }
+
+    /// A reaction to what is seen; many are told as one.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `rate_limited`.
+    pub async fn react(&self, actor: Actor, body: LiveReact) -> Result<Counted, ErrorBody> {
+        let view = self.view(actor.into(), body.live_id).await?;
+        policy::chat_in(&view.facts)?;
+        let handle = self.running(body.live_id)?;
+        handle.ask(|answer| Ask::Tap(actor.user, body.kind, answer)).await?;
+        Ok(Counted { counted: true })
+    }
+}

@@ -1,0 +1,266 @@
+//! Starting, stopping, listing, joining; keys and defaults.
+
+use super::*;
+use futures_util::future::join_all;
+
+impl LiveService {
+    /// Starts a live, or answers the one that the person runs, with a key of its own each time.
+    ///
+    /// # Errors
+    /// `invalid` fields, `rate_limited`, `not_found` community, `forbidden` for who is no member, `unavailable` where this
+    /// node carries as many as it may, `conflict`.
+    pub async fn start(&self, actor: Actor, body: LiveStart, at: i64) -> Result<LiveStarted, ErrorBody> {
+        let op = op_of("live.start", &body.op, &body)?;
+        let new = self.draft(&body, at)?;
+        let (view, changed) = self.begin(actor, op, new).await?;
+        let live_id = view.live.id;
+        Ok(LiveStarted {
+            stream_key: self.parts.mint.key(live_id, view.generation),
+            whip_url: self.url(&format!("/v1/live/{live_id}/whip")),
+            ice_servers: self.ice_servers(Some(actor.user)),
+            live: view.live,
+            changed,
+        })
+    }
+
+    pub(super) fn draft(&self, body: &LiveStart, at: i64) -> Result<NewLive, ErrorBody> {
+        let settings = &self.parts.settings;
+        let title = Text { field: "title", raw: &body.title, max: settings.title_chars }.check()?;
+        let description = match body.description.as_deref() {
+            None | Some("") => String::new(),
+            Some(raw) => Text { field: "description", raw, max: settings.description_chars }.check()?,
+        };
+        let (community_id, visibility) = (body.community_id, body.visibility);
+        Ok(NewLive { community_id, title, description, visibility, lease: self.lease(), at })
+    }
+
+    pub(super) async fn begin(
+        &self,
+        actor: Actor,
+        op: Op,
+        new: NewLive,
+    ) -> Result<(LiveView, bool), ErrorBody> {
+        self.parts.rates.count(actor.user, Act::Post, Some(&op.id), new.at)?;
+        let registry = &self.parts.registry;
+        if registry.len() >= self.parts.settings.lives {
+            let running = self.parts.stores.lives.get(actor.into(), WhichLive::RunningOf(actor.user)).await?;
+            if running.is_none() {
+                let message = "this node carries as many lives as it may: try again later";
+                return Err(ErrorBody::new(Code::Unavailable, message).retry_after(BUSY_MS));
+            }
+        }
+        let rule = Box::new(policy::post_into);
+        let (view, changed) = self.parts.stores.lives.start(actor, op, new, rule).await?;
+        if view.live.state != LiveState::Ended && view.node == self.parts.settings.node {
+            let (id, owner) = (view.live.id, actor.user);
+            registry.enter(id, || OnAir::start(id, owner, &self.parts));
+        }
+        Ok((view, changed))
+    }
+
+    /// Ends a live; again, it answers the same.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden` for others than its owner and moderators of the server.
+    pub async fn stop(&self, actor: Actor, id: LiveId) -> Result<LiveReportReply, ErrorBody> {
+        let view = self.view(actor.into(), id).await?;
+        policy::stop_live(actor.into(), &view.facts)?;
+        let by = if view.facts.post.relation.is_self { Stop::Owner } else { Stop::Moderator };
+        if let Some(handle) = self.parts.registry.live(id)
+            && let Ok(report) = handle.ask(|answer| Ask::Stop(by, answer)).await
+        {
+            return Ok(LiveReportReply { report });
+        }
+        if view.live.state != LiveState::Ended {
+            // Nobody carries it any more: it ends here, with what was last noted of it.
+            let report = self.stored_report(id).await?.report;
+            let end = LiveEnd { id, reason: LiveReason::Stopped, report, encoder_left: true, at: now_ms() };
+            return Ok(LiveReportReply { report: self.parts.stores.lives.end(end).await? });
+        }
+        self.stored_report(id).await
+    }
+
+    /// Lives that have not ended, newest first.
+    ///
+    /// # Errors
+    /// `not_found` community, `invalid` cursor.
+    pub async fn list(&self, reader: Reader, body: LiveList) -> Result<Lives, ErrorBody> {
+        let before = List::Lives.id(body.cursor.as_deref())?.map(LiveId::from_bytes);
+        let community_id = body.community_id;
+        if let Some(id) = community_id {
+            let found = self.parts.stores.communities.facts(reader, id).await?;
+            found.ok_or_else(|| policy::not_found("community"))?;
+        }
+        let lives = &self.parts.stores.lives;
+        let Page { items, ended_at } = fill(page_limit(None), before, |before, limit| async move {
+            let found = lives.list(reader, LiveQuery { community_id, before, limit }).await?;
+            let judged = found
+                .into_iter()
+                .map(|view| (view.live.id, policy::read_live(&view.facts).ok().map(|()| view.live)));
+            Ok(judged.collect())
+        })
+        .await?;
+        Ok(Lives { lives: items, cursor: ended_at.map(|id| List::Lives.cursor(id.as_bytes())) })
+    }
+
+    /// One live, also after its end.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub async fn get(&self, reader: Reader, id: LiveId) -> Result<LiveReply, ErrorBody> {
+        let view = self.view(reader, id).await?;
+        policy::read_live(&view.facts)?;
+        Ok(LiveReply { live: view.live })
+    }
+
+    /// Counts a session among those who watch.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `unavailable` where it is full.
+    pub async fn join(&self, reader: Reader, session: SessionId, id: LiveId) -> Result<LiveReply, ErrorBody> {
+        let view = self.view(reader, id).await?;
+        policy::join_live(&view.facts)?;
+        let person = super::signalling::person_of(reader, session);
+        self.running(id)?.ask(|answer| Ask::Join(person, session, answer)).await?;
+        self.parts.registry.note_join(session, id);
+        Ok(LiveReply { live: view.live })
+    }
+
+    /// Counts a session no longer, and closes what it watches by.
+    ///
+    /// # Errors
+    /// `not_found` where there is no such live.
+    pub async fn leave(&self, reader: Reader, session: SessionId, id: LiveId) -> Result<Changed, ErrorBody> {
+        let Some(handle) = self.parts.registry.live(id) else {
+            // Who can no longer see it can still leave; of one that never was, nothing is to be said.
+            self.view(reader, id).await?;
+            return Ok(Changed { changed: false });
+        };
+        let left = handle.ask(|answer| Ask::Leave(session, answer)).await;
+        Ok(Changed { changed: left.unwrap_or(false) })
+    }
+
+    /// What became of a live, or what there is so far.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden` for others than its owner.
+    pub async fn report(&self, actor: Actor, id: LiveId) -> Result<LiveReportReply, ErrorBody> {
+        let view = self.view(actor.into(), id).await?;
+        policy::read_live_report(&view.facts)?;
+        if let Some(handle) = self.parts.registry.live(id)
+            && let Ok(report) = handle.ask(Ask::Report).await
+        {
+            return Ok(LiveReportReply { report });
+        }
+        self.stored_report(id).await
+    }
+
+    async fn stored_report(&self, id: LiveId) -> Result<LiveReportReply, ErrorBody> {
+        let report = self.parts.stores.lives.report(id).await?;
+        Ok(LiveReportReply { report: report.ok_or_else(|| policy::not_found("live"))? })
+    }
+
+    /// A new lasting key in place of the one before.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn rotate_key(&self, actor: Actor, at: i64) -> Result<LiveKey, ErrorBody> {
+        let (stream_key, hash) = keys::lasting_key();
+        self.parts.stores.live_keys.rotate(actor.user, hash, at).await?;
+        Ok(LiveKey { stream_key, whip_url: self.url("/v1/whip") })
+    }
+
+    /// Whether there is a lasting key.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn key_info(&self, actor: Actor) -> Result<LiveKeyInfo, ErrorBody> {
+        Ok(self.parts.stores.live_keys.info(actor.user).await?)
+    }
+
+    /// Sets what a live that a lasting key starts is like.
+    ///
+    /// # Errors
+    /// `invalid` title, `not_found` community.
+    pub async fn set_defaults(
+        &self,
+        actor: Actor,
+        body: LiveDefaultsSet,
+    ) -> Result<LiveDefaultsReply, ErrorBody> {
+        let max = self.parts.settings.title_chars;
+        let title = body.title.as_deref().map(|raw| Text { field: "title", raw, max }.check()).transpose()?;
+        let change = DefaultsChange { title, community_id: body.community_id, visibility: body.visibility };
+        let (defaults, changed) = self.parts.stores.live_keys.set_defaults(actor.user, change).await?;
+        Ok(LiveDefaultsReply { defaults, changed })
+    }
+
+    /// STUN and TURN servers for a person's peer connection, or a guest's.
+    pub fn ice_servers(&self, user: Option<UserId>) -> Vec<IceServer> {
+        let name = user.map_or_else(|| "guest".into(), |user| user.to_string());
+        let servers: &IceServers = &self.parts.settings.ice_servers;
+        servers.for_client(&name)
+    }
+
+    /// A session has ended: it has joined nothing any more. Its peers go on by themselves.
+    pub(super) async fn left(&self, session: SessionId) {
+        for live in self.parts.registry.take_joined(session) {
+            self.tell(live, Ask::SessionEnded(session)).await;
+        }
+    }
+
+    /// A post was deleted: if it was that of a live here, the live is over. The store has ended it already.
+    pub async fn posts_removed(&self) {
+        for handle in self.parts.registry.lives() {
+            let found = self.parts.stores.lives.get(NOBODY, WhichLive::Id(handle.id)).await;
+            if matches!(found, Ok(None)) {
+                handle.tell(Ask::Removed).await;
+            }
+        }
+    }
+
+    /// Follows or blocks between two people have changed: who may no longer watch the other's live is cut off.
+    pub async fn rights_changed(&self, one: UserId, other: UserId) {
+        for handle in self.parts.registry.lives() {
+            let watcher = match handle.owner {
+                owner if owner == one => other,
+                owner if owner == other => one,
+                _ => continue,
+            };
+            let reader = Reader { user: Some(watcher), ..NOBODY };
+            let found = self.parts.stores.lives.get(reader, WhichLive::Id(handle.id)).await;
+            // A right that cannot be confirmed is no right.
+            let may = found.is_ok_and(|view| view.is_some_and(|view| policy::read_live(&view.facts).is_ok()));
+            if !may {
+                handle.tell(Ask::Cut(watcher, RtcCloseReason::Forbidden)).await;
+            }
+        }
+    }
+
+    /// The node stops as planned: every live ends with its report, and peers are told while their sessions are still there.
+    pub async fn drain(&self) {
+        let ending = self.parts.registry.lives().into_iter().map(|handle| async move {
+            // One that ends by itself meanwhile needs nothing more.
+            let _ = handle.ask(|answer| Ask::Stop(Stop::Drain, answer)).await;
+        });
+        join_all(ending).await;
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.parts.settings.public_url.as_deref().unwrap_or_default())
+    }
+}
+
+/// For what is asked of a live rather than for a person.
+const NOBODY: Reader = Reader { user: None, role: communiconnect_protocol::Role::User };
+
+/// Milliseconds after which another live may have ended.
+const BUSY_MS: u64 = 10_000;
+
+impl SessionEnds for LiveService {
+    fn session_ended(&self, session: SessionId) {
+        if self.parts.registry.has_joined(session) {
+            let service = self.clone();
+            self.parts.tasks.spawn(async move { service.left(session).await });
+        }
+    }
+}
