@@ -135,6 +135,8 @@ settings! {
         commands_per_second: u32 = "200", 1..=1_000_000;
         /// Commands per second of one person over all sessions and HTTP.
         commands_per_second_user: u32 = "400", 1..=1_000_000;
+        /// Requests per second that make, change or end media sessions (WHIP, WHEP) from one address (of IPv6: one /64): a classroom behind one address that begins to watch.
+        signalling_per_second_address: u32 = "50", 1..=1_000_000;
         /// Time for one command; then `unavailable`, outcome unknown.
         command_ms: u64 = "5000", 10..=600_000;
         /// Connections from one address at once; 0 is off, since whole schools share an address.
@@ -264,6 +266,8 @@ settings! {
     live: Live {
         /// Address of the UDP socket that carries media.
         udp: SocketAddr = "0.0.0.0:8189";
+        /// Whether old clients of WHIP and WHEP may change a session without saying which ICE session they mean (RFC 9725 demands it), or say so by a request header `ETag`.
+        lenient_etag: bool = "off";
         /// Addresses told to media clients, where they differ from the machine's own (behind NAT).
         announce: Vec<String> = "";
         /// Threads that carry media; 0 is one per core.

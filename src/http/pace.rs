@@ -1,4 +1,4 @@
-//! How many commands per second come over HTTP from one person, or from one network where nobody is named.
+//! How many requests of a kind per second come over HTTP from one person, or from one network where nobody is named.
 
 use crate::{auth::Network, config::Config};
 use communiconnect_protocol::{Code, ErrorBody, UserId};
@@ -10,7 +10,7 @@ use governor::{
 use parking_lot::Mutex;
 use std::{num::NonZeroU32, time::Duration};
 
-/// Whom a command counts for.
+/// Whom a request counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     /// A person.
@@ -19,8 +19,9 @@ pub(super) enum Source {
     Guests(Network),
 }
 
-/// Counts commands over HTTP.
+/// Counts requests of one kind over HTTP.
 pub struct Pace {
+    what: &'static str,
     limit: Option<Limit>,
     clock: DefaultClock,
 }
@@ -35,25 +36,35 @@ struct Limit {
 const REST: Duration = Duration::from_secs(1);
 
 impl Pace {
-    /// As `limits.commands_per_second_user` has it; `limits.rates=off` lets everything through.
-    pub fn of(config: &Config) -> Self {
+    /// Of commands, as `limits.commands_per_second_user` has it; `limits.rates=off` lets everything through.
+    pub fn of_commands(config: &Config) -> Self {
+        Self::new("commands", config.limits.commands_per_second_user, config)
+    }
+
+    /// Of what makes, changes and ends media sessions, as `limits.signalling_per_second_address` has it.
+    pub fn of_signalling(config: &Config) -> Self {
+        Self::new("requests for media", config.limits.signalling_per_second_address, config)
+    }
+
+    fn new(what: &'static str, per_second: u32, config: &Config) -> Self {
         let clock = DefaultClock::default();
-        let per_second = NonZeroU32::new(config.limits.commands_per_second_user);
+        let per_second = NonZeroU32::new(per_second);
         let limit = per_second.filter(|_| config.limits.rates).map(|per_second| Limit {
             sources: RateLimiter::dashmap_with_clock(Quota::per_second(per_second), clock.clone()),
             swept: Mutex::new(clock.now()),
         });
-        Self { limit, clock }
+        Self { what, limit, clock }
     }
 
-    /// Counts one command, or tells when the next is possible.
+    /// Counts one, or tells when the next is possible.
     pub(super) fn take(&self, source: Source) -> Result<(), ErrorBody> {
         let Some(limit) = &self.limit else { return Ok(()) };
         let now = self.clock.now();
         self.sweep(limit, now);
         limit.sources.check_key(&source).map_err(|until| {
             let wait = u64::try_from(until.wait_time_from(now).as_millis()).unwrap_or(u64::MAX).max(1);
-            ErrorBody::new(Code::RateLimited, "too many commands: wait a little").retry_after(wait)
+            let message = format!("too many {}: wait a little", self.what);
+            ErrorBody::new(Code::RateLimited, message).retry_after(wait)
         })
     }
 
@@ -73,7 +84,7 @@ mod tests {
     use crate::auth::network_of;
 
     fn pace(pairs: &[(&str, &str)]) -> Pace {
-        Pace::of(&Config::with(pairs.iter().copied()).expect("good settings"))
+        Pace::of_commands(&Config::with(pairs.iter().copied()).expect("good settings"))
     }
 
     #[test]

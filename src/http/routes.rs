@@ -1,7 +1,7 @@
 //! Every route, and what stands before all of them.
 
 use super::{
-    Problem, accounts, admin, body::BodyBounds, commands, gate, health, page, socket, state::HttpState,
+    Problem, accounts, admin, body::BodyBounds, commands, gate, health, live, page, socket, state::HttpState,
 };
 use crate::metrics;
 use axum::{
@@ -34,8 +34,9 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
         .route("/metrics", get(health::metrics))
         .method_not_allowed_fallback(wrong_method)
         .fallback(page::page);
+    let routes = routes.layer(cors).merge(live::routes(&state));
     let hosts = state.settings.hosts.clone();
-    guarded(routes.layer(cors), state, hosts)
+    guarded(routes, state, hosts)
 }
 
 /// Routes of the operator's listener.
@@ -71,14 +72,18 @@ fn guarded(routes: Router<Arc<HttpState>>, state: Arc<HttpState>, hosts: Arc<[St
         .layer(middleware::from_fn(measured))
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let origins = if origins.iter().any(|origin| origin == "*") {
+/// The web origins of a setting.
+pub(super) fn allowed(origins: &[String]) -> AllowOrigin {
+    if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
-    };
+    }
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
-        .allow_origin(origins)
+        .allow_origin(allowed(origins))
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
         .expose_headers([header::RETRY_AFTER])
@@ -100,7 +105,7 @@ async fn measured(request: Request, next: Next) -> Response {
     response
 }
 
-async fn wrong_method(method: Method) -> Problem {
+pub(super) async fn wrong_method(method: Method) -> Problem {
     let message = format!("{method} is not possible here; the header Allow lists what is");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, Code::BadRequest, message)
 }

@@ -1,7 +1,13 @@
 //! What routes need; built by the composition.
 
-use super::{health::Readiness, pace::Pace, ws::Door};
-use crate::{auth::AccountService, broker::SharedBroker, config::Config, live::selftest, store::log::Log};
+use super::{health::Readiness, live::Manners, pace::Pace, ws::Door};
+use crate::{
+    auth::AccountService,
+    broker::SharedBroker,
+    config::Config,
+    live::{selftest, service::LiveService},
+    store::log::Log,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -16,8 +22,12 @@ pub struct HttpState {
     pub log: Arc<dyn Log>,
     /// For what operators publish without logging it.
     pub broker: SharedBroker,
+    /// Lives, for encoders and players without a socket.
+    pub live: LiveService,
     /// How often commands may come without a socket.
     pub pace: Pace,
+    /// How often media sessions may be made, changed and ended over HTTP.
+    pub signalling_pace: Pace,
     /// Whether this node should be given work.
     pub readiness: Arc<Readiness>,
     /// Whether a stream went through this node's media plane.
@@ -43,6 +53,10 @@ pub struct HttpSettings {
     pub body_time: Duration,
     /// Bytes of a command's body.
     pub message_bytes: usize,
+    /// Time for one command.
+    pub command_time: Duration,
+    /// What clients get that change a media session without saying which ICE session they mean.
+    pub etag_manners: Manners,
 }
 
 impl HttpSettings {
@@ -55,6 +69,8 @@ impl HttpSettings {
             body_bytes: config.http.body_bytes,
             body_time: Duration::from_millis(config.http.body_timeout_ms),
             message_bytes: config.limits.message_bytes,
+            command_time: Duration::from_millis(config.limits.command_ms),
+            etag_manners: if config.live.lenient_etag { Manners::Lenient } else { Manners::Strict },
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod ice_servers;
 pub mod keys;
 pub mod machine;
 pub mod media;
+pub mod notices;
 pub mod onair;
 pub mod plane;
 pub mod registry;

@@ -37,7 +37,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Messages that wait for one live; who asks waits for room.
 const MAILBOX: usize = 1_024;
@@ -98,11 +98,22 @@ pub(super) enum Ask {
     Figures(Vec<(Arc<PeerEntry>, PeerFigures)>),
 }
 
+/// What everybody who watches may know at any time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// Whether media comes in.
+    pub(super) is_active: bool,
+    /// How many watch.
+    pub(super) viewers: u64,
+}
+
 /// A running live's mailbox.
 #[derive(Clone, Debug)]
 pub(super) struct Handle {
     pub(super) id: LiveId,
     pub(super) owner: UserId,
+    /// The latest of what is to be seen.
+    pub(super) sight: watch::Receiver<Sight>,
     asks: mpsc::Sender<Ask>,
 }
 
@@ -131,6 +142,7 @@ pub(super) struct OnAir {
     chat: ChatPace,
     bursts: Bursts,
     viewers: HashMap<PeerId, Viewer>,
+    sight: watch::Sender<Sight>,
     upload: PublisherFigures,
     totals: UploadTotals,
     series: Series,
@@ -160,6 +172,7 @@ impl OnAir {
     pub(super) fn start(id: LiveId, owner: UserId, parts: &Arc<Parts>) -> Handle {
         let now = Instant::now();
         let (asks, mailbox) = mpsc::channel(MAILBOX);
+        let (show, sight) = watch::channel(Sight::default());
         let settings = &parts.settings;
         let live = Self {
             id,
@@ -170,6 +183,7 @@ impl OnAir {
             chat: ChatPace::new(settings.rates),
             bursts: Bursts::new(settings.rates),
             viewers: HashMap::new(),
+            sight: show,
             upload: PublisherFigures::default(),
             totals: UploadTotals::default(),
             series: Series::default(),
@@ -183,7 +197,7 @@ impl OnAir {
             },
         };
         parts.tasks.spawn(live.run(mailbox));
-        Handle { id, owner, asks }
+        Handle { id, owner, sight, asks }
     }
 
     async fn run(mut self, mut mailbox: mpsc::Receiver<Ask>) {
@@ -267,6 +281,7 @@ impl OnAir {
         let now = Instant::now();
         let (life, effects) = self.life.on(event, now);
         self.life = life;
+        self.show();
         let mut course = Course::On;
         for effect in effects {
             match effect {
@@ -343,8 +358,16 @@ impl OnAir {
         course
     }
 
+    /// Shows to those who follow what is to be seen now.
+    fn show(&self) {
+        let is_active = self.life.state() == LiveState::Live;
+        let now = Sight { is_active, viewers: self.audience.current() };
+        self.sight.send_if_modified(|sight| std::mem::replace(sight, now) != now);
+    }
+
     async fn second(&mut self, now: Instant) -> Course {
         self.audience.advance(now);
+        self.show();
         let (messages, reactions) = std::mem::take(&mut self.this_second);
         let loss = self.sample_upload();
         self.series.push(Second {

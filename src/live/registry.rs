@@ -3,14 +3,20 @@
 //! Owns nothing of their state: a live is a task with a mailbox (`onair`), a peer is an entry that leads to it.
 
 use super::{
+    notices::Streams,
     onair::Handle,
     plane::{Layer as MediaLayer, PeerId as MediaPeer},
 };
 use communiconnect_protocol::{Layer, LiveId, PeerId, RtcCloseReason, SessionId, UserId};
 use dashmap::DashMap;
-use parking_lot::Mutex;
 use rand::Rng;
-use std::{collections::HashMap, sync::Arc};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+use tokio::sync::watch;
 
 /// Who commands a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,8 +38,35 @@ pub enum PeerRole {
     Viewer,
 }
 
+/// A token or a key, as a session remembers what it was made with: by its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credential([u8; 32]);
+
+impl Credential {
+    /// Of what was shown.
+    pub fn of(shown: &str) -> Self {
+        Self(Sha256::digest(shown).into())
+    }
+}
+
+/// What the resource of a session over HTTP must know of its making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// What it was made with: this commands it also after it has run out or was replaced.
+    pub by: Option<Credential>,
+    /// Index of the answer's video section, if it has one.
+    pub video: Option<usize>,
+}
+
+impl Resource {
+    /// Of a session that was just answered.
+    pub fn of(by: Option<Credential>, answer: &str) -> Self {
+        let mut sections = answer.lines().filter(|line| line.starts_with("m="));
+        Self { by, video: sections.position(|line| line.starts_with("m=video")) }
+    }
+}
+
 /// One peer, as signalling knows it.
-#[derive(Debug)]
 pub struct PeerEntry {
     /// Its id for clients.
     pub id: PeerId,
@@ -46,44 +79,75 @@ pub struct PeerEntry {
     /// 128 random bits that name its resource over HTTP: whoever knows them may, where nobody owns it.
     pub secret: String,
     pub(super) media: MediaPeer,
-    state: Mutex<PeerState>,
+    state: watch::Sender<PeerState>,
+    resource: OnceLock<Resource>,
+    streams: Streams,
 }
 
-#[derive(Debug, Default)]
-struct PeerState {
+/// Without its secrets: who logs a peer must not let others in.
+impl fmt::Debug for PeerEntry {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "PeerEntry({}, {:?} of {})", self.id, self.role, self.live)
+    }
+}
+
+/// What changes about a peer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PeerState {
     etag: String,
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
     current: Option<String>,
-    closing: Option<RtcCloseReason>,
+    /// Why it is closed, once it is.
+    pub(super) closing: Option<RtcCloseReason>,
 }
 
 impl PeerEntry {
     /// The ETag of its present ICE session (RFC 9725, section 4.3.1), without quotes.
     pub fn etag(&self) -> String {
-        self.state.lock().etag.clone()
+        self.state.borrow().etag.clone()
     }
 
     /// What its source sends, the smallest first, and the one that it gets.
     pub fn layers(&self) -> (Vec<Layer>, Option<String>) {
-        let state = self.state.lock();
+        let state = self.state.borrow();
         (state.layers.clone(), state.current.clone())
     }
 
+    /// Notes what its resource over HTTP must know; the first time counts.
+    pub fn set_resource(&self, resource: Resource) {
+        // It is set once, before its address is told to anybody.
+        let _ = self.resource.set(resource);
+    }
+
+    /// What its resource over HTTP must know, if it has one.
+    pub fn resource(&self) -> Option<Resource> {
+        self.resource.get().copied()
+    }
+
+    /// The event streams of its player.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<PeerState> {
+        self.state.subscribe()
+    }
+
     pub(super) fn set_etag(&self, etag: String) {
-        self.state.lock().etag = etag;
+        self.state.send_modify(|state| state.etag = etag);
     }
 
     pub(super) fn set_layers(&self, layers: Vec<Layer>, current: Option<String>) {
-        let mut state = self.state.lock();
-        (state.layers, state.current) = (layers, current);
+        self.state.send_modify(|state| (state.layers, state.current) = (layers, current));
     }
 
     /// Whether this is the first who closes it; notes why.
     pub(super) fn begin_closing(&self, reason: RtcCloseReason) -> bool {
-        let mut state = self.state.lock();
-        let is_first = state.closing.is_none();
-        state.closing.get_or_insert(reason);
-        is_first
+        self.state.send_if_modified(|state| {
+            let is_first = state.closing.is_none();
+            state.closing.get_or_insert(reason);
+            is_first
+        })
     }
 }
 
@@ -162,7 +226,9 @@ impl Registry {
             owner: new.owner,
             secret: format!("{secret:032x}"),
             media: new.media,
-            state: Mutex::new(PeerState { etag: new.etag, ..PeerState::default() }),
+            state: watch::Sender::new(PeerState { etag: new.etag, ..PeerState::default() }),
+            resource: OnceLock::new(),
+            streams: Streams::default(),
         });
         self.peers.insert(entry.id, entry.clone());
         self.by_secret.insert(entry.secret.clone(), entry.clone());

@@ -46,12 +46,14 @@ use tokio::sync::mpsc;
 
 mod chat;
 mod lives;
+mod resources;
 mod signalling;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use resources::Watching;
 pub use signalling::{Restarted, Sender, Viewer};
 
 /// What lives are carried by.

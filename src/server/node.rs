@@ -98,13 +98,16 @@ impl Node {
             tasks: connections.clone(),
         });
         let readiness = Readiness::watch(stores.log.clone(), broker.clone(), services).await;
-        let (settings, pace) = (HttpSettings::of(config), Pace::of(config));
+        let settings = HttpSettings::of(config);
+        let (pace, signalling_pace) = (Pace::of_commands(config), Pace::of_signalling(config));
         let http = Arc::new(HttpState {
             door,
             accounts,
             log: stores.log,
             broker,
+            live: lives.clone(),
             pace,
+            signalling_pace,
             readiness,
             selftest: test_live(config, &plane, services),
             metrics,

@@ -94,6 +94,13 @@ impl Http {
         }
     }
 
+    /// `GET` of an answer that is read while it comes, without a bound on its time.
+    pub async fn stream(&self, path: &str) -> reqwest::Response {
+        let client = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+        let sent = client.get(format!("http://{}{path}", self.address)).send().await;
+        sent.unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
     /// Registers an embedded account and returns `{user, access_token, refresh_token, expires_at}`.
     pub async fn register(&self, username: &str) -> Value {
         let body = json!({
@@ -110,6 +117,12 @@ impl HttpReply {
     /// One header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
+    }
+
+    /// Every value of a header.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let found = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone()).collect()
     }
 
     /// The body as text.

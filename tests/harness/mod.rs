@@ -2,6 +2,7 @@
 
 mod client;
 mod http;
+pub mod live;
 mod oracle;
 mod scene;
 mod server;

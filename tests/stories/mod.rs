@@ -18,3 +18,5 @@ mod reactions;
 mod recovery;
 mod starting;
 mod websocket;
+mod whep;
+mod whip;

@@ -245,7 +245,8 @@ impl LiveService {
         join_all(ending).await;
     }
 
-    fn url(&self, path: &str) -> String {
+    /// A path of this server as clients are told it: absolute where `http.public_url` is set.
+    pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.parts.settings.public_url.as_deref().unwrap_or_default())
     }
 }

@@ -1,14 +1,13 @@
 //! Peers: publishing, watching, and what is commanded of a peer afterwards.
 
 use super::*;
-use crate::live::{
-    audience::Person, forward::egress::Wish, plane::RestartError, registry::PeerEntry, rtc::sdp::Fragment,
-};
+use crate::live::{audience::Person, forward::egress::Wish, plane::RestartError, registry::PeerEntry};
 use communiconnect_protocol::{MaxHeight, PeerId, RtcLayerReply};
 use rand::Rng;
+use std::fmt;
 
 /// Who sends.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Sender {
     /// Its owner, by a token or a socket.
     Owner(Actor, LiveId),
@@ -16,6 +15,17 @@ pub enum Sender {
     Key(String, LiveId),
     /// An encoder with a key, at `/v1/whip`: it feeds the running live of its person, or starts one.
     AnyKey(String),
+}
+
+/// Without keys: who logs a sender must not let others in.
+impl fmt::Debug for Sender {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner(actor, live) => write!(out, "Owner({}, {live})", actor.user),
+            Self::Key(_, live) => write!(out, "Key(***, {live})"),
+            Self::AnyKey(_) => out.write_str("AnyKey(***)"),
+        }
+    }
 }
 
 /// Who watches.
@@ -116,16 +126,6 @@ impl LiveService {
         Ok(Restarted { answer: restarted.answer, etag: restarted.ice.ufrag })
     }
 
-    /// Restarts ICE by a fragment (RFC 8840), as WHIP and WHEP do.
-    ///
-    /// # Errors
-    /// `not_found`, `invalid` fragments.
-    pub fn restart_by_fragment(&self, peer: &PeerEntry, fragment: &Fragment) -> Result<Restarted, ErrorBody> {
-        let restarted = self.parts.plane.restart_by_fragment(peer.media, fragment).map_err(not_restarted)?;
-        peer.set_etag(restarted.ice.ufrag.clone());
-        Ok(Restarted { answer: restarted.answer, etag: restarted.ice.ufrag })
-    }
-
     /// Wishes for a quality; what is sent follows by the message `rtc.layers`.
     pub fn wish(&self, peer: &PeerEntry, max_height: MaxHeight) -> RtcLayerReply {
         let wish = match max_height {
@@ -144,8 +144,19 @@ impl LiveService {
         handle.ask(|answer| Ask::Close(peer.id, answer)).await.unwrap_or(false)
     }
 
+    /// Whether a key opens anything at all.
+    pub(super) async fn knows_key(&self, key: &str) -> Result<(), ErrorBody> {
+        match keys::shown(key).ok_or_else(no_such_key)? {
+            Shown::OfLive(live) => self.owner_by_live_key(key, live).await.map(drop),
+            Shown::Lasting(hash) => {
+                let owner = self.parts.stores.live_keys.open(hash, now_ms()).await?;
+                owner.map(drop).ok_or_else(no_such_key)
+            }
+        }
+    }
+
     /// Whose key this is, at the address of a live.
-    async fn owner_by_key(&self, key: &str, live: LiveId) -> Result<Actor, ErrorBody> {
+    pub(super) async fn owner_by_key(&self, key: &str, live: LiveId) -> Result<Actor, ErrorBody> {
         let shown = keys::shown(key).ok_or_else(no_such_key)?;
         match shown {
             Shown::OfLive(of) => {
@@ -248,7 +259,7 @@ fn readable(offered: &Offered) -> Result<(), ErrorBody> {
     }
 }
 
-fn not_restarted(error: RestartError) -> ErrorBody {
+pub(super) fn not_restarted(error: RestartError) -> ErrorBody {
     match error {
         RestartError::NoSuchPeer => policy::not_found("peer"),
         RestartError::Offer(error) => {
