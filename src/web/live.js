@@ -55,6 +55,7 @@ export function verdictOnError(error) {
   switch (typeof error.code === 'string' ? error.code : 'unsupported') {
     case 'disconnected':
     case 'offline':
+    case 'cancelled':
       return 'socket';
     case 'timeout':
     case 'busy':
