@@ -10,7 +10,7 @@ import { keyCard } from './keys.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
 import { Hearts } from './hearts.js';
-import { bitrateText, healthWords } from './rules.js';
+import { bitrateText, deviceProblem, healthWords, pictureText } from './rules.js';
 import { SourcePicker } from './sourcepicker.js';
 
 export class Cockpit {
@@ -191,7 +191,7 @@ export class Cockpit {
     try {
       await this.#site.onAir.hide(on);
     } catch (error) {
-      toast(t('live.check.device'), 'error');
+      toast(t(`live.check.${deviceProblem(error)}`), 'error');
     }
   }
 
@@ -240,6 +240,6 @@ export class Cockpit {
       tile('live.figure.current', viewers.current, 'current'), tile('live.figure.peak', viewers.peak, 'peak'), tile('live.figure.unique', viewers.unique, 'unique'),
       tile('live.figure.joins', joins, 'joins'), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
       tile('live.figure.bitrate', bitrate === undefined ? undefined : bitrateText(bitrate), 'bitrate'),
-      tile('live.figure.picture', best?.height ? `${best.width}×${best.height} · ${best.fps}/s` : this.#sent?.height ? `${this.#sent.width}×${this.#sent.height} · ${this.#sent.fps}/s` : undefined, 'picture'));
+      tile('live.figure.picture', pictureText(best ?? this.#sent), 'picture'));
   }
 }

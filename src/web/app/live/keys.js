@@ -60,7 +60,7 @@ export class KeySection {
     const visibility = h('select', { name: 'visibility', testid: 'live-default-visibility' }, VISIBILITIES.map((each) => h('option', { value: each, selected: each === defaults.visibility }, t(`visibility.${each}`))));
     const form = h('form', { class: 'live-form', novalidate: true, testid: 'live-defaults' },
       h('h3', { class: 'section-title' }, t('live.defaults')), h('p', { class: 'hint' }, t('live.defaults.text')),
-      field(t('live.title'), title), field(t('post.community'), community), field(t('visibility'), visibility), errorLine(),
+      field(t('live.title'), title), field(t('post.community'), community), field(t('live.visibility'), visibility), errorLine(),
       h('div', { class: 'dialog-actions' }, h('button', { class: 'button', testid: 'live-defaults-save' }, t('dialog.save'))));
     return onSubmit(form, async () => {
       try {

@@ -32,6 +32,7 @@ export class Player {
   #asked = performance.now();
   #connections = 0;
   #lastConnection = null;
+  #hasPicture = false;
   #frames = 0;
   #still = 0;
   #timer;
@@ -44,6 +45,7 @@ export class Player {
     this.#video.muted = !soundWanted;
     this.#video.srcObject = this.#stream;
     this.#video.setAttribute('aria-label', label);
+    this.#video.addEventListener('loadeddata', () => this.#sees());
     this.#video.addEventListener('volumechange', () => this.#showSound());
     this.#mute = h('button', { class: 'button player-sound', type: 'button', testid: 'live-unmute', onclick: () => this.#toggleSound() });
     this.#quality = h('select', { class: 'player-quality', hidden: true, 'aria-label': t('live.quality'), testid: 'live-quality', onchange: ({ target }) => this.#choose(target.value) });
@@ -134,8 +136,16 @@ export class Player {
     if (reason === 'unreachable' && attempt > 1) return t('live.note.unreachable');
     if (phase === 'reconnecting') return t('live.note.reconnecting');
     if (phase === 'waiting') return error && error.code !== 'conflict' ? explain(error) : t('live.note.soon');
-    if (phase === 'connecting' || this.#frames === 0) return t('live.note.connecting');
+    if (phase === 'connecting' || !this.#hasPicture) return t('live.note.connecting');
     return this.#still >= STILL_SECONDS ? t('live.note.still') : null;
+  }
+
+  /** The first picture of all stands. */
+  #sees() {
+    if (this.#hasPicture || this.#video.videoWidth === 0) return;
+    this.#hasPicture = true;
+    this.element.dataset.firstFrameMs = Math.round(performance.now() - this.#asked);
+    this.#say();
   }
 
   /** Once a second: does it move, and over how many connections has it come? */
@@ -146,11 +156,9 @@ export class Player {
       this.#connections += 1;
     }
     const frames = this.#video.getVideoPlaybackQuality().totalVideoFrames;
-    const hasPicture = this.#stream.getVideoTracks().length > 0;
-    this.#still = frames === this.#frames && hasPicture ? this.#still + 1 : 0;
-    if (frames < this.#frames) this.#still = 0;
-    if (this.#frames === 0 && frames > 0) this.element.dataset.firstFrameMs = Math.round(performance.now() - this.#asked);
+    this.#still = frames === this.#frames && this.#hasPicture ? this.#still + 1 : 0;
     this.#frames = frames;
+    this.#sees(); // sound may have been there first
     Object.assign(this.element.dataset, { frames, connections: this.#connections, width: this.#video.videoWidth, height: this.#video.videoHeight });
     this.#say();
   }

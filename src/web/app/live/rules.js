@@ -20,6 +20,11 @@ export function bitrateText(bits) {
   return bits >= 1_000_000 ? `${(bits / 1_000_000).toFixed(1)} Mbit/s` : `${Math.round(bits / 1_000)} kbit/s`;
 }
 
+/** The size of a picture and its pace; undefined where there is none. */
+export function pictureText(layer) {
+  return layer?.height ? `${layer.height}p · ${layer.fps}/s` : undefined;
+}
+
 /**
  * What stands in the way of going live, the worst first: `[{key, level}]` with `level` `stop` or `hint`; empty where all
  * is well. `facts`: `secure` (a context in which devices may be used), `webrtc`, `online`, `serverReady`, `member` (of any

@@ -95,10 +95,13 @@ export class Source {
     return this.video;
   }
 
+  /** Lets go of everything; again does nothing. */
   stop() {
     this.onended = null;
     this.#rest?.stop();
-    this.#stop();
+    this.#stop?.();
+    this.#rest = null;
+    this.#stop = null;
   }
 
   async #wakeCamera() {

@@ -65,7 +65,7 @@ export class StudioView {
     fields.codec = h('select', { name: 'codec', testid: 'live-codec' }, CODECS.filter((codec) => codec === 'auto' || sendable().includes(codec)).map((codec) => h('option', { value: codec }, codec === 'auto' ? t('live.codec.auto') : codec)));
     fields.submit = h('button', { class: 'button button-live button-wide', testid: 'live-go' }, icon('live'), t('live.go'));
     const form = h('form', { class: 'live-form', novalidate: true, testid: 'live-form' },
-      field(t('live.title'), fields.title), field(t('post.community'), fields.community), field(t('visibility'), fields.visibility),
+      field(t('live.title'), fields.title), field(t('post.community'), fields.community), field(t('live.visibility'), fields.visibility),
       h('details', { class: 'more' },
         h('summary', { testid: 'live-more' }, t('live.more')),
         h('div', { class: 'more-inside' },

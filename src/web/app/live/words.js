@@ -29,6 +29,7 @@ export const LIVE_WORDS = {
   'live.microphone': { en: 'Microphone', fr: 'Micro' },
   'live.title': { en: 'Title', fr: 'Titre' },
   'live.title.example': { en: 'What is it about?', fr: 'De quoi s’agit-il ?' },
+  'live.visibility': { en: 'Who may watch', fr: 'Qui peut regarder' },
   'live.description': { en: 'Description (optional)', fr: 'Description (facultative)' },
   'live.more': { en: 'More', fr: 'Plus' },
   'live.height': { en: 'Picture', fr: 'Image' },
