@@ -79,7 +79,7 @@ export class Watch {
         live.state === 'ended'
           ? live.ended_at && timeTag(live.ended_at)
           : h('button', {
-            class: 'chip chip-quiet', type: 'button', 'aria-label': t('live.people'), testid: 'live-people-open',
+            class: 'chip chip-quiet', type: 'button', title: t('live.people'), testid: 'live-people-open',
             onclick: () => openPeople(this.#site, this.#live, { moderates: this.#moderates }),
           }, viewersBadge(live)));
     }
