@@ -20,6 +20,8 @@ export class OnAir {
   #connection;
   #publisher = null;
   #choice = { codec: 'auto' };
+  /** Keeps the screen of whoever films with a phone from going dark. */
+  #awake = null;
 
   constructor(connection) {
     this.#connection = connection;
@@ -27,6 +29,7 @@ export class OnAir {
     addEventListener('beforeunload', (event) => {
       if (this.sending) event.preventDefault();
     });
+    document.addEventListener('visibilitychange', () => this.#stayAwake());
   }
 
   /** Whether media is sent from here, or is meant to be. */
@@ -38,12 +41,18 @@ export class OnAir {
     return this.sending && this.live?.id === liveId;
   }
 
-  /** Starts a live with `source`. Where one of this person runs already, that is the one; `changed` says so. */
-  async start(source, body, choice) {
+  /**
+   * Starts a live with `source` and answers it. Where one of this person runs already, that is the one, and what it shows is
+   * replaced only if `mayTake(live)` says so: it may come from a camera that was set up with care.
+   */
+  async start(source, body, choice, mayTake) {
     const answer = await this.#connection.ask('live.start', { op: newOp(), ...body });
-    this.key = { stream_key: answer.stream_key, whip_url: answer.whip_url };
-    this.#send(answer.live, source, answer.ice_servers, choice);
-    return answer;
+    const taken = answer.changed || (await mayTake(answer.live));
+    if (taken) {
+      this.key = { stream_key: answer.stream_key, whip_url: answer.whip_url };
+      this.#send(answer.live, source, answer.ice_servers, choice);
+    }
+    return { live: answer.live, taken };
   }
 
   /** Sends into a live of this person that runs already, from wherever. */
@@ -93,6 +102,7 @@ export class OnAir {
     this.status = { phase: 'idle' };
     this.key = null;
     this.live = null;
+    void this.#stayAwake();
     this.changed.emit();
   }
 
@@ -113,6 +123,7 @@ export class OnAir {
       onStatus: (status) => {
         this.status = status;
         if (status.phase === 'over') this.#letGo(source);
+        void this.#stayAwake();
         this.changed.emit();
       },
       onWarning: (warning) => {
@@ -128,6 +139,16 @@ export class OnAir {
     source.stop();
     if (this.source === source) this.source = null;
     this.#publisher = null;
+  }
+
+  /** A lock ends by itself when the page is hidden, so it is taken anew when it is shown again. */
+  async #stayAwake() {
+    if (!this.sending) {
+      this.#awake?.release();
+      this.#awake = null;
+    } else if (document.visibilityState === 'visible' && (this.#awake?.released ?? true)) {
+      this.#awake = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null; // a saving of power may forbid it
+    }
   }
 
   #own(source) {

@@ -4,7 +4,6 @@
 import { Viewer } from '../../live.js';
 import { fill, h, icon } from '../dom.js';
 import { t } from '../i18n.js';
-import { remember, remembered } from '../storage.js';
 import { announce, explain } from '../toasts.js';
 import { qualities } from './rules.js';
 
@@ -51,7 +50,7 @@ export class Player {
     this.#quality = h('select', { class: 'player-quality', hidden: true, 'aria-label': t('live.quality'), testid: 'live-quality', onchange: ({ target }) => this.#choose(target.value) });
     this.#buttons = h('div', { class: 'player-buttons' }, this.#mute, h('span', { class: 'player-gap' }), this.#quality,
       document.pictureInPictureEnabled && this.#button('pip', 'live.pip', 'live-pip', () => this.#pictureInPicture()),
-      document.fullscreenEnabled && this.#button('fullscreen', 'live.fullscreen', 'live-fullscreen', () => this.#fullscreen()));
+      (document.fullscreenEnabled || this.#video.webkitEnterFullscreen) && this.#button('fullscreen', 'live.fullscreen', 'live-fullscreen', () => this.#fullscreen()));
     this.element = h('div', { class: 'player', testid: 'live-player' }, this.#video, this.overlay, this.#note, this.#buttons);
     this.element.addEventListener('keydown', (event) => this.#key(event));
     this.#viewer = new Viewer({
@@ -66,6 +65,8 @@ export class Player {
     this.#timer = setInterval(() => this.#look(), 1_000);
     addEventListener('online', this.#check);
     document.addEventListener('visibilitychange', this.#check);
+    addEventListener('pagehide', this.#pageLeft);
+    addEventListener('pageshow', this.#pageReturned);
     this.#showSound();
     this.#say();
     this.#viewer.start();
@@ -84,6 +85,8 @@ export class Player {
     clearInterval(this.#timer);
     removeEventListener('online', this.#check);
     document.removeEventListener('visibilitychange', this.#check);
+    removeEventListener('pagehide', this.#pageLeft);
+    removeEventListener('pageshow', this.#pageReturned);
     if (document.pictureInPictureElement === this.#video) document.exitPictureInPicture().catch(() => {});
     this.#viewer.stop();
     this.#video.srcObject = null;
@@ -92,6 +95,11 @@ export class Player {
   #check = () => {
     if (document.visibilityState === 'visible') this.#viewer.check();
   };
+
+  /** Whoever closes the tab watches no more; the server would find out by itself, but later. */
+  #pageLeft = () => this.#viewer.stop();
+
+  #pageReturned = ({ persisted }) => persisted && this.#viewer.start();
 
   #show(track) {
     for (const old of this.#stream.getTracks()) if (old.kind === track.kind) this.#stream.removeTrack(old);
@@ -185,13 +193,12 @@ export class Player {
     const heights = qualities(layers);
     this.element.dataset.layer = current ?? '';
     this.#quality.hidden = heights.length < 2;
-    const chosen = this.#quality.value || remembered('cc.live.quality') || 'auto';
+    const chosen = this.#quality.value || 'auto';
     fill(this.#quality, h('option', { value: 'auto', selected: chosen === 'auto' }, t('live.quality.auto')),
       heights.map((height) => h('option', { value: height, selected: chosen === String(height) }, `${height}p`)));
   }
 
   async #choose(value) {
-    remember('cc.live.quality', value);
     await this.#viewer.wish(value === 'auto' ? 'auto' : Number(value)).catch(() => {});
   }
 
@@ -201,7 +208,9 @@ export class Player {
   }
 
   #fullscreen() {
-    (document.fullscreenElement ? document.exitFullscreen() : this.element.requestFullscreen()).catch(() => {});
+    // A phone that knows no full screen for parts of a page has one for its videos.
+    if (!document.fullscreenEnabled) return this.#video.webkitEnterFullscreen?.();
+    return (document.fullscreenElement ? document.exitFullscreen() : this.element.requestFullscreen()).catch(() => {});
   }
 
   #key(event) {

@@ -1,12 +1,12 @@
 // Going live: what is sent, whether it can be, and what it is called.
 
+import { confirmed } from '../dialogs.js';
 import { checkedAsTyped, complainIn, errorLine, field, onSubmit } from '../forms.js';
 import { fill, h, icon } from '../dom.js';
 import { t } from '../i18n.js';
 import { VISIBILITIES } from '../model.js';
 import { needed } from '../rules.js';
 import { remember, remembered } from '../storage.js';
-import { toast } from '../toasts.js';
 import { CODECS, HEIGHTS, findings } from './rules.js';
 import { KeySection } from './keys.js';
 import { SourcePicker } from './sourcepicker.js';
@@ -90,10 +90,10 @@ export class StudioView {
     remember('cc.community', community.value);
     const source = this.#picker.source;
     try {
-      const { live, changed } = await this.#site.onAir.start(source, body, { codec: codec.value });
-      this.#picker.release();
+      const mayTake = ({ title: running }) => confirmed(t('live.running.take', { title: running }), t('live.take'));
+      const { live, taken } = await this.#site.onAir.start(source, body, { codec: codec.value }, mayTake);
+      if (taken) this.#picker.release();
       this.#site.lives.put(live);
-      if (!changed) toast(t('live.already'));
       location.hash = `#/l/${live.id}`;
     } catch (error) {
       complainIn(this.#form, error);

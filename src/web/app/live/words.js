@@ -41,7 +41,7 @@ export const LIVE_WORDS = {
   'live.codec.auto': { en: 'Automatic', fr: 'Automatique' },
   'live.codec.hint': { en: 'Automatic plays everywhere. VP9 and AV1 look better and need a fast computer.', fr: 'Automatique se lit partout. VP9 et AV1 sont plus beaux et demandent un ordinateur rapide.' },
   'live.go.not': { en: 'Not yet: please look at what is marked beside the picture.', fr: 'Pas encore : regardez ce qui est indiqué près de l’image.' },
-  'live.already': { en: 'Your live is running already. You go on with it here.', fr: 'Votre direct est déjà en cours. Vous le continuez ici.' },
+  'live.running.take': { en: 'Your live “{title}” is running already. Continue it from here, in place of what it shows now?', fr: 'Votre direct « {title} » est déjà en cours. Le continuer d’ici, à la place de ce qu’il montre maintenant ?' },
   'live.running': { en: 'Your live “{title}” is running.', fr: 'Votre direct « {title} » est en cours.' },
   'live.running.go': { en: 'Go there', fr: 'Y aller' },
 
