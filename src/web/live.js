@@ -179,6 +179,8 @@ class Peer {
   #restarts = 0;
   #restarting = false;
   #hasFlowed = false;
+  /** Why the last attempt came to nothing; told along while the next one runs. */
+  #trouble = {};
   /** What to do when the socket is back. */
   #resume = null;
   #timers = new Map();
@@ -212,6 +214,7 @@ class Peer {
     });
     this.#attempt = 0;
     this.#hasFlowed = false;
+    this.#trouble = {};
     this.#open();
   }
 
@@ -247,7 +250,7 @@ class Peer {
   async #open() {
     this.#drop();
     const turn = this.#turn;
-    this.#become(this.#hasFlowed ? 'reconnecting' : 'connecting', {});
+    this.#become(this.#hasFlowed ? 'reconnecting' : 'connecting', this.#trouble);
     try {
       const pc = this.#build(turn);
       const [iceServers, offer] = await Promise.all([this.#role.iceServers(), pc.createOffer()]);
@@ -298,6 +301,7 @@ class Peer {
   #flows() {
     this.#stopTimers();
     this.#hasFlowed = true;
+    this.#trouble = {};
     this.#timer('good', GOOD_CONNECTION_MS, () => {
       this.#attempt = 0;
       this.#restarts = 0;
@@ -373,7 +377,8 @@ class Peer {
     this.#drop();
     const pause = wait ?? backoffMs(this.#attempt, this.#random, { capMs: LONGEST_WAIT_MS });
     this.#attempt += 1;
-    this.#become(this.#hasFlowed ? 'reconnecting' : 'waiting', { reason, error, attempt: this.#attempt });
+    this.#trouble = { reason, error, attempt: this.#attempt };
+    this.#become(this.#hasFlowed ? 'reconnecting' : 'waiting', this.#trouble);
     this.#timer('again', pause, () => this.#open());
   }
 

@@ -238,6 +238,27 @@ test('what stands in the way is said before anybody is told of a live', async ()
   assert.equal(await alice.at('live-item').filter({ hasText: 'Never seen' }).count(), 0);
 });
 
+test('a picture that never gets through is said to be blocked, and a live that never was leaves no trace', async () => {
+  const mediaPath = await MediaPath.before(stage.server);
+  try {
+    mediaPath.cut();
+    const alice = await open({ mediaPath });
+    await alice.register(fresh('alice'), 'Alice');
+    const community = await alice.makeCommunity(fresh('Harbour '));
+    await alice.visit(`#/live/start/${community}`);
+    await alice.press('live-source-test');
+    await alice.at('live-title').fill('Never seen');
+    await alice.press('live-go');
+    await alice.page.locator('[data-testid=cockpit-note][data-key="cockpit.unreachable"]').waitFor();
+    await alice.press('cockpit-mend');
+    await alice.at('live-form').waitFor();
+    await alice.visit(`#/c/${community}`);
+    await alice.at('feed-empty').waitFor();
+  } finally {
+    mediaPath.close();
+  }
+});
+
 test('a key for an encoder is shown once', async () => {
   const alice = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
   await alice.register(fresh('alice'), 'Alice');

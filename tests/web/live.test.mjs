@@ -302,6 +302,8 @@ test('a path that never opens is said to be unreachable, and tried again ever mo
   new Viewer(stage.options).start();
   await stage.clock.pass(10_000);
   assert.equal(stage.statuses.at(-1).reason, 'unreachable');
+  await stage.clock.pass(1_000);
+  assert.deepEqual([stage.statuses.at(-1).phase, stage.statuses.at(-1).reason], ['connecting', 'unreachable'], 'still said while it is tried');
   await stage.clock.pass(60_000);
   const tries = stage.connections.length;
   assert.ok(tries > 3 && tries < 8, `${tries}`);

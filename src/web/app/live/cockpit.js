@@ -147,16 +147,16 @@ export class Cockpit {
   /** The one thing that is worst now, and what can be done about it. */
   #trouble() {
     const { onAir } = this.#site;
-    const { phase, reason, attempt = 0 } = onAir.status;
+    const { phase, reason } = onAir.status;
     if (!onAir.is(this.#live.id)) {
       if (phase === 'over' && reason === 'replaced') return { key: 'cockpit.replaced' };
       if (phase === 'over' && reason === 'bitrate') return { key: 'cockpit.bitrate' };
       return { key: this.#live.state === 'live' ? 'cockpit.elsewhere' : 'cockpit.nobody' };
     }
     if (onAir.lostSource) return { key: 'cockpit.source', action: { key: 'live.switch', run: () => this.#choose('live.switch', (picked) => onAir.switchTo(picked)) } };
-    if (phase === 'waiting' && reason === 'unreachable') return { key: 'cockpit.unreachable', action: attempt > 1 && { key: 'cockpit.give.up', run: () => this.#giveUp() } };
-    if (phase === 'connecting' || phase === 'waiting') return { key: 'cockpit.connecting' };
     if (phase === 'reconnecting') return { key: 'cockpit.reconnecting' };
+    if (reason === 'unreachable') return { key: 'cockpit.unreachable', action: !this.#live.started_at && { key: 'cockpit.give.up', run: () => this.#giveUp() } };
+    if (phase === 'connecting' || phase === 'waiting') return { key: 'cockpit.connecting' };
     if (this.#live.state === 'interrupted') return { key: 'cockpit.interrupted' };
     return null;
   }

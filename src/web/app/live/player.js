@@ -137,12 +137,12 @@ export class Player {
   }
 
   #words() {
-    const { phase, reason, error, attempt = 0 } = this.#status;
+    const { phase, reason, error } = this.#status;
     if (phase === 'over') return null; // the card below says more
     if (this.#live.state === 'created' || this.#live.state === 'connecting') return t('live.note.soon');
     if (this.#live.state === 'interrupted') return t('live.note.interrupted');
-    if (reason === 'unreachable' && attempt > 1) return t('live.note.unreachable');
     if (phase === 'reconnecting') return t('live.note.reconnecting');
+    if (reason === 'unreachable') return t('live.note.unreachable');
     if (phase === 'waiting') return error && error.code !== 'conflict' ? explain(error) : t('live.note.soon');
     if (phase === 'connecting' || !this.#hasPicture) return t('live.note.connecting');
     return this.#still >= STILL_SECONDS ? t('live.note.still') : null;
