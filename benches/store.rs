@@ -5,14 +5,17 @@
 //! `cargo bench --bench store` prints operations per second and ratios. Run by `cargo test --benches` it only shows that
 //! it works. The data lies in a temporary folder under the target directory: on a real disk, not in memory.
 
-use communiconnect::store::{
-    Actor, Op, Stores,
-    accounts::NewAccount,
-    comments::NewComment,
-    communities::NewCommunity,
-    posts::NewPost,
-    reactions::{ReactionTarget, Wish},
-    sqlite::{SqliteSettings, SqliteStore},
+use communiconnect::{
+    social::policy,
+    store::{
+        Actor, Op, Stores,
+        accounts::NewAccount,
+        comments::{CommentRules, NewComment},
+        communities::NewCommunity,
+        posts::NewPost,
+        reactions::{ReactionTarget, Wish},
+        sqlite::{SqliteSettings, SqliteStore},
+    },
 };
 use communiconnect_protocol::{CommunityId, PostId, PostKind, ReactionKind, Role, Visibility};
 use std::{
@@ -250,11 +253,12 @@ impl Town {
             anonymous: false,
             at: now(),
         };
-        let rule = Box::new(|facts: &communiconnect::store::comments::NewCommentFacts| {
+        let may = Box::new(|facts: &communiconnect::store::comments::NewCommentFacts| {
             assert!(!facts.post.relation.blocked);
             Ok(())
         });
-        self.stores.comments.add(self.people[writer], self.op(), new, rule).await.expect("commented");
+        let rules = CommentRules { may, hears: policy::hears };
+        self.stores.comments.add(self.people[writer], self.op(), new, rules).await.expect("commented");
     }
 
     /// Goes once through all posts with one kind, then with the next: every call changes something.
@@ -263,7 +267,7 @@ impl Town {
         let kind = ReactionKind::ALL[number / self.posts.len() % ReactionKind::ALL.len()];
         let target = ReactionTarget::Post(post, Box::new(|_| Ok(())));
         let wish = Wish { kind: Some(kind), at: now() };
-        let outcome = self.stores.reactions.set(self.people[writer], target, wish).await;
+        let outcome = self.stores.reactions.set(self.people[writer], target, wish, policy::hears).await;
         assert!(outcome.expect("reacted").changed);
     }
 

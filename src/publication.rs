@@ -48,6 +48,8 @@ pub struct State {
     pub version: u64,
     /// The value.
     pub data: Data,
+    /// Whose thing it is, for the filter of blocked pairs; none where nobody is named.
+    pub actor: Option<UserId>,
 }
 
 /// An ephemeral event of a channel.

@@ -123,7 +123,7 @@ impl Access for Everybody {
         Ok(())
     }
 
-    async fn states(&self, _channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+    async fn states(&self, _reader: &Reader, _channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         Ok(Vec::new())
     }
 

@@ -129,6 +129,8 @@ impl Authenticator {
             subject: claims.subject.clone(),
             name: claims.name.clone(),
             role,
+            // A clock that is ahead must not make its next word look old.
+            issued_at: claims.issued_at.map(|at| at.min(now)),
         };
         Ok(self.accounts.person(identity, now).await?)
     }

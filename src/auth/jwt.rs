@@ -41,6 +41,8 @@ pub struct Claims {
     pub name: Option<String>,
     /// The role, where it gives one that is known here.
     pub role: Option<Role>,
+    /// When it was made (`iat`), in milliseconds since 1970 UTC, where it says so.
+    pub issued_at: Option<i64>,
     /// When it is no longer taken, leeway included, in milliseconds since 1970 UTC.
     pub expires_at: i64,
     /// The login of an account here that it belongs to.
@@ -173,6 +175,7 @@ impl Signed {
             subject: self.subject(&demands.names.sub)?,
             name: self.text(&demands.names.name).and_then(name_to_show),
             role: self.text(&demands.names.role).and_then(Role::from_word),
+            issued_at: self.time("iat")?,
             expires_at,
             login: None,
         })

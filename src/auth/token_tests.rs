@@ -80,6 +80,7 @@ fn what_we_sign_we_take() {
         subject: "ann".into(),
         name: Some("Ann".into()),
         role: Some(Role::Moderator),
+        issued_at: Some(NOW),
         expires_at: NOW + 5_000,
         login: Some("l1".into()),
     };

@@ -4,7 +4,7 @@
 
 use super::{Broadcast, Deliver, SharedBroker};
 use crate::publication::{Audience, Publication, Signal, State};
-use communiconnect_protocol::{Channel, Data};
+use communiconnect_protocol::{Channel, Data, UserId};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -29,6 +29,7 @@ async fn what_is_published_arrives_whole(broker: &impl AsyncFn(Arc<dyn Deliver>)
             key: "k".into(),
             version: 3,
             data: Data::of(&"value"),
+            actor: Some(UserId::from_bytes([7; 16])),
         }),
         Broadcast::Signal(Signal { channel: channel("a"), event: "typing".into(), data: Data::of(&1) }),
     ];

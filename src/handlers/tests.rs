@@ -51,6 +51,31 @@ const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
     ("notification.list", r#"{}"#, Err(Code::Unauthenticated)),
     ("notification.read", r#"{"all": true}"#, Err(Code::Unauthenticated)),
     ("notification.preferences", r#"{}"#, Err(Code::Unauthenticated)),
+    (
+        "live.start",
+        r#"{"op": "a", "title": "x", "community_id": "x", "visibility": "public"}"#,
+        Err(Code::Unavailable),
+    ),
+    ("live.stop", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
+    ("live.list", r#"{}"#, Err(Code::Unavailable)),
+    ("live.get", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
+    ("live.join", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
+    ("live.leave", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
+    ("live.report", r#"{"live_id": "x"}"#, Err(Code::Unavailable)),
+    ("live.key.rotate", r#"{}"#, Err(Code::Unavailable)),
+    ("live.key.get", r#"{}"#, Err(Code::Unavailable)),
+    ("live.defaults", r#"{}"#, Err(Code::Unavailable)),
+    ("live.ban", r#"{"live_id": "x", "user_id": "x", "on": true}"#, Err(Code::Unavailable)),
+    ("live.react", r#"{"live_id": "x", "kind": "like"}"#, Err(Code::Unavailable)),
+    ("chat.send", r#"{"op": "a", "live_id": "x", "content": "x"}"#, Err(Code::Unavailable)),
+    ("chat.delete", r#"{"message_id": "x"}"#, Err(Code::Unavailable)),
+    ("chat.slow_mode", r#"{"live_id": "x", "seconds": 0}"#, Err(Code::Unavailable)),
+    ("rtc.publish", r#"{"live_id": "x", "sdp": "v=0"}"#, Err(Code::Unavailable)),
+    ("rtc.watch", r#"{"live_id": "x", "sdp": "v=0"}"#, Err(Code::Unavailable)),
+    ("rtc.trickle", r#"{"peer_id": "x", "candidate": null}"#, Err(Code::Unavailable)),
+    ("rtc.restart", r#"{"peer_id": "x", "sdp": "v=0"}"#, Err(Code::Unavailable)),
+    ("rtc.layer", r#"{"peer_id": "x", "max_height": "auto"}"#, Err(Code::Unavailable)),
+    ("rtc.close", r#"{"peer_id": "x"}"#, Err(Code::Unavailable)),
 ];
 
 const GUEST: Caller = Caller { identity: Identity::Guest, session: None, format: Format::Json };
@@ -83,7 +108,7 @@ impl Access for Stuck {
         std::future::pending().await
     }
 
-    async fn states(&self, _: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+    async fn states(&self, _: &Reader, _: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         std::future::pending().await
     }
 

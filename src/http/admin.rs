@@ -50,6 +50,7 @@ pub(super) async fn publish(
                 .version
                 .ok_or_else(|| ErrorBody::invalid("version", "a state (class B) needs a version"))?,
             data: wish.data,
+            actor: None,
         }),
         Class::C => {
             Broadcast::Signal(Signal { channel: wish.channel, event: wish.event.into(), data: wish.data })

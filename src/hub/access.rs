@@ -9,9 +9,9 @@ pub trait Access: Send + Sync {
     /// Whether the reader may subscribe to the channel and read its log: `not_found` where it does not exist for them,
     /// `forbidden` where they may see its object but not the channel. Never asked for `test:` channels.
     async fn may_read(&self, reader: &Reader, channel: &Channel) -> Result<(), ErrorBody>;
-    /// The present states of the channel's own object: counts of a post and of its newest comments; none for most
-    /// channels.
-    async fn states(&self, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody>;
+    /// The present states of the channel's own object that the reader may see: counts of a post and of its newest
+    /// comments, members of a community; none for most channels.
+    async fn states(&self, reader: &Reader, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody>;
     /// Everybody who has blocked the person or is blocked by them.
     async fn blocked_with(&self, user: UserId) -> Result<Vec<UserId>, ErrorBody>;
     /// Who must not be counted or named in the channel's presence: the author of an anonymous post.

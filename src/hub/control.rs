@@ -25,7 +25,7 @@ impl Hub {
         };
         for session in entry.sessions() {
             match &control {
-                UserControl::Unfollowed { .. } => self.judge_again(session),
+                UserControl::Unfollowed { .. } | UserControl::Banned { .. } => self.judge_again(session),
                 UserControl::Blocked { other, on } => {
                     session.change_blocked(*other, *on);
                     if *on {

@@ -19,7 +19,7 @@ pub struct Delivery {
 #[derive(Debug)]
 enum Body {
     Publication { offset: u64, at: i64, actor: Option<UserId>, audience: Audience },
-    State { key: String, version: u64 },
+    State { key: String, version: u64, actor: Option<UserId> },
     Signal,
 }
 
@@ -40,7 +40,7 @@ impl Delivery {
 
     /// An absolute value, as one of its channels shows it.
     pub fn state(state: &State, channel: &Channel) -> Arc<Self> {
-        let body = Body::State { key: state.key.clone(), version: state.version };
+        let body = Body::State { key: state.key.clone(), version: state.version, actor: state.actor };
         Self::new(channel.clone(), state.event.as_ref().into(), state.data.clone(), body)
     }
 
@@ -93,11 +93,11 @@ impl Delivery {
         }
     }
 
-    /// Who did it, for the filter of blocked pairs.
+    /// Who did it or whose thing a state is of, for the filter of blocked pairs.
     pub fn actor(&self) -> Option<UserId> {
         match self.body {
-            Body::Publication { actor, .. } => actor,
-            Body::State { .. } | Body::Signal => None,
+            Body::Publication { actor, .. } | Body::State { actor, .. } => actor,
+            Body::Signal => None,
         }
     }
 
@@ -144,7 +144,7 @@ impl Delivery {
                 let body = PublicationBody { channel, offset: *offset, event, data, at: *at };
                 encode_push(format, kind::PUBLICATION, &body)
             }
-            Body::State { key, version } => {
+            Body::State { key, version, .. } => {
                 let body = StateBody { channel, event, key, version: *version, data };
                 encode_push(format, kind::STATE, &body)
             }
@@ -215,6 +215,7 @@ mod tests {
                 key: "k".into(),
                 version: 3,
                 data: data.clone(),
+                actor: None,
             };
             let push = StatePush {
                 channel: channel.clone(),

@@ -425,11 +425,15 @@ pub(super) struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    /// A push of a channel, or `skip` where this reader may not see it.
+    /// A push of a channel, or `skip` where this reader may not see it; a state, which has no place in the log, is left
+    /// out then.
     pub(super) fn push(&mut self, delivery: &Arc<Delivery>) {
         let blocked = &self.shared.blocked;
         let is_blocked =
             !blocked.is_empty() && delivery.actor().is_some_and(|actor| blocked.contains(&actor));
+        if is_blocked && delivery.offset().is_none() {
+            return;
+        }
         let outbox = &mut self.shared.outbox;
         let verdict = if is_blocked || !delivery.is_for_readers() {
             outbox.push_skip(delivery)

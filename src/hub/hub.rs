@@ -193,7 +193,7 @@ impl Hub {
         for delivery in telling {
             match delivery.channel() {
                 Channel::User(user) => self.act(*user, entry, &delivery),
-                Channel::Post(_) => self.end_all(entry, UnsubscribeReason::Deleted),
+                Channel::Post(_) | Channel::Live(_) => self.end_all(entry, UnsubscribeReason::Deleted),
                 _ => {}
             }
         }
@@ -266,7 +266,7 @@ fn send_away(session: &SessionHandle, after_ms: u64) {
 fn tells_the_server(delivery: &Delivery) -> bool {
     match delivery.channel() {
         Channel::User(_) => delivery.audience() == Some(Audience::Server),
-        Channel::Post(_) => delivery.event() == event::POST_DELETED,
+        Channel::Post(_) | Channel::Live(_) => delivery.event() == event::POST_DELETED,
         _ => false,
     }
 }

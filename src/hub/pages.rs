@@ -120,7 +120,7 @@ impl Hub {
         }
         let blocked = self.blocked_of(caller).await?;
         let publications = if start.recovers() { items_of(page.publications, &blocked) } else { Vec::new() };
-        let mut states = self.states(channel).await?;
+        let mut states = self.states(caller, channel).await?;
         if !budget.has_room_for(&states) {
             states.clear();
             // Whoever goes on from a position is given them behind the last page; others load what they show anyway.
@@ -147,17 +147,17 @@ impl Hub {
         let Some(subscription) = session.subscription(channel) else { return Ok(()) };
         if subscription.entry.is_paging(subscription.slot, session) {
             let states: Vec<_> =
-                self.states(channel).await?.into_iter().map(|item| state_of(item, channel)).collect();
+                self.states(caller, channel).await?.into_iter().map(|item| state_of(item, channel)).collect();
             subscription.entry.keep_states(subscription.slot, session, &states);
             session.open_with_reply(subscription, Opening { upto, has_more: false });
         }
         Ok(())
     }
 
-    async fn states(&self, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+    async fn states(&self, caller: &Caller, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         match channel {
             Channel::Test(_) | Channel::User(_) => Ok(Vec::new()),
-            _ => self.access.states(channel).await,
+            _ => self.access.states(&caller.reader(), channel).await,
         }
     }
 
@@ -215,6 +215,7 @@ fn items_of(publications: Vec<Publication>, blocked: &HashSet<UserId>) -> Vec<Lo
 /// A present state as the push that tells it.
 fn state_of(item: StateItem, channel: &Channel) -> Arc<Delivery> {
     let StateItem { event, key, version, data } = item;
-    let state = State { channels: Vec::new(), event: event.into(), key, version, data };
+    // Read for this very reader, who may see it: there is nobody to filter by.
+    let state = State { channels: Vec::new(), event: event.into(), key, version, data, actor: None };
     Delivery::state(&state, channel)
 }

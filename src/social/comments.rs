@@ -11,7 +11,7 @@ use super::{
 };
 use crate::store::{
     Actor, CommentFacts, Reader, Stores,
-    comments::{CommentChange, CommentQuery, Comments as Store, NewComment, NewCommentFacts},
+    comments::{CommentChange, CommentQuery, CommentRules, Comments as Store, NewComment, NewCommentFacts},
     posts::Posts,
 };
 use communiconnect_protocol::{
@@ -48,10 +48,11 @@ impl CommentService {
         let CommentAdd { post_id, parent_id, anonymous, .. } = body;
         let new = NewComment { post_id, parent_id, content, anonymous, at };
         let depth = self.settings.replies_depth;
-        let rule = Box::new(move |facts: &NewCommentFacts| {
+        let may = Box::new(move |facts: &NewCommentFacts| {
             policy::comment_on(&facts.post, facts.parent.as_ref(), depth)
         });
-        let (comment, position) = self.store.add(actor, op, new, rule).await?;
+        let rules = CommentRules { may, hears: policy::hears };
+        let (comment, position) = self.store.add(actor, op, new, rules).await?;
         Ok(CommentAdded { comment, position })
     }
 

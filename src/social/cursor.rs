@@ -30,15 +30,39 @@ impl List {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
+    /// The cursor after the thing with this id at this time, for lists that are ordered by both.
+    pub(super) fn timed_cursor(self, at: i64, id: &[u8; 16]) -> String {
+        let mut bytes = [self as u8; 25];
+        bytes[1..9].copy_from_slice(&at.to_be_bytes());
+        bytes[9..].copy_from_slice(id);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Time and id in a cursor that [`List::timed_cursor`] made.
+    ///
+    /// # Errors
+    /// `invalid` with `cursor` for any other text.
+    pub(super) fn time_and_id(self, cursor: Option<&str>) -> Result<Option<(i64, [u8; 16])>, ErrorBody> {
+        let Some(cursor) = cursor else { return Ok(None) };
+        let bytes: [u8; 25] = self.decode(cursor)?;
+        let (at, id) = bytes[1..].split_first_chunk().expect("the time has eight bytes");
+        Ok(Some((i64::from_be_bytes(*at), id.try_into().expect("the rest has sixteen"))))
+    }
+
     /// The id in a cursor that [`List::cursor`] made.
     ///
     /// # Errors
     /// `invalid` with `cursor` for any other text.
     pub(super) fn id(self, cursor: Option<&str>) -> Result<Option<[u8; 16]>, ErrorBody> {
         let Some(cursor) = cursor else { return Ok(None) };
-        let mut bytes = [0; 17];
+        let bytes: [u8; 17] = self.decode(cursor)?;
+        Ok(bytes[1..].try_into().ok())
+    }
+
+    fn decode<const N: usize>(self, cursor: &str) -> Result<[u8; N], ErrorBody> {
+        let mut bytes = [0; N];
         match URL_SAFE_NO_PAD.decode_slice(cursor, &mut bytes) {
-            Ok(17) if bytes[0] == self as u8 => Ok(bytes[1..].try_into().ok()),
+            Ok(length) if length == N && bytes[0] == self as u8 => Ok(bytes),
             _ => Err(ErrorBody::invalid(
                 "cursor",
                 "`cursor` is not one that this list gave: leave it out to begin anew",
@@ -79,8 +103,17 @@ mod tests {
         #[test]
         fn any_text_is_a_cursor_or_refused(text in any::<String>()) {
             if let Ok(Some(id)) = List::Posts.id(Some(&text)) {
-                prop_assert_eq!(List::Posts.cursor(&id), text);
+                prop_assert_eq!(List::Posts.cursor(&id), text.clone());
             }
+            if let Ok(Some((at, id))) = List::Notifications.time_and_id(Some(&text)) {
+                prop_assert_eq!(List::Notifications.timed_cursor(at, &id), text);
+            }
+        }
+
+        #[test]
+        fn a_timed_cursor_reads_back(at in any::<i64>(), id in any::<[u8; 16]>()) {
+            let cursor = List::Notifications.timed_cursor(at, &id);
+            prop_assert_eq!(List::Notifications.time_and_id(Some(&cursor)), Ok(Some((at, id))));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What has to happen now and then, whoever asks: notifications that waited for their second, and logs that grew old.
+//! What has to happen now and then, whoever asks: notifications that waited for their second, logs that grew old, and what
+//! is left of deleted things.
 
 use crate::{clock::now_ms, store::Stores, tasks::Tasks};
 use std::time::Duration;
@@ -11,7 +12,10 @@ const TRIM_EVERY: Duration = Duration::from_secs(10);
 /// Calls of a bounded amount each, so that trimming never keeps the store's writer from people for long.
 const TRIM_ROUNDS: usize = 100;
 
-/// Starts the two tasks; they end when the process begins to stop.
+/// What is left of a deleted post is gone for readers already; its rows go soon.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts the three tasks; they end when the process begins to stop.
 pub fn keep_house(stores: &Stores, tasks: &Tasks) {
     let notifications = stores.notifications.clone();
     let stop = tasks.clone();
@@ -25,6 +29,30 @@ pub fn keep_house(stores: &Stores, tasks: &Tasks) {
             }
             if let Err(error) = notifications.flush(now_ms()).await {
                 tracing::warn!(%error, "notifications that waited could not be published; they wait on");
+            }
+        }
+    });
+
+    let posts = stores.posts.clone();
+    let stop = tasks.clone();
+    tasks.spawn(async move {
+        let mut ticks = interval(SWEEP_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.stopping() => return,
+                _ = ticks.tick() => {}
+            }
+            // One piece after the other: what others write goes in between.
+            while !stop.is_stopping() {
+                match posts.sweep().await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "what is left of deleted things could not be swept; it is next time");
+                        break;
+                    }
+                }
             }
         }
     });

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::store::{
     Stores,
-    notifications::{NotificationQuery, Notifications as Store, ReadMark},
+    notifications::{NotificationQuery, Notifications as Store, Place, ReadMark},
 };
 use communiconnect_protocol::{
     ErrorBody, NotificationId, NotificationList, NotificationPreferences, NotificationRead, Notifications,
@@ -29,11 +29,13 @@ impl NotificationService {
     /// # Errors
     /// `invalid` cursor.
     pub async fn list(&self, user: UserId, body: NotificationList) -> Result<Notifications, ErrorBody> {
-        let before = List::Notifications.id(body.cursor.as_deref())?.map(NotificationId::from_bytes);
+        let before = List::Notifications
+            .time_and_id(body.cursor.as_deref())?
+            .map(|(created_at, id)| Place { created_at, id: NotificationId::from_bytes(id) });
         let query = NotificationQuery { before, unread: body.unread, limit: page_limit(None) };
         let page = self.store.list(user, query).await?;
         let last = page.notifications.last().filter(|_| page.more);
-        let cursor = last.map(|last| List::Notifications.cursor(last.id.as_bytes()));
+        let cursor = last.map(|last| List::Notifications.timed_cursor(last.created_at, last.id.as_bytes()));
         Ok(Notifications { notifications: page.notifications, unread: page.unread, cursor })
     }
 

@@ -36,7 +36,7 @@ impl PeopleService {
     pub async fn follow(&self, actor: Actor, body: FollowSet, at: i64) -> Result<Changed, ErrorBody> {
         let target = self.target(actor, body.user_id, body.on, at)?;
         let rule = Box::new(move |pair: &PairFacts| policy::follow(pair, target.on));
-        Ok(Changed { changed: self.store.set_follow(actor, target, rule).await? })
+        Ok(Changed { changed: self.store.set_follow(actor, target, rule, policy::hears).await? })
     }
 
     /// Sets whether the actor blocks a person.
@@ -45,7 +45,7 @@ impl PeopleService {
     /// `invalid` for oneself, `not_found`, `rate_limited`.
     pub async fn block(&self, actor: Actor, body: BlockSet, at: i64) -> Result<Changed, ErrorBody> {
         let target = self.target(actor, body.user_id, body.on, at)?;
-        Ok(Changed { changed: self.store.set_block(actor, target).await? })
+        Ok(Changed { changed: self.store.set_block(actor, target, policy::hears).await? })
     }
 
     fn target(&self, actor: Actor, user: UserId, on: bool, at: i64) -> Result<Target, ErrorBody> {

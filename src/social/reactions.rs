@@ -41,7 +41,7 @@ impl ReactionService {
             }
         };
         self.rates.count(actor.user, Act::Reaction, None, at)?;
-        let outcome = self.store.set(actor, target, Wish { kind: body.kind, at }).await?;
+        let outcome = self.store.set(actor, target, Wish { kind: body.kind, at }, policy::hears).await?;
         Ok(ReactionReply { kind: body.kind, counts: outcome.counts, changed: outcome.changed })
     }
 }

@@ -39,6 +39,9 @@ pub struct Identity {
     pub name: Option<String>,
     /// The role that the issuer gives; none leaves it as it is.
     pub role: Option<Role>,
+    /// When the issuer said so, in milliseconds since 1970 UTC. What is older than the newest that is known of the person
+    /// brings no news; none, from an issuer that does not say when, brings news only until one that says it.
+    pub issued_at: Option<i64>,
 }
 
 impl Identity {
@@ -90,7 +93,8 @@ pub trait Accounts: Send + Sync {
     async fn register(&self, account: NewAccount) -> Result<User>;
     /// The account with this username or e-mail address.
     async fn account(&self, login_name: &str) -> Result<Option<Account>>;
-    /// The person of an identity, made at first use with the first free username; name and role follow the issuer's.
+    /// The person of an identity, made at first use with the first free username; name and role follow the
+    /// issuer's newest word.
     /// Of this server itself (no issuer) a subject that is somebody's id means that very person, whose name stays.
     async fn person(&self, identity: Identity, at: i64) -> Result<User>;
     /// Opens a login.

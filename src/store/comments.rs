@@ -1,6 +1,6 @@
 //! Comments and replies.
 
-use super::{Actor, CommentFacts, Op, PostFacts, Reader, Result, Rule};
+use super::{Actor, CommentFacts, HeardFacts, Judge, Op, PostFacts, Reader, Result, Rule};
 use communiconnect_protocol::{ChannelPosition, Comment, CommentCounts, CommentId, PostId};
 
 /// A comment to be written; the text is checked and normalised.
@@ -25,6 +25,14 @@ pub struct NewCommentFacts {
     pub post: PostFacts,
     /// The comment it replies to; its `post` may be another than `self.post`.
     pub parent: Option<CommentFacts>,
+}
+
+/// What judges a new comment.
+pub struct CommentRules {
+    /// Whether it may be written.
+    pub may: Rule<NewCommentFacts>,
+    /// Whether the author of what it is written below hears of it.
+    pub hears: Judge<HeardFacts>,
 }
 
 /// A new text.
@@ -70,16 +78,23 @@ pub trait Comments: Send + Sync {
         actor: Actor,
         op: Op,
         new: NewComment,
-        rule: Rule<NewCommentFacts>,
+        rules: CommentRules,
     ) -> Result<(Comment, ChannelPosition)>;
     /// Gives a comment another text.
     async fn edit(&self, actor: Actor, change: CommentChange, rule: Rule<CommentFacts>) -> Result<Comment>;
-    /// Removes a comment with its replies, overwrites their log entries, and publishes once; answers how many went.
+    /// Removes a comment with its replies, overwrites their log entries, and publishes once; answers how many went. They are
+    /// gone for readers at once; rows beyond a bound are left to `Posts::sweep`.
     async fn delete(&self, actor: Actor, id: CommentId, at: i64, rule: Rule<CommentFacts>) -> Result<u64>;
     /// One comment.
     async fn get(&self, reader: Reader, id: CommentId) -> Result<Option<CommentView>>;
     /// Candidates of a page, oldest first. The policy still has to judge each of them.
     async fn list(&self, reader: Reader, query: CommentQuery) -> Result<Vec<CommentView>>;
-    /// Present counts of comments of one post, for those who have just subscribed; the newest `limit` ones.
-    async fn counts(&self, post: PostId, limit: usize) -> Result<Vec<(CommentId, CommentCounts)>>;
+    /// Present counts of the newest `limit` comments of one post that have any, for those who have just subscribed. The
+    /// policy still has to judge each of them.
+    async fn counts(
+        &self,
+        reader: Reader,
+        post: PostId,
+        limit: usize,
+    ) -> Result<Vec<(CommentFacts, CommentCounts)>>;
 }

@@ -1,7 +1,7 @@
 //! Communities and their members.
 
 use super::{Actor, CommunityFacts, Op, Reader, Result, Rule};
-use communiconnect_protocol::{Community, CommunityId};
+use communiconnect_protocol::{Community, CommunityCountsState, CommunityId};
 
 /// A community to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +40,10 @@ pub trait Communities: Send + Sync {
     async fn get(&self, reader: Reader, id: CommunityId) -> Result<Option<Community>>;
     /// A page with `my`, and whether more follow.
     async fn list(&self, reader: Reader, query: CommunityQuery) -> Result<(Vec<Community>, bool)>;
-    /// Sets whether the actor is a member; whether that changed.
+    /// Sets whether the actor is a member, and tells the community's feed how many there are; whether that changed.
     async fn set_member(&self, actor: Actor, membership: Membership) -> Result<bool>;
+    /// How many members a community has, and the version of that; none where there is no such community.
+    async fn counts(&self, id: CommunityId) -> Result<Option<CommunityCountsState>>;
     /// What rules may know of a community and a reader.
     async fn facts(&self, reader: Reader, id: CommunityId) -> Result<Option<CommunityFacts>>;
 }

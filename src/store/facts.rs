@@ -1,7 +1,7 @@
 //! What rules may know: read by the store inside the transaction, judged by the policy of `social`.
 
 use communiconnect_protocol::{
-    CommentId, CommunityId, CommunityRole, ErrorBody, PostId, Role, UserId, Visibility,
+    CommentId, CommunityId, CommunityRole, ErrorBody, LiveId, LiveState, PostId, Role, UserId, Visibility,
 };
 
 /// Who reads; a guest has no user.
@@ -40,6 +40,9 @@ pub struct Op {
 /// Judges facts inside the transaction; a refusal leaves everything as it was.
 pub type Rule<F> = Box<dyn FnOnce(&F) -> Result<(), ErrorBody> + Send>;
 
+/// Decides over facts, as often as there is something to judge inside one transaction.
+pub type Judge<F> = fn(&F) -> bool;
+
 /// How a reader stands to a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Relation {
@@ -49,6 +52,28 @@ pub struct Relation {
     pub follows: bool,
     /// One of the two has blocked the other.
     pub blocked: bool,
+}
+
+/// What decides whether somebody sees a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// Whether its author stays unnamed.
+    pub anonymous: bool,
+    /// How who looks stands to its author, named or not.
+    pub relation: Relation,
+}
+
+/// What rules may know where somebody is to hear of what another did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardFacts {
+    /// The post that it was done on, as who is to hear of it would see it; none for what was done on none.
+    pub post: Option<Sight>,
+    /// How who did it stands to who is to hear of it.
+    pub actor: Relation,
+    /// Whether who did it is named.
+    pub named: bool,
 }
 
 /// What rules may know of a post and its reader.
@@ -72,6 +97,37 @@ pub struct PostFacts {
     pub relation: Relation,
     /// What the reader is in the community of the post.
     pub community_role: Option<CommunityRole>,
+    /// Whether it announces a live.
+    pub is_live: bool,
+}
+
+/// What rules may know of a live, its post and the reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveFacts {
+    /// Which.
+    pub id: LiveId,
+    /// Where it stands.
+    pub state: LiveState,
+    /// Whether the reader was banned from it.
+    pub banned: bool,
+    /// The post that announces it; its author is the live's owner.
+    pub post: PostFacts,
+}
+
+/// What rules may know of a chat message, its live and the reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatFacts {
+    /// Whether the reader wrote it.
+    pub is_author: bool,
+    /// The live it was written in.
+    pub live: LiveFacts,
+}
+
+impl PostFacts {
+    /// What of it decides whether the reader sees it.
+    pub fn sight(&self) -> Sight {
+        Sight { visibility: self.visibility, anonymous: self.anonymous, relation: self.relation }
+    }
 }
 
 /// What rules may know of a comment, its post and the reader.

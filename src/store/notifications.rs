@@ -15,11 +15,26 @@ pub struct NotificationPage {
     pub more: bool,
 }
 
+/// Where a notification stands in the list. One that is renewed moves to the front; pages go on where they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When it was made or renewed, in milliseconds since 1970 UTC.
+    pub created_at: i64,
+    /// Which.
+    pub id: NotificationId,
+}
+
+impl From<&Notification> for Place {
+    fn from(notification: &Notification) -> Self {
+        Self { created_at: notification.created_at, id: notification.id }
+    }
+}
+
 /// Which page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotificationQuery {
-    /// The last one of the page before.
-    pub before: Option<NotificationId>,
+    /// Where the last one of the page before stood when it was read.
+    pub before: Option<Place>,
     /// Only unread ones.
     pub unread: bool,
     /// At most so many.

@@ -1,6 +1,6 @@
 //! People, and what they are to each other.
 
-use super::{Actor, PairFacts, Reader, Relation, Result, Rule};
+use super::{Actor, HeardFacts, Judge, PairFacts, Reader, Relation, Result, Rule};
 use communiconnect_protocol::{Profile, User, UserId};
 
 /// People, follows and blocks.
@@ -14,10 +14,18 @@ pub trait People: Send + Sync {
     async fn profile(&self, reader: Reader, id: UserId) -> Result<Option<(Profile, Relation)>>;
     /// How a reader stands to a person.
     async fn relation(&self, reader: Reader, id: UserId) -> Result<Option<Relation>>;
-    /// Sets whether one follows another; whether that changed. Unfollowing is an entry of the own `user:` log.
-    async fn set_follow(&self, actor: Actor, target: Target, rule: Rule<PairFacts>) -> Result<bool>;
-    /// Sets whether one blocks another; whether that changed. Removes follows between them; an entry of both `user:` logs.
-    async fn set_block(&self, actor: Actor, target: Target) -> Result<bool>;
+    /// Sets whether one follows another; whether that changed. Unfollowing is an entry of the own `user:` log, and takes
+    /// out of notifications, listed and logged, what the actor would no longer hear of.
+    async fn set_follow(
+        &self,
+        actor: Actor,
+        target: Target,
+        rule: Rule<PairFacts>,
+        hears: Judge<HeardFacts>,
+    ) -> Result<bool>;
+    /// Sets whether one blocks another; whether that changed. Removes follows between them; an entry of both `user:` logs,
+    /// and takes out of the notifications of both what they would no longer hear of.
+    async fn set_block(&self, actor: Actor, target: Target, hears: Judge<HeardFacts>) -> Result<bool>;
     /// Everybody who has blocked this person or whom this person has blocked.
     async fn blocked_with(&self, id: UserId) -> Result<Vec<UserId>>;
 }

@@ -68,10 +68,22 @@ pub struct FeedQuery {
     pub scope: FeedScope,
     /// Only of this kind.
     pub kind: Option<PostKind>,
+    /// Whether only posts of running lives.
+    pub live: OnlyLive,
     /// The last one of the page before.
     pub before: Option<PostId>,
     /// At most so many candidates.
     pub limit: usize,
+}
+
+/// Whether a feed is asked for running lives alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnlyLive {
+    /// Everything.
+    #[default]
+    No,
+    /// Posts of lives that have not ended.
+    Yes,
 }
 
 /// Who saw a post.
@@ -109,8 +121,11 @@ pub trait Posts: Send + Sync {
     ) -> Result<(Post, ChannelPosition)>;
     /// Edits a post; `Version` where another edit was first.
     async fn edit(&self, actor: Actor, change: PostChange, rule: Rule<PostFacts>) -> Result<Post>;
-    /// Deletes a post with all that hangs on it, overwrites its log entries, and ends it in every channel.
+    /// Deletes a post with all that hangs on it, overwrites its log entries, and ends it in every channel. What hangs on it
+    /// is gone for readers at once; rows beyond a bound are left to `sweep`.
     async fn delete(&self, actor: Actor, id: PostId, at: i64, rule: Rule<PostFacts>) -> Result<()>;
+    /// Removes a bounded amount of what is left of deleted posts and comments; how much, 0 where nothing is left.
+    async fn sweep(&self) -> Result<usize>;
     /// One post.
     async fn get(&self, reader: Reader, id: PostId) -> Result<Option<PostView>>;
     /// Several posts in the order asked; unknown ones are left out.

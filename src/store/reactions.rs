@@ -1,6 +1,6 @@
 //! Reactions to posts and comments.
 
-use super::{Actor, CommentFacts, PostFacts, Result, Rule};
+use super::{Actor, CommentFacts, HeardFacts, Judge, PostFacts, Result, Rule};
 use communiconnect_protocol::{CommentId, PostId, ReactionCounts, ReactionKind};
 
 /// What is reacted to, with the rule for it.
@@ -32,6 +32,13 @@ pub struct ReactionOutcome {
 /// Reactions.
 #[async_trait::async_trait]
 pub trait Reactions: Send + Sync {
-    /// Sets the actor's reaction. A first reaction notifies the author once; a change of kind or its removal does not.
-    async fn set(&self, actor: Actor, target: ReactionTarget, wish: Wish) -> Result<ReactionOutcome>;
+    /// Sets the actor's reaction. A first reaction notifies the author once, where `hears` agrees; a change of kind or its
+    /// removal does not.
+    async fn set(
+        &self,
+        actor: Actor,
+        target: ReactionTarget,
+        wish: Wish,
+        hears: Judge<HeardFacts>,
+    ) -> Result<ReactionOutcome>;
 }

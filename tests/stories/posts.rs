@@ -52,6 +52,27 @@ async fn f2_1_a_post_reaches_its_community_and_every_ancestor_and_nobody_outside
 }
 
 #[tokio::test]
+async fn members_of_a_community_are_counted_live() {
+    let server = Server::start().await;
+    let mut alice = server.client("alice", Encoding::Json).await;
+    let mut bob = server.client("bob", Encoding::MessagePack).await;
+    let outer = alice.makes_community("outer").await;
+    let community = alice.makes_community_in(&outer, "inner").await;
+    let feed = format!("feed:{community}");
+    let begun = alice.subscribe(&feed).await["states"].clone();
+    let data = json!({"community_id": community, "version": 0, "members": 1});
+    let state = json!({"event": "community.counts", "key": community, "version": 0, "data": data});
+    assert_eq!(begun, json!([state]));
+    bob.joins(&community).await;
+    let told = alice.state(&feed, "community.counts", |data| data["members"] == 2).await;
+    assert_eq!((&told["key"], &told["version"]), (&json!(community), &json!(1)));
+    bob.ok("community.leave", json!({"community_id": community})).await;
+    alice.state(&feed, "community.counts", |data| data["members"] == 1).await;
+    let late = bob.subscribe(&feed).await["states"].clone();
+    assert_eq!((&late[0]["version"], &late[0]["data"]["members"]), (&json!(2), &json!(1)));
+}
+
+#[tokio::test]
 async fn communities_nest_eight_deep_and_are_listed_in_pages() {
     let server = Server::start().await;
     let mut alice = server.client("alice", Encoding::MessagePack).await;

@@ -8,6 +8,7 @@ in_both_encodings!(
     f2_8_h10_a_private_post_exists_for_its_author_alone,
     f2_8_h10_a_followers_post_exists_for_followers_alone,
     h10_blocked_pairs_get_skips_in_place_of_each_others_posts,
+    h10_a_block_takes_the_other_out_of_notifications_and_of_their_log,
     f2_7_an_anonymous_post_names_nobody,
 );
 
@@ -252,6 +253,51 @@ async fn h10_blocked_pairs_get_skips_in_place_of_each_others_posts(encoding: Enc
     assert!(bob.follows(&alice.user_id(), true).await, "the block had removed the follow");
     alice.posts(&community, "peace").await;
     bob.push_where("publication", |body| body["data"]["post"]["content"] == "peace").await;
+}
+
+async fn h10_a_block_takes_the_other_out_of_notifications_and_of_their_log(encoding: Encoding) {
+    let server = Server::start().await;
+    let mut alice = server.client("alice", encoding).await;
+    let mut bob = server.client("bob", encoding).await;
+    let mut carol = server.client("carol", encoding).await;
+    let community = alice.makes_community("Square").await;
+    let post = alice.posts(&community, "who is here?").await;
+    let own = format!("user:{}", alice.user_id());
+    bob.comments(&post, "bob was here").await;
+    bob.reacts(&post, "like").await;
+    carol.reacts(&post, "like").await;
+    // The likes of both are told together: bob stands behind carol there.
+    let both = |body: &Value| body["data"]["notification"]["count"] == 2;
+    alice.push_where("publication", both).await;
+    assert!(named_in(&alice.ok("notification.list", json!({})).await).contains("bob"));
+
+    assert!(alice.blocks(&bob.user_id(), true).await);
+    let listed = alice.ok("notification.list", json!({})).await;
+    assert_eq!((named_in(&listed), &listed["unread"]), ("carol ".to_owned(), &json!(1)));
+    let again = alice
+        .push_where("publication", |body| {
+            body["data"]["notification"]["count"] == 1 && named_in(&body["data"]["notification"]) == "carol "
+        })
+        .await;
+    let replayed = alice.all_history(&own, 0).await;
+    let named: Vec<String> = replayed.iter().map(named_in).filter(|names| !names.is_empty()).collect();
+    assert_eq!(named, ["carol "], "{replayed:?}");
+    assert_eq!(replayed.last().expect("entries")["offset"], again["offset"]);
+}
+
+/// Usernames anywhere in a value, in their order.
+fn named_in(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| match value.as_str() {
+                Some(name) if key == "username" => format!("{name} "),
+                _ => named_in(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(named_in).collect(),
+        _ => String::new(),
+    }
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ fn state(number: u8, key: u8, version: u64, size: usize) -> Arc<Delivery> {
         key: key.to_string(),
         version,
         data: Data::of(&"x".repeat(size)),
+        actor: None,
     };
     Delivery::state(&state, &channel(number))
 }

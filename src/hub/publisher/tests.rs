@@ -10,7 +10,14 @@ use std::sync::Arc;
 
 fn state(key: &str, version: u64) -> State {
     let channel: Channel = "test:a".parse().expect("a test channel");
-    State { channels: vec![channel], event: "s".into(), key: key.into(), version, data: Data::of(&version) }
+    State {
+        channels: vec![channel],
+        event: "s".into(),
+        key: key.into(),
+        version,
+        data: Data::of(&version),
+        actor: None,
+    }
 }
 
 fn versions(states: Vec<State>) -> Vec<(String, u64)> {

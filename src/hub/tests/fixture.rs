@@ -127,7 +127,7 @@ impl Access for Rights {
         Ok(())
     }
 
-    async fn states(&self, _channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
+    async fn states(&self, _reader: &Reader, _channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         Ok(self.states.lock().clone())
     }
 

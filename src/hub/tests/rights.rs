@@ -2,8 +2,9 @@
 
 use super::fixture::{World, person, plain, test_channel};
 use crate::{
+    broker::{Broadcast, Deliver},
     hub::{Closing, HubSettings},
-    publication::Audience,
+    publication::{Audience, State},
 };
 use communiconnect_protocol::{
     Channel, CloseCode, Code, Data, History, LogItem, PostDeleted, PostId, Presence, Unsubscribe,
@@ -110,6 +111,34 @@ async fn a_blocked_pair_gets_skips_live_and_in_pages() {
     let command = History { channel: channel.to_string(), after: Some(0), before: None, limit: None };
     let page = world.hub.history(&bob.caller(), command).await.expect("a page");
     assert_eq!(page.publications[0], LogItem::skip(1));
+}
+
+#[tokio::test]
+async fn states_of_a_blocked_persons_named_things_are_left_out() {
+    let world = world();
+    let (ann, bob) = (person("ann"), person("bob"));
+    let (ann_id, bob_id) = (ann.user_id().expect("ann"), bob.user_id().expect("bob"));
+    let channel = Channel::Feed(communiconnect_protocol::CommunityId::new(1));
+    world.rights.blocked.lock().insert(bob_id, vec![ann_id]);
+    let mut bob = world.connect(bob).await;
+    let mut ann = world.connect(ann).await;
+    for client in [&mut ann, &mut bob] {
+        client.subscribe(&channel, None).await.expect("subscribed");
+    }
+    for (key, version, actor) in [("named", 1, Some(ann_id)), ("unnamed", 2, None)] {
+        let state = State {
+            channels: vec![channel.clone()],
+            event: "post.counts".into(),
+            key: key.into(),
+            version,
+            data: Data::of(&version),
+            actor,
+        };
+        world.hub.deliver(vec![Broadcast::State(state)]);
+    }
+    assert_eq!(ann.read().states, [1, 2]);
+    assert_eq!(bob.read().states, [2], "what is unnamed is touched by no block");
+    assert!(bob.seen.skips.is_empty(), "a state has no place in the log that could be skipped");
 }
 
 #[tokio::test]

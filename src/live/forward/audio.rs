@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use super::downtrack::{Budget, DownTrack, Pulled, Wire};
+use super::downtrack::{Budget, DownTrack, Pulled};
 use super::egress::EgressEvent;
 use super::replay::Plan;
 use super::video::Scene;
+use super::wire::Wire;
 
 /// The sound of one viewer.
 #[derive(Debug)]

@@ -7,15 +7,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::header::{Fields, HeaderWriter, MAX_HEADER, Stamp};
+use super::header::HeaderWriter;
 use super::munger::{FIRST_SEQUENCE_BELOW, Munger, Start, ticks};
-use super::outgoing::Outgoing;
 use super::packet::Packet;
+use super::repeats::Repeats;
 use super::replay::Plan;
 use super::report::SenderReport;
 use super::ring::{Ring, Slot};
-use super::sent::{Origin, SendTimes, SentPacket, SentRun, SentStore};
+use super::sent::{Origin, SentRun, SentStore};
 use super::source::{Encoding, SenderClock};
+use super::wire::{self, Rtx, Wire, Writing};
 use crate::live::media::{Codec, PayloadCodec, SentMedia};
 
 /// Holes that are filled by themselves when their packet comes late; others are when the viewer asks.
@@ -24,74 +25,8 @@ const MAX_HOLES: usize = 64;
 /// How long a hole waits for its packet. Publishers are asked again for less.
 const HOLE_PATIENCE: Duration = Duration::from_millis(800);
 
-/// Repeats that wait to be sent; a viewer that misses more asks again.
-const MAX_REPEATS: usize = 128;
-
-/// Repeats remembered so that one is not sent twice while it is on its way.
-const MAX_REPEATED: usize = 64;
-
-/// Bytes that may be repeated before anything else was sent, and the most that can be saved up.
-const REPEAT_CREDIT: i64 = 128 * 1024;
-
-/// Bytes of a padding packet: the most that its last byte can say.
-const PADDING: [u8; 255] = {
-    let mut padding = [0; 255];
-    padding[254] = 255;
-    padding
-};
-
 /// How far two clocks may disagree about a switch before the arrival of packets is believed instead.
 const CLOCKS_DISAGREE: Duration = Duration::from_secs(2);
-
-/// What every packet of one poll needs.
-#[derive(Debug)]
-pub struct Wire<'a> {
-    /// The time.
-    pub now: Instant,
-    /// Where packets go.
-    pub out: &'a mut Outgoing,
-    /// What the viewer's streams share.
-    pub transport: &'a mut Transport,
-}
-
-/// What all streams to one viewer share: transport-wide numbers and send times.
-#[derive(Debug)]
-pub struct Transport {
-    started: Instant,
-    /// When packets left.
-    pub times: SendTimes,
-    /// Whether what is sent now belongs to a replay.
-    pub is_replay: bool,
-    /// Bytes of all packets ever sent, replays left out.
-    pub bytes: u64,
-    /// Packets ever sent, replays left out.
-    pub packets: u64,
-}
-
-impl Transport {
-    /// A session that begins at `now`.
-    pub fn new(now: Instant) -> Self {
-        Self { started: now, times: SendTimes::default(), is_replay: false, bytes: 0, packets: 0 }
-    }
-
-    fn stamp(&self, now: Instant) -> Stamp {
-        // 6.18 fixed point; only differences matter to the receiver.
-        let time = ticks(now.saturating_duration_since(self.started), 1 << 18);
-        Stamp { transport_sequence: self.times.next_sequence(), abs_send_time: (time & 0xff_ffff) as u32 }
-    }
-
-    fn left(&mut self, now: Instant, size: usize, is_numbered: bool) {
-        if is_numbered {
-            let at = now.saturating_duration_since(self.started);
-            let size = u16::try_from(size).unwrap_or(u16::MAX);
-            self.times.push(SentPacket { at, size, is_replay: self.is_replay });
-        }
-        if !self.is_replay {
-            self.bytes += size as u64;
-            self.packets += 1;
-        }
-    }
-}
 
 /// How far a pull came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -403,18 +338,18 @@ impl DownTrack {
 
     /// Whether repeats wait to be sent.
     pub fn has_repeats(&self) -> bool {
-        !self.repeats.wanted.is_empty()
+        !self.repeats.is_empty()
     }
 
     /// Forgets the repeats that were wanted; what is still missed is asked for again.
     pub fn drop_repeats(&mut self) {
-        self.repeats.wanted.clear();
+        self.repeats.clear();
     }
 
     /// Sends the repeats that were wanted, none a second time within `round_trip`.
     pub fn send_repeats(&mut self, round_trip: Duration, budget: &mut Budget, wire: &mut Wire<'_>) {
         while budget.packets > 0 && budget.bytes > 0 {
-            let Some(sequence) = self.repeats.wanted.pop_front() else { return };
+            let Some(sequence) = self.repeats.next() else { return };
             let Some((out, origin)) = self.sent.origin(sequence, self.munger.next_index()) else { continue };
             let Some(repeated) = self.repeats.allow(out, round_trip, wire) else { continue };
             if let Some(size) = self.repeat(out, origin, wire) {
@@ -456,7 +391,9 @@ impl DownTrack {
     fn repeat(&mut self, out: u64, origin: Origin, wire: &mut Wire<'_>) -> Option<usize> {
         let (run, index) = match origin {
             Origin::Source { run, index } => (run, index),
-            Origin::Padding { timestamp } => return self.padding(out, timestamp, wire),
+            Origin::Padding { timestamp } => {
+                return wire::padding(&self.media, &self.writer, (out, timestamp), wire);
+            }
         };
         let sent = self.sent.run(run)?;
         let encoding = sent.encoding.upgrade()?;
@@ -475,24 +412,6 @@ impl DownTrack {
                 Some(writing.media(&packet, (out, timestamp), wire))
             }
         }
-    }
-
-    /// Writes a packet of padding, always under the first payload type, so that it can be repeated after a change of codec.
-    fn padding(&self, out: u64, timestamp: u64, wire: &mut Wire<'_>) -> Option<usize> {
-        let fields = Fields {
-            payload_type: self.media.codecs.first()?.payload_type,
-            padding: true,
-            sequence: (out & 0xffff) as u16,
-            timestamp: (timestamp & 0xffff_ffff) as u32,
-            ssrc: self.media.ssrc,
-            ..Fields::default()
-        };
-        let mut buffer = [0; MAX_HEADER];
-        let header = self.writer.write(&fields, &mut buffer);
-        wire.out.push(header, &PADDING);
-        let size = header.len() + PADDING.len();
-        wire.transport.left(wire.now, size, false);
-        Some(size)
     }
 
     /// What a sender report says about this stream: the time of its source, never a pressed one. None while it sends nothing
@@ -551,131 +470,5 @@ fn timestamp_of(clock: &SenderClock, at: Instant) -> Option<u64> {
     match at.checked_duration_since(clock.at) {
         Some(after) => clock.timestamp.checked_add(ticks(after, clock.clock_rate)),
         None => Some(clock.timestamp.wrapping_sub(ticks(clock.at - at, clock.clock_rate))),
-    }
-}
-
-/// How packets of one run are put on the wire.
-struct Writing<'a> {
-    media: &'a SentMedia,
-    writer: &'a HeaderWriter,
-    sent: &'a SentRun,
-}
-
-/// Where a retransmission goes.
-#[derive(Clone, Copy)]
-struct Rtx {
-    ssrc: u32,
-    payload_type: u8,
-    index: u64,
-}
-
-impl Writing<'_> {
-    /// Whether packets are stamped: only where no packet is ever repeated under its own number.
-    fn stamp(&self, wire: &Wire<'_>) -> Option<Stamp> {
-        let is_wanted =
-            self.media.extensions.transport_cc.is_some() || self.media.extensions.abs_send_time.is_some();
-        let is_safe = self.media.rtx_ssrc.is_some() && self.sent.payload.rtx.is_some();
-        (is_wanted && is_safe).then(|| wire.transport.stamp(wire.now))
-    }
-
-    fn fields(&self, packet: &Packet, place: (u64, u64)) -> Fields {
-        Fields {
-            payload_type: self.sent.payload.payload_type,
-            marker: packet.marker,
-            padding: false,
-            sequence: (place.0 & 0xffff) as u16,
-            timestamp: (place.1 & 0xffff_ffff) as u32,
-            ssrc: self.media.ssrc,
-            audio_level: packet.audio_level,
-            orientation: packet.orientation,
-            stamp: None,
-        }
-    }
-
-    /// Writes a source packet under `place`, its outgoing index and timestamp. Returns its bytes.
-    fn media(&self, packet: &Packet, place: (u64, u64), wire: &mut Wire<'_>) -> usize {
-        let fields = Fields { stamp: self.stamp(wire), ..self.fields(packet, place) };
-        let mut buffer = [0; MAX_HEADER];
-        let header = self.writer.write(&fields, &mut buffer);
-        let body = wire.out.push(header, &packet.payload);
-        self.sent.run.patch(&packet.frame.descriptor, body);
-        self.left(header.len() + packet.payload.len(), fields.stamp, wire)
-    }
-
-    /// Writes a source packet once more, as RFC 4588 says.
-    fn rtx(&self, rtx: Rtx, packet: &Packet, place: (u64, u64), wire: &mut Wire<'_>) -> usize {
-        let original = self.fields(packet, place);
-        let fields = Fields {
-            stamp: self.stamp(wire),
-            ssrc: rtx.ssrc,
-            payload_type: rtx.payload_type,
-            sequence: (rtx.index & 0xffff) as u16,
-            ..original
-        };
-        let mut buffer = [0; MAX_HEADER];
-        let length = self.writer.write(&fields, &mut buffer).len();
-        let mut head = [0; MAX_HEADER + 2];
-        head[..length].copy_from_slice(&buffer[..length]);
-        head[length..length + 2].copy_from_slice(&original.sequence.to_be_bytes());
-        let body = wire.out.push(&head[..length + 2], &packet.payload);
-        self.sent.run.patch(&packet.frame.descriptor, body);
-        self.left(length + 2 + packet.payload.len(), fields.stamp, wire)
-    }
-
-    fn left(&self, size: usize, stamp: Option<Stamp>, wire: &mut Wire<'_>) -> usize {
-        let is_numbered = stamp.is_some() && self.media.extensions.transport_cc.is_some();
-        wire.transport.left(wire.now, size, is_numbered);
-        size
-    }
-}
-
-/// Which repeats are wanted, and which may be sent.
-#[derive(Debug)]
-struct Repeats {
-    wanted: VecDeque<u16>,
-    /// The low bits of repeated indices, and when, in milliseconds of the session.
-    recent: VecDeque<(u32, u32)>,
-    /// Bytes that may be repeated: a viewer that asks for everything again and again gets at most half of its stream more.
-    credit: i64,
-}
-
-impl Default for Repeats {
-    fn default() -> Self {
-        Self { wanted: VecDeque::new(), recent: VecDeque::new(), credit: REPEAT_CREDIT }
-    }
-}
-
-impl Repeats {
-    fn want(&mut self, sequence: u16) {
-        if self.wanted.len() < MAX_REPEATS && !self.wanted.contains(&sequence) {
-            self.wanted.push_back(sequence);
-        }
-    }
-
-    fn earn(&mut self, size: usize) {
-        self.credit = (self.credit + size as i64 / 2).min(REPEAT_CREDIT);
-    }
-
-    /// What to remember once the repeat is sent; none where it may not be.
-    fn allow(&self, out: u64, round_trip: Duration, wire: &Wire<'_>) -> Option<(u32, u32)> {
-        let index = (out & 0xffff_ffff) as u32;
-        let now =
-            (wire.now.saturating_duration_since(wire.transport.started).as_millis() & 0xffff_ffff) as u32;
-        let wait = u32::try_from(round_trip.as_millis()).unwrap_or(u32::MAX);
-        let is_on_its_way =
-            self.recent.iter().any(|&(known, at)| known == index && now.wrapping_sub(at) < wait);
-        (self.credit > 0 && !is_on_its_way).then_some((index, now))
-    }
-
-    fn sent(&mut self, repeated: (u32, u32), size: usize) {
-        self.credit -= size as i64;
-        if self.recent.len() == MAX_REPEATED {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(repeated);
-    }
-
-    fn heap_bytes(&self) -> usize {
-        self.wanted.capacity() * size_of::<u16>() + self.recent.capacity() * size_of::<(u32, u32)>()
     }
 }

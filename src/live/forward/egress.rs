@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::audio::Audio;
-use super::downtrack::{Beginning, Budget, DownTrack, Pulled, Transport, Wire};
+use super::downtrack::{Beginning, Budget, DownTrack, Pulled};
 use super::estimate::{Estimate, Totals};
 use super::outgoing::Outgoing;
 use super::pacer::Pacer;
@@ -22,6 +22,7 @@ use super::report::{self, SenderReport, ServerClock};
 use super::source::{Encoding, EncodingId, Source, SourceSlot};
 use super::video::{Scene, Video};
 use super::viewer_rtcp::{self, Heard, Reception, nacked};
+use super::wire::{Transport, Wire};
 use crate::live::media::{MediaKind, SentMedia};
 
 pub use super::selector::{Cause, Wish};

@@ -253,3 +253,113 @@ fn counters(descriptor: &Descriptor) -> (Option<PictureId>, Option<Field>) {
         Descriptor::None | Descriptor::H264(_) | Descriptor::Av1 => (None, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::live::forward::codec::{self, FrameInfo};
+    use crate::live::media::Codec;
+
+    fn packet(codec: Codec, index: u64, timestamp: u64, payload: &[u8]) -> Packet {
+        Packet {
+            index,
+            timestamp,
+            arrived: Instant::now(),
+            marker: true,
+            payload: Bytes::copy_from_slice(payload),
+            frame: codec::describe(codec, payload, true).unwrap_or_else(|_| FrameInfo::default()),
+            audio_level: None,
+            orientation: None,
+        }
+    }
+
+    /// Sends `payloads` as one run, 3,000 ticks apart; returns what a viewer gets: index, timestamp, payload.
+    fn run(munger: &mut Munger, codec: Codec, first: u64, payloads: &[Vec<u8>]) -> Vec<(u64, u64, Vec<u8>)> {
+        let packets =
+            (first..).zip(payloads).map(|(index, payload)| packet(codec, index, 3_000 * index, payload));
+        let packets: Vec<_> = packets.collect();
+        let run = munger.begin(Start {
+            first: &packets[0],
+            edge: &packets[0],
+            frames: Vec::new(),
+            timestamp: None,
+            now: Instant::now(),
+        });
+        let sent = packets.iter().map(|packet| {
+            let timestamp = run.timestamp(packet).unwrap();
+            let mut payload = packet.payload.to_vec();
+            run.patch(&packet.frame.descriptor, &mut payload);
+            let index = munger.index(packet.index);
+            munger.sent(&run, packet, timestamp);
+            (index, timestamp, payload)
+        });
+        sent.collect()
+    }
+
+    /// A VP8 picture with a picture id of 7 bits and a TL0PICIDX.
+    fn vp8_narrow(picture: u8, tl0: u8) -> Vec<u8> {
+        vec![0x90, 0xc0, picture, tl0, 0x11, 0, 0]
+    }
+
+    /// A VP9 picture (not flexible, one layer) with a picture id of 15 bits and a TL0PICIDX.
+    fn vp9_wide(picture: u16, tl0: u8) -> Vec<u8> {
+        let [high, low] = picture.to_be_bytes();
+        vec![0xac, high | 0x80, low, 0x00, tl0, 0x82, 0, 0]
+    }
+
+    #[test]
+    fn narrow_picture_ids_stay_narrow_and_go_on_over_a_switch() {
+        let mut munger = Munger::new(MediaKind::Video, 7, 0);
+        let before = run(
+            &mut munger,
+            Codec::Vp8,
+            100,
+            &[vp8_narrow(126, 254), vp8_narrow(127, 255), vp8_narrow(0, 0)],
+        );
+        assert_eq!(before[2].2, vp8_narrow(0, 0), "the first run is sent as it is");
+        let after = run(&mut munger, Codec::Vp8, 9_000, &[vp8_narrow(90, 17), vp8_narrow(91, 18)]);
+        assert_eq!(after[0].2, vp8_narrow(1, 1));
+        assert_eq!(after[1].2, vp8_narrow(2, 2));
+        assert_eq!(after[0].0, before[2].0 + 1, "there is no hole between the runs");
+        assert!(after[0].1 > before[2].1, "and time goes on");
+    }
+
+    #[test]
+    fn wide_picture_ids_wrap_at_fifteen_bits() {
+        let profile = Codec::Vp9 { profile: 0 };
+        let mut munger = Munger::new(MediaKind::Video, 7, 0);
+        let before = run(&mut munger, profile, 100, &[vp9_wide(0x7ffe, 9), vp9_wide(0x7fff, 10)]);
+        assert_eq!(before[1].2, vp9_wide(0x7fff, 10));
+        let after = run(&mut munger, profile, 50, &[vp9_wide(5, 200), vp9_wide(6, 201)]);
+        assert_eq!(after[0].2, vp9_wide(0, 11));
+        assert_eq!(after[1].2, vp9_wide(1, 12));
+    }
+
+    #[test]
+    fn the_first_sequence_number_lies_in_the_lower_half() {
+        for sequence in [0, 1, 0x7fff, 0x8000, 0xffff] {
+            assert!(Munger::new(MediaKind::Video, sequence, 0).next_index() < 1 << 15);
+        }
+    }
+
+    #[test]
+    fn sound_that_begins_anew_is_a_packet_further_on() {
+        let mut munger = Munger::new(MediaKind::Audio, 7, 0);
+        let before = run(&mut munger, Codec::Opus, 100, &[vec![1; 10]]);
+        let after = run(&mut munger, Codec::Opus, 900, &[vec![1; 10]]);
+        assert!(after[0].1 - before[0].1 >= 960);
+    }
+
+    #[test]
+    fn dropping_closes_up_and_inserting_makes_room() {
+        let mut munger = Munger::new(MediaKind::Video, 0, 0);
+        run(&mut munger, Codec::Vp8, 100, &[vp8_narrow(1, 1)]);
+        munger.skip();
+        assert_eq!(munger.index(102), munger.next_index(), "101 was dropped by choice");
+        let padding = munger.insert();
+        assert_eq!(munger.index(102), padding + 1);
+        assert_eq!(munger.next_index(), padding + 1);
+    }
+}

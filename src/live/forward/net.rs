@@ -3,8 +3,6 @@
 //! The network loses, repeats, delays and reorders by a seed; the camera sends VP8 pictures that say in their last bytes which
 //! they are; the decoder shows what a real one could show and nothing else. No real time passes.
 
-#![allow(dead_code)]
-
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
@@ -66,20 +64,11 @@ impl Network {
         for _ in 0..copies {
             let in_order =
                 (now + delay + jitter.mul_f64(self.rng.random())).max(self.last_arrival.unwrap_or(now));
-            let arrival = if self.rng.random_bool(reorder) {
-                in_order + detour
-            } else {
-                self.last_arrival = Some(in_order);
-                in_order
-            };
+            self.last_arrival = Some(in_order);
+            let arrival = if self.rng.random_bool(reorder) { in_order + detour } else { in_order };
             self.sent += 1;
             self.under_way.insert((arrival, self.sent), datagram.clone());
         }
-    }
-
-    /// When the next datagram arrives.
-    pub(crate) fn next_arrival(&self) -> Option<Instant> {
-        self.under_way.keys().next().map(|&(at, _)| at)
     }
 
     /// The next datagram that has arrived by `now`.
@@ -150,9 +139,9 @@ pub(crate) struct Camera {
     pub(crate) frame_bytes: usize,
     /// Put on every packet.
     pub(crate) extensions: Vec<(u8, Vec<u8>)>,
-    rtx_sequence: u16,
-    tl0: u8,
-    sent: HashMap<u16, Draft>,
+    pub(crate) rtx_sequence: u16,
+    pub(crate) tl0: u8,
+    pub(crate) sent: HashMap<u16, Draft>,
 }
 
 impl Camera {
@@ -293,6 +282,11 @@ impl Decoder {
         let part =
             Part { timestamp: packet.timestamp, marker: packet.marker, payload: packet.payload.to_vec() };
         self.place(packet.index, part);
+    }
+
+    /// Takes the place of a packet that was padding alone.
+    pub(crate) fn take_padding(&mut self, index: u64) {
+        self.place(index, Part { timestamp: 0, marker: false, payload: Vec::new() });
     }
 
     fn place(&mut self, index: u64, part: Part) {

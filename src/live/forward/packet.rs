@@ -244,3 +244,116 @@ impl Slab {
 
 /// Bytes of a slab: about half a second of 1 Mbit/s. A ring's memory is off by at most this at its old end.
 pub const SLAB_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const IDS: ExtensionIds = ExtensionIds {
+        mid: Some(1),
+        rid: Some(2),
+        repaired_rid: Some(3),
+        abs_send_time: Some(4),
+        transport_cc: Some(5),
+        audio_level: Some(6),
+        playout_delay: Some(7),
+        video_orientation: Some(8),
+    };
+
+    #[test]
+    fn a_packet_is_read_with_its_extensions_and_without_its_padding() {
+        let mut bytes = vec![0xb1, 0xe0, 0x12, 0x34, 0, 0, 0, 9, 0, 0, 0, 7];
+        bytes.extend([0, 0, 0, 1]);
+        bytes.extend([
+            0xbe, 0xde, 0, 3, 0x10, b'v', 0x00, 0x21, b'h', b'i', 0x51, 0xab, 0xcd, 0x60, 0x85, 0xf0,
+        ]);
+        bytes.extend([1, 2, 3, 0, 0, 3]);
+        let rtp = Rtp::parse(&bytes).unwrap();
+        assert_eq!((rtp.marker, rtp.payload_type, rtp.sequence), (true, 0x60, 0x1234));
+        assert_eq!((rtp.timestamp, rtp.ssrc, rtp.payload), (9, 7, &[1, 2, 3][..]));
+        let values = rtp.extensions(&IDS);
+        assert_eq!((values.mid, values.rid, values.transport_cc), (Some("v"), Some("hi"), Some(0xabcd)));
+        assert_eq!((values.audio_level, values.orientation), (Some(0x85), None));
+        assert_eq!(rtp.extensions(&ExtensionIds::default()), ExtensionValues::default());
+    }
+
+    #[test]
+    fn two_byte_extensions_are_read_and_others_passed_over() {
+        let mut bytes =
+            vec![0x90, 0x60, 0, 1, 0, 0, 0, 9, 0, 0, 0, 7, 0x10, 0x00, 0, 2, 1, 2, b'a', b'b', 5, 2, 0, 9];
+        bytes.push(1);
+        let values = Rtp::parse(&bytes).unwrap().extensions(&IDS);
+        assert_eq!((values.mid, values.transport_cc), (Some("ab"), Some(9)));
+        bytes[12..14].copy_from_slice(&[0x12, 0x34]);
+        assert_eq!(Rtp::parse(&bytes).unwrap().extensions(&IDS), ExtensionValues::default());
+    }
+
+    #[test]
+    fn lengths_that_lie_are_told_apart() {
+        let header = [0x80, 0x60, 0, 1, 0, 0, 0, 9, 0, 0, 0, 7];
+        let with = |first: u8, rest: &[u8]| [&[first], &header[1..], rest].concat();
+        assert_eq!(Rtp::parse(&header[..11]), Err(NotRtp::HeaderCut));
+        assert_eq!(Rtp::parse(&with(0x40, &[])), Err(NotRtp::Version));
+        assert_eq!(Rtp::parse(&with(0x81, &[0, 0, 0])), Err(NotRtp::HeaderCut));
+        assert_eq!(Rtp::parse(&with(0x90, &[0xbe, 0xde, 0])), Err(NotRtp::ExtensionsCut));
+        assert_eq!(Rtp::parse(&with(0x90, &[0xbe, 0xde, 0, 1, 0, 0, 0])), Err(NotRtp::ExtensionsCut));
+        assert_eq!(Rtp::parse(&with(0xa0, &[])), Err(NotRtp::Padding));
+        assert_eq!(Rtp::parse(&with(0xa0, &[1, 0])), Err(NotRtp::Padding));
+        assert_eq!(Rtp::parse(&with(0xa0, &[1, 3])), Err(NotRtp::Padding));
+        assert_eq!(Rtp::parse(&with(0xa0, &[1, 2])).unwrap().payload, &[] as &[u8], "a bandwidth probe");
+    }
+
+    #[test]
+    fn numbers_go_on_past_the_wrap_and_leave_room_for_what_came_before() {
+        let mut numbers = Unwrapper::<16>::default();
+        assert_eq!(numbers.unwrap(65_535), 131_071);
+        assert_eq!(numbers.unwrap(1), 131_073);
+        assert_eq!(numbers.unwrap(65_534), 131_070, "a late one is put before");
+        assert_eq!(numbers.newest(), Some(131_073));
+        assert_eq!(numbers.restart(1), 131_072 + 65_537);
+        assert_eq!(numbers.restart(2), 131_072 + 65_538);
+        let mut first = Unwrapper::<16>::default();
+        first.unwrap(0);
+        assert_eq!(first.unwrap(65_535), 65_535, "what was sent before the first packet has a place");
+    }
+
+    #[test]
+    fn payloads_share_a_slab() {
+        let mut slab = Slab::default();
+        let (first, second) = (slab.copy(&[1; 100]), slab.copy(&[2; 100]));
+        assert_eq!(first.as_ptr().wrapping_add(100), second.as_ptr());
+        let large = slab.copy(&vec![3; 2 * SLAB_BYTES]);
+        assert_eq!((large.len(), &first[..], &second[..]), (2 * SLAB_BYTES, &[1; 100][..], &[2; 100][..]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_packet_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(rtp) = Rtp::parse(&bytes) {
+                rtp.extensions(&IDS);
+            }
+        }
+
+        #[test]
+        fn a_header_before_any_bytes_is_a_packet_or_not(first in any::<u8>(), rest in proptest::collection::vec(any::<u8>(), 11..100)) {
+            if let Ok(rtp) = Rtp::parse(&[&[0x80 | first & 0x3f], &rest[..]].concat()) {
+                prop_assert!(rtp.payload.len() <= rest.len() - 11);
+                rtp.extensions(&IDS);
+            }
+        }
+
+        #[test]
+        fn unwrapping_finds_any_number_within_half_a_turn(start in 0u64..1 << 40, steps in proptest::collection::vec(-30_000i64..32_000, 1..50)) {
+            let mut numbers = Unwrapper::<16>::default();
+            let mut newest = (1 << 16) + start % (1 << 16);
+            prop_assert_eq!(numbers.unwrap(start), newest);
+            for step in steps {
+                let number = newest.saturating_add_signed(step);
+                prop_assert_eq!(numbers.unwrap(number), number);
+                newest = newest.max(number);
+            }
+        }
+    }
+}

@@ -253,8 +253,8 @@ impl Ring {
             }
             return None;
         }
-        if index - self.base >= span.saturating_mul(2) {
-            // A jump past everything that is kept: the sender began elsewhere.
+        if index > self.head() + WIDEST_HOLE {
+            // Nothing joins it to what is kept: the sender began elsewhere, or was away for long.
             self.clear();
             self.base = index;
             self.floor = index;
@@ -374,5 +374,10 @@ impl Ring {
     }
 }
 
+/// A hole wider than this is never filled: two seconds of 12 Mbit/s.
+const WIDEST_HOLE: u64 = 3_000;
 /// Packets that may stand between the parameter sets of an access unit and its first slice.
 const ACCESS_UNIT_HEADERS: u64 = 32;
+
+#[cfg(test)]
+mod tests;

@@ -275,3 +275,153 @@ impl SendTimes {
         self.times.capacity() * size_of::<Left>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::live::forward::munger::{Munger, Start};
+    use crate::live::forward::packet::Packet;
+    use crate::live::forward::ring::RingLimits;
+    use crate::live::media::{Codec, MediaKind};
+
+    fn packet(index: u64) -> Packet {
+        Packet {
+            index,
+            timestamp: index * 3_000,
+            arrived: Instant::now(),
+            marker: true,
+            payload: Bytes::from_static(&[0; 4]),
+            frame: Default::default(),
+            audio_level: None,
+            orientation: None,
+        }
+    }
+
+    fn a_run(first: u64, frames: Vec<u16>) -> SentRun {
+        let first = packet(first);
+        let edge = packet(first.index + frames.len() as u64);
+        let start = Start { first: &first, edge: &edge, frames, timestamp: None, now: Instant::now() };
+        SentRun {
+            encoding: std::sync::Arc::downgrade(&std::sync::Arc::new(Encoding::new(
+                Codec::Vp8,
+                None,
+                RingLimits::VIDEO,
+            ))),
+            run: Munger::new(MediaKind::Video, 0, 0).begin(start),
+            payload: PayloadCodec { codec: Codec::Vp8, payload_type: 96, rtx: None },
+        }
+    }
+
+    /// What happens to a stream.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Begin,
+        Send(u8),
+        Hole,
+        Drop,
+        Pad,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            1 => Just(Step::Begin),
+            12 => (1_u8..40).prop_map(Step::Send),
+            2 => Just(Step::Hole),
+            2 => Just(Step::Drop),
+            1 => Just(Step::Pad),
+        ];
+        prop::collection::vec(step, 1..200)
+    }
+
+    proptest! {
+        #[test]
+        fn the_way_back_is_right_or_forgotten_and_takes_little(steps in steps(), beginning in 0_u64..40_000) {
+            let mut store = SentStore::default();
+            let mut truth = HashMap::new();
+            let (mut out, mut source, mut run) = (beginning, 1_000_000_u64, 0_u64);
+            store.begin(a_run(source, Vec::new()), Instant::now());
+            for step in steps {
+                match step {
+                    Step::Begin => {
+                        source += 5_000;
+                        run += 1;
+                        store.begin(a_run(source, Vec::new()), Instant::now());
+                    }
+                    Step::Send(count) => for _ in 0..count {
+                        store.record().unwrap().1.sent(out, source);
+                        truth.insert(out, Origin::Source { run, index: source });
+                        (out, source) = (out + 1, source + 1);
+                    },
+                    Step::Hole => {
+                        store.record().unwrap().1.sent(out, source);
+                        prop_assert_eq!(store.hole(source), Some(out));
+                        truth.insert(out, Origin::Source { run, index: source });
+                        (out, source) = (out + 1, source + 1);
+                    }
+                    Step::Drop => source += 1,
+                    Step::Pad => {
+                        store.sent_padding(out, 7);
+                        truth.insert(out, Origin::Padding { timestamp: 7 });
+                        out += 1;
+                    }
+                }
+            }
+            for back in 1..=(out - beginning).min(3_000) {
+                let wanted = out - back;
+                match store.origin((wanted & 0xffff) as u16, out) {
+                    Some((found, origin)) => {
+                        prop_assert_eq!(found, wanted);
+                        prop_assert_eq!(Some(&origin), truth.get(&wanted));
+                    }
+                    None => prop_assert!(back > 40, "the newest are known"),
+                }
+            }
+            prop_assert_eq!(store.origin((out & 0xffff) as u16, out), None, "what was never sent is not known");
+            prop_assert!(store.heap_bytes() <= 4 * 1024, "{}", store.heap_bytes());
+        }
+    }
+
+    #[test]
+    fn everything_together_stays_below_eight_kilobytes() {
+        let mut store = SentStore::default();
+        let now = Instant::now();
+        let longest = u16::try_from(super::super::munger::MAX_PRESSED_FRAMES).unwrap();
+        for run in 0..20 {
+            store.begin(a_run(run * 10_000, (0..longest).collect()), now);
+            for at in 0..20 {
+                store.sent_padding(run * 40 + at * 2, 0);
+                store.record().unwrap().1.sent(run * 40 + at * 2 + 1, run * 10_000 + at);
+            }
+        }
+        let mut times = SendTimes::default();
+        (0..5_000).for_each(|_| times.push(SentPacket { at: Duration::ZERO, size: 1_200, is_replay: false }));
+        let total = store.heap_bytes() + times.heap_bytes();
+        assert!(total <= 8 * 1024, "{total}");
+        store.forget(now + REPLAY_REPEATABLE + Duration::from_secs(1));
+        assert!(store.heap_bytes() + times.heap_bytes() + 2_000 < total, "a replay is soon forgotten");
+    }
+
+    #[test]
+    fn send_times_are_known_for_the_newest_packets_over_the_wrap() {
+        let mut times = SendTimes::default();
+        for number in 0..70_000_u32 {
+            assert_eq!(u32::from(times.next_sequence()), number & 0xffff);
+            let at = Duration::from_micros(u64::from(number) * 64);
+            times.push(SentPacket { at, size: (number % 1_200) as u16, is_replay: number % 2 == 0 });
+        }
+        let newest = times.get(69_999_u32 as u16).unwrap();
+        assert_eq!(
+            (newest.at, newest.size, newest.is_replay),
+            (Duration::from_micros(69_999 * 64), 399, false)
+        );
+        let oldest = 70_000 - SEND_TIMES as u32;
+        assert!(times.get(oldest as u16).unwrap().is_replay);
+        assert_eq!(times.get((oldest - 1) as u16), None);
+        assert_eq!(times.get(times.next_sequence()), None);
+    }
+}

@@ -26,7 +26,7 @@ impl EncodingId {
 
 /// One stream of packets of a publisher: its audio, or one quality of its video.
 ///
-/// One writer; readers take the ring's read lock just long enough to clone the packets that are due, and never seal or send
+/// One writer; readers take the ring's read lock just long enough to copy the packets that are due, and never seal or send
 /// under it.
 #[derive(Debug)]
 pub struct Encoding {

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::downtrack::{Budget, DownTrack, Pulled, Wire};
+use super::downtrack::{Budget, DownTrack, Pulled};
 use super::egress::{EgressEvent, Events, LayerInfo};
 use super::estimate::Estimate;
 use super::replay::{self, Asked, BURST_EVERY, Way};
 use super::selector::{Cause, LayerFacts, LayerSelector, Probe, Target};
 use super::source::{AnswersKeyFrames, Encoding, EncodingId, Source};
+use super::wire::Wire;
 
 /// Most encodings that are chosen from; simulcast has three.
 pub const MAX_LAYERS: usize = 8;
@@ -316,7 +317,8 @@ impl Video {
             waiting.asked = Some(now);
             encoding.want_key_frame();
         }
-        let is_replay_near = has_start && asked.is_allowed;
+        let is_early = now.saturating_duration_since(waiting.since) < replay::ANSWER_PATIENCE;
+        let is_replay_near = has_start && asked.is_allowed && is_early;
         if !waiting.is_told && !is_empty && !is_replay_near {
             waiting.is_told = true;
             scene.events.push(EgressEvent::WaitingForKeyFrame);

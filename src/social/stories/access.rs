@@ -54,12 +54,40 @@ async fn a_new_subscriber_of_a_post_gets_the_counts_of_the_post_and_its_comments
     let body = ReactionSet { post_id: None, comment_id: Some(comment), kind: Some(ReactionKind::Wow) };
     world.social.reactions.set(ada, body, T).await.expect("visible");
 
-    let states = world.access.states(&Channel::Post(post)).await.expect("states");
+    let states = world.access.states(&ben.into(), &Channel::Post(post)).await.expect("states");
     let told: Vec<_> = states.iter().map(|state| (state.event.as_str(), state.key.clone())).collect();
     assert_eq!(told, [("post.counts", post.to_string()), ("comment.counts", comment.to_string())]);
     assert!(format!("{:?}", states[1].data).contains(r#""wow":1"#), "{:?}", states[1].data);
-    assert_eq!(world.access.states(&Channel::Feed(library)).await.expect("none"), vec![]);
-    assert_eq!(world.access.states(&Channel::Post(PostId::NOTHING)).await.expect("none"), vec![]);
+    let states = world.access.states(&GUEST, &Channel::Feed(library)).await.expect("states");
+    let told: Vec<_> = states.iter().map(|state| (state.event.as_str(), state.key.clone())).collect();
+    assert_eq!(told, [("community.counts", library.to_string())]);
+    for nowhere in [Channel::Post(PostId::NOTHING), Channel::Feed(CommunityId::NOTHING)] {
+        assert_eq!(world.access.states(&GUEST, &nowhere).await.expect("none"), vec![]);
+    }
+}
+
+#[tokio::test]
+async fn counts_of_a_blocked_persons_named_things_are_not_among_the_states() {
+    let world = World::new();
+    let (ada, ben, carl) = (world.person("ada").await, world.person("ben").await, world.person("carl").await);
+    let library = world.community(ada, None).await;
+    let post = world.post(ada, world.draft(library)).await.id;
+    let named = world.comment(ben, world.remark(post)).await.id;
+    let unnamed = world.comment(ben, CommentAdd { anonymous: true, ..world.remark(post) }).await.id;
+    for comment in [named, unnamed] {
+        let body = ReactionSet { post_id: None, comment_id: Some(comment), kind: Some(ReactionKind::Wow) };
+        world.social.reactions.set(ada, body, T).await.expect("visible");
+    }
+    world.block(carl, ben).await;
+    for (reader, expected) in [
+        (ada, vec![post.to_string(), unnamed.to_string(), named.to_string()]),
+        // A block does not touch what is anonymous: that it did would name the author.
+        (carl, vec![post.to_string(), unnamed.to_string()]),
+    ] {
+        let states = world.access.states(&reader.into(), &Channel::Post(post)).await.expect("states");
+        let keys: Vec<_> = states.into_iter().map(|state| state.key).collect();
+        assert_eq!(keys, expected);
+    }
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ impl World {
             subject: name.into(),
             name: Some(name.into()),
             role: Some(role),
+            issued_at: None,
         };
         let user = self.stores.accounts.person(identity, T).await.expect("a person");
         Actor { user: user.id, role }

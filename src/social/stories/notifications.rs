@@ -1,9 +1,10 @@
 //! What people hear of.
 
 use super::*;
+use crate::store::log::{PageSize, Range};
 use communiconnect_protocol::{
-    Notification, NotificationId, NotificationKind, NotificationList, NotificationPreferences,
-    NotificationRead, ReactionKind, ReactionSet, UserId,
+    Channel, Notification, NotificationId, NotificationKind, NotificationList, NotificationPreferences,
+    NotificationRead, ReactionKind, ReactionSet, UserId, event,
 };
 
 async fn heard(world: &World, by: Actor) -> Vec<Notification> {
@@ -134,6 +135,81 @@ async fn pages_follow_each_other() {
     assert_eq!(ids.len(), 25);
     let body = NotificationList { cursor: Some("elsewhere".into()), unread: false };
     assert_eq!(faulty(notifications.list(ada.user, body).await), (Code::Invalid, "cursor".into()));
+}
+
+/// Ada's followers-only post, with a comment of her follower Ben, which Carl, another follower, has liked and replied to.
+async fn below_a_followers_only_post() -> (World, [Actor; 3], Post, Comment) {
+    let (world, ada, ben, _) = scene().await;
+    let carl = world.person("carl").await;
+    let library = world.community(ada, None).await;
+    for follower in [ben, carl] {
+        world.follow(follower, ada).await;
+    }
+    let draft = PostCreate { visibility: Visibility::Followers, ..world.draft(library) };
+    let post = world.post(ada, draft).await;
+    let comment = world.comment(ben, world.remark(post.id)).await;
+    like_and_answer(&world, carl, &comment).await;
+    (world, [ada, ben, carl], post, comment)
+}
+
+async fn like_and_answer(world: &World, by: Actor, comment: &Comment) {
+    let body = ReactionSet { post_id: None, comment_id: Some(comment.id), kind: Some(ReactionKind::Like) };
+    world.social.reactions.set(by, body, T).await.expect("liked");
+    world.reply(by, comment).await.expect("answered");
+}
+
+/// How many notifications a person's log tells of.
+async fn logged(world: &World, by: Actor) -> usize {
+    let size = PageSize { items: 100, bytes: 1 << 20 };
+    let page = world.stores.log.page(&Channel::User(by.user), Range::After(0), size).await.expect("a page");
+    page.publications.iter().filter(|entry| *entry.event == *event::NOTIFICATION).count()
+}
+
+#[tokio::test]
+async fn who_ceases_to_follow_hears_no_more_of_followers_only_posts() {
+    let (world, [ada, ben, carl], post, comment) = below_a_followers_only_post().await;
+    let dora = world.person("dora").await;
+    world.follow(dora, ada).await;
+    assert_eq!(
+        kinds(&heard(&world, ben).await),
+        [NotificationKind::Reply, NotificationKind::CommentReaction]
+    );
+    assert_eq!(logged(&world, ben).await, 2);
+
+    let away = FollowSet { user_id: ada.user, on: false };
+    world.social.people.follow(ben, away, T).await.expect("unfollowed");
+    assert_eq!(refused(world.read(ben, post.id).await), Code::NotFound);
+    assert_eq!((heard(&world, ben).await, logged(&world, ben).await), (vec![], 0), "what was told before");
+    like_and_answer(&world, dora, &comment).await;
+    assert_eq!((heard(&world, ben).await, logged(&world, ben).await), (vec![], 0), "what happens after");
+    assert!(!heard(&world, ada).await.is_empty());
+
+    world.follow(ben, ada).await;
+    let body = ReactionSet { post_id: None, comment_id: Some(comment.id), kind: None };
+    world.social.reactions.set(carl, body, T).await.expect("taken back");
+    like_and_answer(&world, carl, &comment).await;
+    let found = heard(&world, ben).await;
+    assert_eq!(kinds(&found), [NotificationKind::Reply, NotificationKind::CommentReaction]);
+    assert_eq!(found[1].count, 1);
+}
+
+#[tokio::test]
+async fn a_block_ends_what_was_heard_of_the_others_posts() {
+    let (world, [ada, ben, carl], ..) = below_a_followers_only_post().await;
+    let library = world.community(ada, None).await;
+    let public = world.post(ada, world.draft(library)).await;
+    let unnamed = world.post(ada, PostCreate { anonymous: true, ..world.draft(library) }).await;
+    for post in [&public, &unnamed] {
+        let comment = world.comment(ben, world.remark(post.id)).await;
+        like_and_answer(&world, carl, &comment).await;
+    }
+    assert_eq!((heard(&world, ben).await.len(), logged(&world, ben).await), (6, 6));
+    world.block(ada, ben).await;
+    let found = heard(&world, ben).await;
+    assert!(found.iter().all(|one| one.post_id == Some(unnamed.id)), "{found:?}");
+    // A block does not touch the anonymous post: that it did would name its author.
+    assert_eq!((found.len(), logged(&world, ben).await), (2, 2));
+    assert_eq!(heard(&world, ada).await.iter().filter(|one| actors(one) == [ben.user]).count(), 0);
 }
 
 #[tokio::test]

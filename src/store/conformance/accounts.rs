@@ -6,7 +6,7 @@ use crate::{
     store::{
         StoreError,
         accounts::{Identity, NewAccount, NewLogin, NewToken, Rotation},
-        conformance::world::Told,
+        conformance::world::{Bounds, Told},
     },
 };
 use communiconnect_protocol::{Channel, Role, User, UserControl, UserId};
@@ -83,6 +83,31 @@ pub(crate) async fn name_and_role_follow_the_issuer(world: World) {
     assert_eq!(person(&world, says(None, None)).await, risen);
     let fallen = person(&world, says(None, Some(Role::User))).await;
     assert_eq!(fallen, User { name: "Ann B.".into(), ..first });
+}
+
+pub(crate) async fn an_older_token_brings_no_news(world: World) {
+    let says = |name: &str, role, issued_at| Identity {
+        name: Some(name.into()),
+        role: Some(role),
+        issued_at,
+        ..identity("site", "7")
+    };
+    person(&world, says("Ann", Role::Moderator, Some(1_000))).await;
+    let fallen = person(&world, says("Anna", Role::User, Some(2_000))).await;
+    assert_eq!((fallen.name.as_str(), fallen.role), ("Anna", Role::User));
+    assert_eq!(
+        person(&world, says("Ann", Role::Moderator, Some(1_000))).await,
+        fallen,
+        "the old token again"
+    );
+    assert_eq!(person(&world, says("Ann", Role::Moderator, None)).await, fallen, "a token without a time");
+    // What says nothing new is the newest word all the same.
+    person(&world, says("Anna", Role::User, Some(3_000))).await;
+    assert_eq!(person(&world, says("Ann", Role::Moderator, Some(2_500))).await, fallen);
+    let world = world.reopened(Bounds::default()).await;
+    assert_eq!(person(&world, says("Ann", Role::Moderator, Some(1_000))).await, fallen, "after a restart");
+    let risen = person(&world, says("Anna", Role::Moderator, Some(3_000))).await;
+    assert_eq!(risen.role, Role::Moderator, "the same second");
 }
 
 pub(crate) async fn an_id_of_ours_means_that_very_person_and_only_from_us(world: World) {
@@ -183,7 +208,7 @@ fn account(world: &World, username: &str, email: &str) -> NewAccount {
 }
 
 fn identity(issuer: &str, subject: &str) -> Identity {
-    Identity { issuer: issuer.into(), subject: subject.into(), name: None, role: None }
+    Identity { issuer: issuer.into(), subject: subject.into(), name: None, role: None, issued_at: None }
 }
 
 async fn person(world: &World, identity: Identity) -> User {

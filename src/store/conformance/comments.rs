@@ -2,7 +2,7 @@
 
 use super::{
     World,
-    world::{GUEST, no, op, refusal, yes},
+    world::{GUEST, no, op, refusal, rules, yes},
 };
 use crate::store::{
     Actor, StoreError,
@@ -26,7 +26,8 @@ async fn scene(world: &World) -> (Actor, Actor, PostId) {
 pub(crate) async fn a_comment_is_told_and_counted(world: World) {
     let (ada, bob, post) = scene(&world).await;
     let new = world.remark(post, None, "well said");
-    let (comment, position) = world.stores.comments.add(bob, op("mine"), new, yes()).await.expect("added");
+    let (comment, position) =
+        world.stores.comments.add(bob, op("mine"), new, rules(yes())).await.expect("added");
     assert_eq!((position.channel, position.position.offset), (Channel::Post(post), 1));
     assert_eq!(comment.my, Some(MyComment { author: true, reaction: None }));
     assert_eq!((comment.depth, comment.parent_id), (0, None));
@@ -60,18 +61,20 @@ pub(crate) async fn replies_nest_and_count(world: World) {
         Err(refusal())
     });
     let new = world.remark(post, Some(deeper.id), "deeper still");
-    seen.replace(world.stores.comments.add(ada, world.op(), new, rule).await);
+    seen.replace(world.stores.comments.add(ada, world.op(), new, rules(rule)).await);
     assert_eq!(seen, Some(Err(refusal().into())));
     assert_eq!(world.read_post(ada, post).await.expect("is there").counts.comments, 3);
-    let counts = world.stores.comments.counts(post, 10).await.expect("counts");
-    let replies: Vec<_> = counts.iter().map(|(id, counts)| (*id, counts.replies, counts.version)).collect();
+    let counts = world.stores.comments.counts(ada.into(), post, 10).await.expect("counts");
+    let replies: Vec<_> =
+        counts.iter().map(|(facts, counts)| (facts.id, counts.replies, counts.version)).collect();
     assert_eq!(replies, [(reply.id, 1, 1), (root.id, 1, 1)]);
 }
 
 pub(crate) async fn a_parent_must_be_there(world: World) {
     let (ada, bob, post) = scene(&world).await;
-    let add =
-        |post, parent| world.stores.comments.add(bob, world.op(), world.remark(post, parent, "?"), yes());
+    let add = |post, parent| {
+        world.stores.comments.add(bob, world.op(), world.remark(post, parent, "?"), rules(yes()))
+    };
     assert_eq!(add(PostId::new(1), None).await, Err(StoreError::NotFound("post")));
     assert_eq!(add(post, Some(CommentId::new(1))).await, Err(StoreError::NotFound("comment")));
     let community = world.community(ada, "Other", None).await.id;
@@ -87,7 +90,7 @@ pub(crate) async fn comments_are_listed_in_the_order_they_were_told(world: World
         // Each sender's clock differs a little.
         let mut new = world.remark(post, None, &number.to_string());
         new.at += (number * 7) % 5;
-        world.stores.comments.add(ada, world.op(), new, yes())
+        world.stores.comments.add(ada, world.op(), new, rules(yes()))
     });
     for outcome in futures_util::future::join_all(adding).await {
         outcome.expect("added");
@@ -144,8 +147,9 @@ pub(crate) async fn a_removed_comment_takes_its_replies(world: World) {
     let body: CommentDeleted = told.publications[0].data.read().expect("an event");
     assert_eq!(body, CommentDeleted { comment_id: middle, removed: 2 });
     assert_eq!(world.read_post(ada, post).await.expect("is there").counts.comments, 2);
-    let counts = world.stores.comments.counts(post, 10).await.expect("counts");
-    assert_eq!(counts.iter().map(|(id, counts)| (*id, counts.replies)).collect::<Vec<_>>(), [(root, 1)]);
+    let counts = world.stores.comments.counts(ada.into(), post, 10).await.expect("counts");
+    let replies: Vec<_> = counts.iter().map(|(facts, counts)| (facts.id, counts.replies)).collect();
+    assert_eq!(replies, [(root, 1)]);
     for (id, there) in [(root, true), (middle, false), (leaf, false), (sibling, true)] {
         let found = world.stores.comments.get(GUEST, id).await.expect("read");
         assert_eq!(found.is_some(), there);
@@ -161,7 +165,7 @@ pub(crate) async fn an_anonymous_comment_names_nobody(world: World) {
     world.told().await;
     let mut new = world.remark(post, None, "who am I");
     new.anonymous = true;
-    let (comment, _) = world.stores.comments.add(bob, world.op(), new, yes()).await.expect("added");
+    let (comment, _) = world.stores.comments.add(bob, world.op(), new, rules(yes())).await.expect("added");
     assert_eq!((&comment.author, comment.anonymous), (&None, true));
     let told = world.told().await;
     assert_eq!(told.events(), [event::COMMENT_ADDED, event::NOTIFICATION], "a block would tell whose it is");
@@ -178,8 +182,9 @@ pub(crate) async fn an_anonymous_comment_names_nobody(world: World) {
 pub(crate) async fn a_post_that_goes_takes_its_comments(world: World) {
     let (ada, bob, post) = scene(&world).await;
     let root = world.comment(bob, post, None).await.id;
-    let adding = (0..20)
-        .map(|_| world.stores.comments.add(bob, world.op(), world.remark(post, Some(root), "+"), yes()));
+    let adding = (0..20).map(|_| {
+        world.stores.comments.add(bob, world.op(), world.remark(post, Some(root), "+"), rules(yes()))
+    });
     let (outcomes, deleted) = tokio::join!(
         futures_util::future::join_all(adding),
         world.stores.posts.delete(ada, post, world.now(), yes()),
@@ -194,7 +199,7 @@ pub(crate) async fn a_post_that_goes_takes_its_comments(world: World) {
 
 pub(crate) async fn a_retry_adds_no_second_comment(world: World) {
     let (ada, bob, post) = scene(&world).await;
-    let add = || world.stores.comments.add(bob, op("same"), world.remark(post, None, "once"), yes());
+    let add = || world.stores.comments.add(bob, op("same"), world.remark(post, None, "once"), rules(yes()));
     let first = add().await.expect("added");
     assert_eq!(add().await, Ok(first));
     assert_eq!(world.read_post(ada, post).await.expect("is there").counts.comments, 1);

@@ -8,7 +8,9 @@ use crate::store::{
     StoreError,
     communities::{CommunityQuery, Membership, NewCommunity},
 };
-use communiconnect_protocol::{CommunityId, CommunityRole, MyCommunity};
+use communiconnect_protocol::{
+    Channel, CommunityCountsState, CommunityId, CommunityRole, MyCommunity, event,
+};
 
 pub(crate) async fn creator_moderates(world: World) {
     let ada = world.person("ada").await;
@@ -46,9 +48,35 @@ pub(crate) async fn joining_and_leaving_count_once(world: World) {
         assert_eq!(world.stores.communities.set_member(who, leave).await, Ok(changed));
     }
     assert_eq!(members(&world, id).await, 0);
+    assert_eq!(world.stores.communities.counts(CommunityId::new(1)).await, Ok(None));
     let nowhere = Membership { community_id: CommunityId::new(1), on: true, at: world.now() };
     let unknown = world.stores.communities.set_member(bob, nowhere).await;
     assert_eq!(unknown, Err(StoreError::NotFound("community")));
+}
+
+pub(crate) async fn members_are_told_in_the_feed(world: World) {
+    let ada = world.person("ada").await;
+    let bob = world.person("bob").await;
+    let outer = world.community(ada, "Outer", None).await.id;
+    let id = world.community(ada, "Inner", Some(outer)).await.id;
+    world.told().await;
+    world.join(bob, id).await;
+    world.join(bob, id).await;
+    let leave = Membership { community_id: id, on: false, at: world.now() };
+    world.stores.communities.set_member(bob, leave).await.expect("left");
+    let told = world.told().await;
+    let states: Vec<CommunityCountsState> = told
+        .states
+        .iter()
+        .map(|state| {
+            assert_eq!((&*state.event, &state.key), (event::COMMUNITY_COUNTS, &id.to_string()));
+            assert_eq!((&state.channels[..], state.actor), (&[Channel::Feed(id)][..], None));
+            state.data.read().expect("counts")
+        })
+        .collect();
+    let counts = |version, members| CommunityCountsState { community_id: id, version, members };
+    assert_eq!(states, [counts(1, 2), counts(2, 1)], "once for each change, and not for none");
+    assert_eq!(world.stores.communities.counts(id).await, Ok(Some(counts(2, 1))));
 }
 
 pub(crate) async fn levels_are_listed_oldest_first(world: World) {

@@ -2,7 +2,7 @@
 
 use super::{
     World,
-    world::{Bounds, no, op, yes},
+    world::{Bounds, no, op, rules, yes},
 };
 use crate::store::{
     Op, StoreError,
@@ -132,9 +132,9 @@ pub(crate) async fn an_op_is_answered_again_after_a_restart(world: World) {
     let community = world.community(ada, "All", None).await.id;
     let post = world.post(ada, community).await.id;
     let new = world.remark(post, None, "once");
-    let first = world.stores.comments.add(ada, op("same"), new.clone(), yes()).await.expect("added");
+    let first = world.stores.comments.add(ada, op("same"), new.clone(), rules(yes())).await.expect("added");
     let world = world.reopened(Bounds::default()).await;
-    let again = world.stores.comments.add(ada, op("same"), new, no()).await;
+    let again = world.stores.comments.add(ada, op("same"), new, rules(no())).await;
     assert_eq!(again, Ok(first), "the same answer, and no rule is asked");
     assert_eq!(world.told().await.publications, []);
     assert_eq!(world.stores.log.heads(vec![Channel::Post(post)]).await, Ok(vec![1]));

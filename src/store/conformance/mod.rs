@@ -1,8 +1,10 @@
 //! One suite for every store: what the traits promise, told as stories. A backend runs it by [`suite`].
 
 pub(super) mod accounts;
+pub(super) mod chat;
 pub(super) mod comments;
 pub(super) mod communities;
+pub(super) mod lives;
 pub(super) mod log;
 pub(super) mod notifications;
 pub(super) mod people;
@@ -11,7 +13,7 @@ pub(super) mod reactions;
 pub(super) mod workload;
 mod world;
 
-pub(super) use world::{Backend, Bounds, World};
+pub(super) use world::{Backend, Bounds, World, yes};
 
 /// Makes a test of every story, each in a world of its own that `$world` opens.
 macro_rules! suite {
@@ -20,7 +22,7 @@ macro_rules! suite {
             accounts: an_account_is_found_by_either_name names_and_addresses_are_taken_whatever_their_case
                 of_many_who_want_one_name_one_gets_it a_person_is_made_at_first_use_and_known_again
                 one_subject_of_two_issuers_is_two_people a_name_that_is_taken_gets_a_number
-                name_and_role_follow_the_issuer an_id_of_ours_means_that_very_person_and_only_from_us
+                name_and_role_follow_the_issuer an_older_token_brings_no_news an_id_of_ours_means_that_very_person_and_only_from_us
                 a_refresh_token_is_good_once an_old_refresh_token_ends_its_login_and_no_other
                 of_two_who_use_a_token_at_once_one_wins_and_the_login_ends logging_out_is_told_once
                 a_login_runs_out_unless_it_is_refreshed a_secret_is_made_once_and_kept;
@@ -29,7 +31,7 @@ macro_rules! suite {
                 a_block_takes_the_follows_of_both_with_it a_pair_stays_blocked_until_both_have_let_go
                 nobody_blocks_themselves crossing_follows_are_counted_exactly;
             communities: creator_moderates siblings_may_share_a_name joining_and_leaving_count_once
-                levels_are_listed_oldest_first a_refused_community_leaves_nothing a_retry_makes_no_second_community;
+                members_are_told_in_the_feed                 levels_are_listed_oldest_first a_refused_community_leaves_nothing a_retry_makes_no_second_community;
             posts: a_public_post_goes_to_every_feed_around_it an_anonymous_post_names_nobody
                 a_narrow_post_stays_narrow a_retry_answers_the_same_post an_edit_goes_where_the_post_went
                 of_two_edits_one_loses a_deleted_post_is_gone_everywhere feeds_are_newest_first_and_stable
@@ -46,11 +48,21 @@ macro_rules! suite {
                 reactions_grow_into_one_notification a_burst_is_published_once_a_second
                 a_restart_forgets_no_unpublished_change taking_back_lowers_in_silence preferences_are_honoured
                 a_block_ends_hearing_of_each_other reading_lowers_what_is_unread pages_are_newest_first
+                a_block_takes_the_other_out_of_the_log a_notification_begun_anew_counts_for_itself
                 what_is_deleted_takes_its_notifications inboxes_are_bounded a_follower_is_told_of_once;
             log: offsets_have_no_holes pages_go_both_ways trimming_by_count_keeps_the_newest
                 trimming_by_age_keeps_the_young a_refused_operation_leaves_no_hole
                 an_op_is_answered_again_after_a_restart an_op_with_another_body_is_refused
                 views_are_swept_after_their_window the_probe_writes_and_reads;
+            lives: a_live_begins_with_its_post a_refused_live_leaves_no_trace
+                a_person_runs_one_live_and_every_start_makes_a_fresh_key states_are_told_where_the_post_went
+                a_live_ends_once_with_its_report a_pulse_tells_viewers_and_keeps_the_lease
+                lives_that_nobody_carries_are_ended running_lives_are_listed_newest_first
+                a_deleted_post_takes_its_live_with_it a_lasting_key_is_one_until_it_is_rotated
+                defaults_stay_until_they_are_changed;
+            chat: messages_are_publications_of_their_live a_message_answers_one_of_the_same_live
+                a_deleted_message_is_gone_from_history a_ban_is_known_to_rules_and_told_to_the_server
+                slow_mode_is_a_state old_messages_are_swept_with_the_log;
             workload: every_counter_equals_its_rows;
         }
     };

@@ -2,11 +2,12 @@
 
 use super::{
     World,
-    world::{Bounds, yes},
+    world::{Bounds, all_ears, yes},
 };
 use crate::store::{
     Actor,
-    notifications::{NotificationPage, NotificationQuery, ReadMark},
+    log::{PageSize, Range},
+    notifications::{NotificationPage, NotificationQuery, Place, ReadMark},
     people::Target,
 };
 use communiconnect_protocol::{
@@ -204,7 +205,7 @@ pub(crate) async fn pages_are_newest_first(world: World) {
     loop {
         let page = world.stores.notifications.list(ada.user, query).await.expect("a page");
         times.extend(page.notifications.iter().map(|told| told.created_at));
-        query.before = page.notifications.last().map(|told| told.id);
+        query.before = page.notifications.last().map(Place::from);
         if !page.more {
             break;
         }
@@ -214,6 +215,11 @@ pub(crate) async fn pages_are_newest_first(world: World) {
     world.react(eve, post, LIKE).await.expect("reacted");
     let first = &list(&world, ada).await.notifications[0];
     assert_eq!((first.kind, first.count), (NotificationKind::PostReaction, 2), "renewed, so first again");
+    // Somebody who has just read the page that ended with it goes on where they were.
+    let before = Some(Place { created_at: times[4], id: first.id });
+    let query = NotificationQuery { before, unread: false, limit: 10 };
+    let page = world.stores.notifications.list(ada.user, query).await.expect("a page");
+    assert_eq!(page.notifications, [], "and sees nothing twice");
 }
 
 pub(crate) async fn what_is_deleted_takes_its_notifications(world: World) {
@@ -245,6 +251,66 @@ pub(crate) async fn inboxes_are_bounded(world: World) {
     assert_eq!(page.unread, page.notifications.len() as u64);
 }
 
+pub(crate) async fn a_notification_begun_anew_counts_for_itself(world: World) {
+    let ([ada, bob, eve], post) = scene(&world).await;
+    world.react(bob, post, LIKE).await.expect("reacted");
+    world.pass(1_000);
+    // The inbox overflows, and the oldest go: bob's like too.
+    join_all((0..1_200).map(|_| world.comment(bob, post, None))).await;
+    let query = NotificationQuery { before: None, unread: false, limit: 2_000 };
+    let liked = async || {
+        let page = world.stores.notifications.list(ada.user, query).await.expect("a page");
+        let mut likes =
+            page.notifications.into_iter().filter(|told| told.kind == NotificationKind::PostReaction);
+        likes.next().map(|told| told.count)
+    };
+    assert_eq!(liked().await, None);
+    world.react(eve, post, LIKE).await.expect("reacted");
+    assert_eq!(liked().await, Some(1));
+    world.react(bob, post, None).await.expect("taken back");
+    assert_eq!(liked().await, Some(1), "the one that counted bob is gone");
+    world.react(eve, post, None).await.expect("taken back");
+    assert_eq!(liked().await, None);
+}
+
+pub(crate) async fn a_block_takes_the_other_out_of_the_log(world: World) {
+    let ([ada, bob, eve], post) = scene(&world).await;
+    // Eve is named first, bob behind her: the entry's own actor does not tell of him.
+    for who in [bob, eve] {
+        world.react(who, post, LIKE).await.expect("reacted");
+        world.pass(2_000);
+    }
+    world.comment(bob, post, None).await;
+    world.comment(eve, post, None).await;
+    world.block(ada, bob).await;
+    assert_eq!(logged(&world, ada).await, [["eve"]], "the likes that named bob are overwritten");
+    assert_eq!(
+        world.stores.notifications.flush(world.now()).await,
+        Ok(1),
+        "what is left of them is told anew"
+    );
+    assert_eq!(logged(&world, ada).await, [["eve"], ["eve"]]);
+    let pushed = pushes(&world, ada).await;
+    let last = pushed.last().expect("pushed");
+    assert_eq!((last.notification.count, last.unread), (1, 2));
+    assert_eq!(list(&world, ada).await.notifications.len(), 2);
+    let target = Target { user: bob.user, on: false, at: world.now() };
+    world.stores.people.set_block(ada, target, all_ears).await.expect("unblocked");
+    assert_eq!(logged(&world, ada).await, [["eve"], ["eve"]], "it does not come back");
+}
+
+/// Whom the notifications in a person's log name.
+async fn logged(world: &World, who: Actor) -> Vec<Vec<String>> {
+    let size = PageSize { items: 100, bytes: 1 << 20 };
+    let page = world.stores.log.page(&Channel::User(who.user), Range::After(0), size).await.expect("a page");
+    let told = page.publications.iter().filter(|entry| *entry.event == *event::NOTIFICATION);
+    told.map(|entry| {
+        let event: NotificationEvent = entry.data.read().expect("an event");
+        names(&event.notification).into_iter().map(str::to_owned).collect()
+    })
+    .collect()
+}
+
 pub(crate) async fn a_follower_is_told_of_once(world: World) {
     let ([ada, bob, carl], _) = scene(&world).await;
     world.follow(carl, ada).await;
@@ -253,7 +319,7 @@ pub(crate) async fn a_follower_is_told_of_once(world: World) {
     world.stores.notifications.set_preferences(ada.user, wish).await.expect("wished");
     world.follow(bob, ada).await;
     let away = Target { user: ada.user, on: false, at: world.now() };
-    world.stores.people.set_follow(bob, away, yes()).await.expect("unfollowed");
+    world.stores.people.set_follow(bob, away, yes(), all_ears).await.expect("unfollowed");
     world.follow(bob, ada).await;
     let page = list(&world, ada).await;
     assert_eq!((page.notifications.len(), page.unread), (1, 1));

@@ -5,7 +5,7 @@ use crate::{
     publication::Audience,
     store::{
         Actor, PairFacts, Reader, Relation, StoreError,
-        conformance::world::{GUEST, yes},
+        conformance::world::{GUEST, all_ears, yes},
         people::Target,
     },
 };
@@ -63,13 +63,16 @@ pub(crate) async fn a_rule_judges_how_the_two_stand(world: World) {
         Err(ErrorBody::new(Code::Forbidden, "no"))
     });
     let target = Target { user: ann.user, on: true, at: world.now() };
-    let refused = world.stores.people.set_follow(ben, target, rule).await;
+    let refused = world.stores.people.set_follow(ben, target, rule, all_ears).await;
     assert_eq!(refused, Err(ErrorBody::new(Code::Forbidden, "no").into()));
     assert_eq!(*seen.lock().expect("no panic"), Some(Relation { blocked: true, ..Relation::default() }));
     assert_eq!(counts(&world, ann).await, ProfileCounts::default());
     let nobody = Target { user: UserId::NOTHING, ..target };
-    assert_eq!(world.stores.people.set_follow(ben, nobody, yes()).await, Err(StoreError::NotFound("user")));
-    assert_eq!(world.stores.people.set_block(ben, nobody).await, Err(StoreError::NotFound("user")));
+    assert_eq!(
+        world.stores.people.set_follow(ben, nobody, yes(), all_ears).await,
+        Err(StoreError::NotFound("user"))
+    );
+    assert_eq!(world.stores.people.set_block(ben, nobody, all_ears).await, Err(StoreError::NotFound("user")));
 }
 
 pub(crate) async fn a_block_takes_the_follows_of_both_with_it(world: World) {
@@ -156,12 +159,12 @@ async fn counts(world: &World, who: Actor) -> ProfileCounts {
 
 async fn set_follow(world: &World, who: Actor, whom: Actor, on: bool) -> crate::store::Result<bool> {
     let target = Target { user: whom.user, on, at: world.now() };
-    world.stores.people.set_follow(who, target, yes()).await
+    world.stores.people.set_follow(who, target, yes(), all_ears).await
 }
 
 async fn set_block(world: &World, who: Actor, whom: Actor, on: bool) -> crate::store::Result<bool> {
     let target = Target { user: whom.user, on, at: world.now() };
-    world.stores.people.set_block(who, target).await
+    world.stores.people.set_block(who, target, all_ears).await
 }
 
 async fn controls(world: &World, who: Actor) -> Vec<UserControl> {

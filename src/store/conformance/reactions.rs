@@ -101,6 +101,7 @@ pub(crate) async fn comments_are_reacted_to_as_well(world: World) {
         (event::COMMENT_COUNTS, comment.to_string())
     );
     assert_eq!(told.states[0].channels, [Channel::Post(post)]);
+    assert_eq!(told.states[0].actor, Some(bob.user), "whose comment it is, for those who have blocked him");
     let state: CommentCountsState = told.states[0].data.read().expect("counts");
     assert_eq!((state.comment_id, state.counts.version), (comment, 1));
     assert_eq!(world.read_post(ada, post).await.expect("is there").counts.reactions, ReactionCounts::new());

@@ -1,6 +1,9 @@
 //! Many people at once, at random; then every figure is counted anew.
 
-use super::{World, world::yes};
+use super::{
+    World,
+    world::{rules, yes},
+};
 use crate::{
     publication::State,
     store::{
@@ -8,7 +11,7 @@ use crate::{
         comments::CommentQuery,
         communities::Membership,
         notifications::{NotificationQuery, ReadMark},
-        posts::{FeedQuery, FeedScope, View, Viewer},
+        posts::{FeedQuery, FeedScope, OnlyLive, View, Viewer},
     },
 };
 use communiconnect_protocol::{
@@ -132,7 +135,8 @@ impl Crowd {
     async fn comment(&self, who: Actor, post: PostId, parent: Option<CommentId>) {
         let world = &self.world;
         let new = world.remark(post, parent, "at random");
-        if let Some((comment, _)) = there(world.stores.comments.add(who, world.op(), new, yes()).await) {
+        if let Some((comment, _)) = there(world.stores.comments.add(who, world.op(), new, rules(yes())).await)
+        {
             self.comments.lock().push((post, comment.id));
         }
     }
@@ -157,8 +161,13 @@ impl Crowd {
         let community =
             world.stores.communities.get(reader, self.community).await.expect("read").expect("there");
         assert_eq!(community.members, members);
-        let query =
-            FeedQuery { scope: FeedScope::Community(self.community), kind: None, before: None, limit: 100 };
+        let query = FeedQuery {
+            scope: FeedScope::Community(self.community),
+            kind: None,
+            live: OnlyLive::No,
+            before: None,
+            limit: 100,
+        };
         let feed = world.stores.posts.feed(reader, query).await.expect("a feed");
         let mut there = Vec::new();
         for post in self.posts.iter().rev() {

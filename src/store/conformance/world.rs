@@ -3,9 +3,9 @@
 use crate::{
     publication::{Committed, Publication, State},
     store::{
-        Actor, Op, Reader, Result, Rule, Stores,
+        Actor, HeardFacts, Op, Reader, Result, Rule, Stores,
         accounts::NewAccount,
-        comments::NewComment,
+        comments::{CommentRules, NewComment, NewCommentFacts},
         communities::{Membership, NewCommunity},
         people::Target,
         posts::NewPost,
@@ -122,12 +122,12 @@ impl World {
 
     pub(crate) async fn follow(&self, who: Actor, whom: Actor) {
         let target = Target { user: whom.user, on: true, at: self.now() };
-        self.stores.people.set_follow(who, target, yes()).await.expect("followed");
+        self.stores.people.set_follow(who, target, yes(), all_ears).await.expect("followed");
     }
 
     pub(crate) async fn block(&self, who: Actor, whom: Actor) {
         let target = Target { user: whom.user, on: true, at: self.now() };
-        self.stores.people.set_block(who, target).await.expect("blocked");
+        self.stores.people.set_block(who, target, all_ears).await.expect("blocked");
     }
 
     /// A named public post.
@@ -150,7 +150,7 @@ impl World {
 
     pub(crate) async fn comment(&self, by: Actor, post_id: PostId, parent_id: Option<CommentId>) -> Comment {
         let new = self.remark(post_id, parent_id, "well said");
-        self.stores.comments.add(by, self.op(), new, yes()).await.expect("commented").0
+        self.stores.comments.add(by, self.op(), new, rules(yes())).await.expect("commented").0
     }
 
     pub(crate) fn remark(&self, post_id: PostId, parent_id: Option<CommentId>, content: &str) -> NewComment {
@@ -164,7 +164,7 @@ impl World {
         kind: Option<ReactionKind>,
     ) -> Result<ReactionOutcome> {
         let wish = Wish { kind, at: self.now() };
-        self.stores.reactions.set(by, ReactionTarget::Post(post, yes()), wish).await
+        self.stores.reactions.set(by, ReactionTarget::Post(post, yes()), wish, all_ears).await
     }
 
     pub(crate) async fn react_to_comment(
@@ -174,7 +174,7 @@ impl World {
         kind: Option<ReactionKind>,
     ) -> Result<ReactionOutcome> {
         let wish = Wish { kind, at: self.now() };
-        self.stores.reactions.set(by, ReactionTarget::Comment(comment, yes()), wish).await
+        self.stores.reactions.set(by, ReactionTarget::Comment(comment, yes()), wish, all_ears).await
     }
 
     pub(crate) async fn read_post(&self, reader: impl Into<Reader>, id: PostId) -> Option<Post> {
@@ -209,6 +209,18 @@ impl Told {
 /// A rule that agrees.
 pub(crate) fn yes<F>() -> Rule<F> {
     Box::new(|_| Ok(()))
+}
+
+/// Hears of others, but not across a block: as much as stories of the store need.
+pub(crate) fn all_ears(heard: &HeardFacts) -> bool {
+    let is_seen = heard.post.is_none_or(|post| post.relation.is_self || !post.relation.blocked);
+    let is_unheard = heard.actor.is_self || heard.named && heard.actor.blocked;
+    is_seen && !is_unheard
+}
+
+/// Judged by this rule, and heard of by all.
+pub(crate) fn rules(may: Rule<NewCommentFacts>) -> CommentRules {
+    CommentRules { may, hears: all_ears }
 }
 
 /// A rule that refuses.

@@ -4,7 +4,7 @@ use super::{
     SqliteStore,
     people::tell,
     tx::Tx,
-    user_row::{user, user_at, user_columns},
+    user_row::{USER_COLUMNS, user, user_at, user_columns},
 };
 use crate::store::{
     Result, StoreError,
@@ -13,7 +13,7 @@ use crate::store::{
 };
 use communiconnect_protocol::{Role, User, UserControl, UserId};
 use rand::Rng;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Logins that ran out and are removed by each new one: more than one, so that they cannot pile up.
 const SWEEP: i64 = 4;
@@ -44,7 +44,7 @@ impl Accounts for SqliteStore {
             let account = connection
                 .prepare_cached(sql)?
                 .query_row([login_name], |row| {
-                    Ok(Account { user: user_at(row, 0)?, password_hash: row.get(5)? })
+                    Ok(Account { user: user_at(row, 0)?, password_hash: row.get(USER_COLUMNS)? })
                 })
                 .optional()?;
             Ok(account)
@@ -54,10 +54,10 @@ impl Accounts for SqliteStore {
 
     async fn person(&self, identity: Identity, at: i64) -> Result<User> {
         let asked = identity.clone();
-        if let Some((user, last)) = self.read(move |connection| known(connection, &asked)).await?
-            && news(&identity, &user, last.as_deref()) == News::default()
+        if let Some(known) = self.read(move |connection| known(connection, &asked)).await?
+            && news(&identity, &known) == News::default()
         {
-            return Ok(user);
+            return Ok(known.user);
         }
         self.write(move |tx| person(tx, &identity, at)).await
     }
@@ -138,23 +138,49 @@ fn new_user(tx: &Tx<'_>, username: &str, name: &str, role: Role, at: i64) -> Res
     Ok(user)
 }
 
-/// The person of an identity, with the name that the issuer gave last.
-fn known(connection: &Connection, identity: &Identity) -> Result<Option<(User, Option<String>)>> {
-    if let Some(id) = identity.own_user()
-        && let Some(user) = user(connection, id)?
-    {
+/// The person of an identity, and what is known from issuers.
+struct Known {
+    user: User,
+    /// The name that the issuer gave last.
+    last_name: Option<String>,
+    /// When the newest token was issued that spoke of them.
+    vouched_at: i64,
+}
+
+fn known(connection: &Connection, identity: &Identity) -> Result<Option<Known>> {
+    let own = match identity.own_user() {
         // This server's own people are not renamed by a token.
-        return Ok(Some((user, identity.name.clone())));
+        Some(id) => connection
+            .prepare_cached(concat!(
+                "SELECT ",
+                user_columns!(),
+                ", ?2, u.vouched_at FROM users u WHERE u.id = ?1"
+            ))?
+            .query_row(params![id.as_bytes(), identity.name], known_at)
+            .optional()?,
+        None => None,
+    };
+    if own.is_some() {
+        return Ok(own);
     }
     let found = connection
         .prepare_cached(concat!(
             "SELECT ",
             user_columns!(),
-            ", i.name FROM identities i JOIN users u ON u.id = i.user WHERE i.issuer = ?1 AND i.subject = ?2"
+            ", i.name, u.vouched_at FROM identities i JOIN users u ON u.id = i.user
+             WHERE i.issuer = ?1 AND i.subject = ?2"
         ))?
-        .query_row([&identity.issuer, &identity.subject], |row| Ok((user_at(row, 0)?, row.get(5)?)))
+        .query_row([&identity.issuer, &identity.subject], known_at)
         .optional()?;
     Ok(found)
+}
+
+fn known_at(row: &Row<'_>) -> rusqlite::Result<Known> {
+    Ok(Known {
+        user: user_at(row, 0)?,
+        last_name: row.get(USER_COLUMNS)?,
+        vouched_at: row.get(USER_COLUMNS + 1)?,
+    })
 }
 
 /// What an issuer says that the store does not know yet.
@@ -162,20 +188,32 @@ fn known(connection: &Connection, identity: &Identity) -> Result<Option<(User, O
 struct News<'a> {
     name: Option<&'a str>,
     role: Option<Role>,
+    /// When it was said, where that is later than all before.
+    at: Option<i64>,
 }
 
-fn news<'a>(identity: &'a Identity, user: &User, last_name: Option<&str>) -> News<'a> {
+/// Nothing of what was issued before the newest token that is known: an old token must not give a lost role back.
+fn news<'a>(identity: &'a Identity, known: &Known) -> News<'a> {
+    let is_silent = identity.name.is_none() && identity.role.is_none();
+    if is_silent || identity.issued_at.unwrap_or(0) < known.vouched_at {
+        return News::default();
+    }
     News {
-        name: identity.name.as_deref().filter(|name| Some(*name) != last_name),
-        role: identity.role.filter(|role| *role != user.role),
+        name: identity.name.as_deref().filter(|name| Some(*name) != known.last_name.as_deref()),
+        role: identity.role.filter(|role| *role != known.user.role),
+        at: identity.issued_at.filter(|at| *at > known.vouched_at),
     }
 }
 
 fn person(tx: &mut Tx<'_>, identity: &Identity, at: i64) -> Result<User> {
-    let Some((mut user, last)) = known(tx.connection(), identity)? else {
+    let Some(known) = known(tx.connection(), identity)? else {
         return first_use(tx, identity, at);
     };
-    let News { name, role } = news(identity, &user, last.as_deref());
+    let News { name, role, at } = news(identity, &known);
+    let mut user = known.user;
+    if let Some(at) = at {
+        tx.sql("UPDATE users SET vouched_at = ?2 WHERE id = ?1")?.execute(params![user.id.as_bytes(), at])?;
+    }
     if let Some(role) = role {
         tx.sql("UPDATE users SET role = ?2 WHERE id = ?1")?
             .execute(params![user.id.as_bytes(), role.as_str()])?;
@@ -198,6 +236,8 @@ fn first_use(tx: &mut Tx<'_>, identity: &Identity, at: i64) -> Result<User> {
     let name = identity.name.as_deref().unwrap_or(&identity.subject);
     let username = free_username(tx, identity)?;
     let user = new_user(tx, &username, name, identity.role.unwrap_or(Role::User), at)?;
+    tx.sql("UPDATE users SET vouched_at = ?2 WHERE id = ?1")?
+        .execute(params![user.id.as_bytes(), identity.issued_at.unwrap_or(0)])?;
     tx.sql("INSERT INTO identities (issuer, subject, user, name, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![identity.issuer, identity.subject, user.id.as_bytes(), identity.name, at])?;
     Ok(user)

@@ -5,11 +5,16 @@ use super::{
     columns::{count, optional_word, path},
     facts::{self, reader_key},
 };
-use crate::store::{
-    Actor, CommunityFacts, Op, Reader, Result, Rule, StoreError,
-    communities::{Communities, CommunityQuery, Membership, NewCommunity},
+use crate::{
+    publication::State,
+    store::{
+        Actor, CommunityFacts, Op, Reader, Result, Rule, StoreError,
+        communities::{Communities, CommunityQuery, Membership, NewCommunity},
+    },
 };
-use communiconnect_protocol::{Community, CommunityId, CommunityRole, MyCommunity};
+use communiconnect_protocol::{
+    Channel, Community, CommunityCountsState, CommunityId, CommunityRole, Data, MyCommunity, event,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 #[async_trait::async_trait]
@@ -34,6 +39,10 @@ impl Communities for SqliteStore {
 
     async fn set_member(&self, actor: Actor, membership: Membership) -> Result<bool> {
         self.write(move |tx| set_member(tx, &actor, membership)).await
+    }
+
+    async fn counts(&self, id: CommunityId) -> Result<Option<CommunityCountsState>> {
+        self.read(move |connection| counts(connection, id)).await
     }
 
     async fn facts(&self, reader: Reader, id: CommunityId) -> Result<Option<CommunityFacts>> {
@@ -89,9 +98,33 @@ fn set_member(tx: &mut Tx<'_>, actor: &Actor, membership: Membership) -> Result<
             .execute(params![id.as_bytes(), actor.user.as_bytes()])?;
     }
     let by = if membership.on { 1 } else { -1 };
-    tx.sql("UPDATE community_counts SET members = members + ?2 WHERE community = ?1")?
-        .execute(params![id.as_bytes(), by])?;
+    let counts = tx
+        .sql(
+            "UPDATE community_counts SET members = members + ?2, version = version + 1 WHERE community = ?1
+             RETURNING members, version",
+        )?
+        .query_row(params![id.as_bytes(), by], |row| counts_at(row, id))?;
+    tx.state(State {
+        channels: vec![Channel::Feed(id)],
+        event: event::COMMUNITY_COUNTS.into(),
+        key: id.to_string(),
+        version: counts.version,
+        data: Data::of(&counts),
+        actor: None,
+    });
     Ok(true)
+}
+
+fn counts(connection: &Connection, id: CommunityId) -> Result<Option<CommunityCountsState>> {
+    let counts = connection
+        .prepare_cached("SELECT members, version FROM community_counts WHERE community = ?1")?
+        .query_row([id.as_bytes()], |row| counts_at(row, id))
+        .optional()?;
+    Ok(counts)
+}
+
+fn counts_at(row: &Row<'_>, community_id: CommunityId) -> rusqlite::Result<CommunityCountsState> {
+    Ok(CommunityCountsState { community_id, version: count(row, 1)?, members: count(row, 0)? })
 }
 
 /// Columns that [`community_at`] reads, for reader `?2`.

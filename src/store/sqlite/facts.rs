@@ -1,8 +1,12 @@
 //! What rules may know, read in one statement each.
 
-use super::columns::{optional_word, path, word};
+use super::{
+    columns::{optional_word, path, word},
+    leftovers::hangs_on_removed,
+    people::relation,
+};
 use crate::store::{
-    CommentFacts, CommunityFacts, PostFacts, Reader, Relation, Result, StoreError, routes::Placement,
+    CommentFacts, CommunityFacts, PostFacts, Reader, Relation, Result, Sight, StoreError, routes::Placement,
 };
 use communiconnect_protocol::{CommentId, CommunityId, CommunityRole, PostId, UserId, Visibility};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -31,6 +35,7 @@ macro_rules! post_fact_columns {
             "p.id, p.community, p.author, p.anonymous, p.visibility, p.version, p.created_at, p.path, ",
             "(SELECT role FROM members WHERE community = p.community AND user = ?2), ",
             $crate::store::sqlite::facts::relation_columns!("p.author"),
+            ", p.kind = 'live'",
         )
     };
 }
@@ -50,7 +55,7 @@ macro_rules! comment_fact_columns {
 pub(super) use {comment_fact_columns, post_fact_columns, relation_columns};
 
 /// How many columns [`post_fact_columns`] has.
-pub(super) const POST_FACTS: usize = 11;
+pub(super) const POST_FACTS: usize = 12;
 
 /// How many columns [`comment_fact_columns`] has.
 pub(super) const COMMENT_FACTS: usize = 8 + POST_FACTS;
@@ -72,6 +77,26 @@ impl PostRow {
             path: self.path.clone(),
         }
     }
+}
+
+impl PostRow {
+    /// What decides whether another than the reader sees the post.
+    pub(super) fn seen_by(&self, connection: &Connection, person: UserId) -> Result<Sight> {
+        let relation = relation(connection, Some(person), self.facts.author)?;
+        Ok(Sight { relation, ..self.facts.sight() })
+    }
+}
+
+/// What decides whether a person sees a post; none where it is gone.
+pub(super) fn sight(connection: &Connection, person: UserId, post: PostId) -> Result<Option<Sight>> {
+    let found = connection
+        .prepare_cached("SELECT visibility, anonymous, author FROM posts WHERE id = ?1")?
+        .query_row([post.as_bytes()], |row| {
+            Ok((word(row, 0, Visibility::from_word)?, row.get(1)?, UserId::from_bytes(row.get(2)?)))
+        })
+        .optional()?;
+    let Some((visibility, anonymous, author)) = found else { return Ok(None) };
+    Ok(Some(Sight { visibility, anonymous, relation: relation(connection, Some(person), author)? }))
 }
 
 /// A comment as rules and routes see it.
@@ -102,15 +127,18 @@ pub(super) fn post(connection: &Connection, reader: &Reader, id: PostId) -> Resu
 }
 
 pub(super) fn comment(connection: &Connection, reader: &Reader, id: CommentId) -> Result<CommentRow> {
-    connection
+    let found = connection
         .prepare_cached(concat!(
             "SELECT ",
             comment_fact_columns!(),
             " FROM comments c JOIN posts p ON p.id = c.post WHERE c.id = ?1"
         ))?
         .query_row(params![id.as_bytes(), reader_key(reader)], |row| comment_at(row, 0, reader))
-        .optional()?
-        .ok_or(StoreError::NotFound("comment"))
+        .optional()?;
+    match found {
+        Some(row) if !hangs_on_removed(connection, &row)? => Ok(row),
+        _ => Err(StoreError::NotFound("comment")),
+    }
 }
 
 /// A community as rules see it, with itself and those around it, outwards.
@@ -146,6 +174,7 @@ pub(super) fn post_at(row: &Row<'_>, first: usize, reader: &Reader) -> rusqlite:
         created_at: row.get(first + 6)?,
         community_role: optional_word(row, first + 8, CommunityRole::from_word)?,
         relation: relation_at(row, first + 9, reader.user == Some(author))?,
+        is_live: row.get(first + 11)?,
     };
     Ok(PostRow { facts, path: path(row, first + 7)? })
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod channel_key;
+mod chat;
 mod columns;
 mod comments;
 mod communities;
@@ -12,6 +13,9 @@ mod error;
 mod events;
 mod facts;
 mod ids;
+mod leftovers;
+mod live_keys;
+mod lives;
 mod log;
 mod notifications;
 mod open;
@@ -55,7 +59,7 @@ impl SqliteStore {
     ) -> std::result::Result<Self, OpenError> {
         let path = folder.join("communiconnect.db");
         let mut connection = open::writer_connection(&path, &settings)?;
-        open::migrate(&mut connection)?;
+        open::migrate(&mut connection, &path)?;
         let epoch = open::epoch(&connection)?;
         let readers = Readers::start(&path, &settings)?;
         let writer = Writer::start(connection, &settings, committed)?;
@@ -72,11 +76,15 @@ impl SqliteStore {
             comments: self.clone(),
             reactions: self.clone(),
             notifications: self.clone(),
+            lives: self.clone(),
+            live_keys: self.clone(),
+            chat: self.clone(),
             log: self.clone(),
         }
     }
 
-    /// Takes no more writes, and resolves when what was queued is on disk and handed on.
+    /// Takes no more writes, and resolves when what was queued is on disk and handed on, and the log of writes is folded
+    /// into the database: the one file is then all there is.
     pub async fn close(self: Arc<Self>) {
         let finished = tokio::task::spawn_blocking(move || self.writer.finish()).await;
         finished.expect("waiting for a thread does not panic");

@@ -52,8 +52,22 @@ pub enum OpenError {
         source: rusqlite::Error,
     },
     /// A table could not be brought up to date.
-    #[error("cannot bring the database up to date: {0}")]
-    Migration(#[from] Box<refinery::Error>),
+    #[error("cannot bring the database up to date: {0}; nothing was changed by the step that failed")]
+    Migration(Box<refinery::Error>),
+    /// Another build made tables that this one does not know in this form.
+    #[error(
+        "the database {path} was written by another version of this program: its step {step} of the tables {how}. \
+         Start it with the version that wrote it or a later one, or restore the backup of {path} that was made before \
+         that version; nothing was changed"
+    )]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// Number and name of the migration.
+        step: String,
+        /// In which way it is foreign.
+        how: &'static str,
+    },
     /// A first statement failed.
     #[error("cannot use the database: {0}")]
     Use(#[from] rusqlite::Error),
@@ -98,9 +112,20 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    embedded::migrations::runner().run(connection).map_err(Box::new)?;
-    Ok(())
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let foreign = |step: &refinery::Migration, how| OpenError::Foreign {
+        path: path.to_owned(),
+        step: format!("V{} \"{}\"", step.version(), step.name()),
+        how,
+    };
+    match embedded::migrations::runner().run(connection) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.kind() {
+            refinery::error::Kind::DivergentVersion(ours, _) => foreign(ours, "is another here"),
+            refinery::error::Kind::MissingVersion(theirs) => foreign(theirs, "is unknown here"),
+            _ => OpenError::Migration(Box::new(error)),
+        }),
+    }
 }
 
 /// The store's epoch, made with it. Whoever restores a backup deletes the row, so that clients load their state anew.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     publication::Audience,
     store::{
-        Actor, PairFacts, Reader, Relation, Result, Rule, StoreError,
+        Actor, HeardFacts, Judge, PairFacts, Reader, Relation, Result, Rule, StoreError,
         people::{People, Target},
     },
 };
@@ -72,23 +72,36 @@ impl People for SqliteStore {
         .await
     }
 
-    async fn set_follow(&self, actor: Actor, target: Target, rule: Rule<PairFacts>) -> Result<bool> {
+    async fn set_follow(
+        &self,
+        actor: Actor,
+        target: Target,
+        rule: Rule<PairFacts>,
+        hears: Judge<HeardFacts>,
+    ) -> Result<bool> {
         self.write(move |tx| {
             must_exist(tx.connection(), target.user)?;
             let relation = relation(tx.connection(), Some(actor.user), target.user)?;
             rule(&PairFacts { relation })?;
-            if target.on { follow(tx, actor.user, target) } else { unfollow(tx, actor.user, target) }
+            if target.on {
+                return follow(tx, actor.user, target);
+            }
+            let changed = unfollow(tx, actor.user, target)?;
+            if changed {
+                notifications::forget_unheard(tx, actor.user, target.user, hears)?;
+            }
+            Ok(changed)
         })
         .await
     }
 
-    async fn set_block(&self, actor: Actor, target: Target) -> Result<bool> {
+    async fn set_block(&self, actor: Actor, target: Target, hears: Judge<HeardFacts>) -> Result<bool> {
         self.write(move |tx| {
             must_exist(tx.connection(), target.user)?;
             if actor.user == target.user {
                 return Err(ErrorBody::invalid("user_id", "one cannot block oneself").into());
             }
-            if target.on { block(tx, actor.user, target) } else { unblock(tx, actor.user, target) }
+            if target.on { block(tx, actor.user, target, hears) } else { unblock(tx, actor.user, target) }
         })
         .await
     }
@@ -176,7 +189,7 @@ fn count_follow(tx: &Tx<'_>, follower: UserId, author: UserId, by: i64) -> Resul
     Ok(())
 }
 
-fn block(tx: &mut Tx<'_>, blocker: UserId, target: Target) -> Result<bool> {
+fn block(tx: &mut Tx<'_>, blocker: UserId, target: Target, hears: Judge<HeardFacts>) -> Result<bool> {
     let other = target.user;
     let changed = tx
         .sql("INSERT OR IGNORE INTO blocks (blocker, blocked) VALUES (?1, ?2)")?
@@ -186,7 +199,8 @@ fn block(tx: &mut Tx<'_>, blocker: UserId, target: Target) -> Result<bool> {
     }
     unfollow(tx, blocker, target)?;
     unfollow(tx, other, Target { user: blocker, ..target })?;
-    notifications::forget_between(tx, blocker, other, target.at)?;
+    notifications::forget_unheard(tx, blocker, other, hears)?;
+    notifications::forget_unheard(tx, other, blocker, hears)?;
     tell_pair(tx, blocker, target)?;
     Ok(true)
 }

@@ -4,12 +4,12 @@ use super::{
     SqliteStore, Tx,
     columns::word,
     comments::{self, CommentMove},
-    facts::{self, PostRow},
-    notifications::{Reacted, add_person, drop_person},
+    facts::{self, CommentRow, PostRow},
+    notifications::{Counted, Reacted, add_person, drop_person},
     posts::{self, Move},
 };
 use crate::store::{
-    Actor, CommentFacts, Relation, Result,
+    Actor, HeardFacts, Judge, Relation, Result, Sight,
     reactions::{ReactionOutcome, ReactionTarget, Reactions, Wish},
 };
 use communiconnect_protocol::{CommentId, NotificationKind, ReactionCounts, ReactionKind, UserId};
@@ -17,10 +17,16 @@ use rusqlite::{OptionalExtension, params};
 
 #[async_trait::async_trait]
 impl Reactions for SqliteStore {
-    async fn set(&self, actor: Actor, target: ReactionTarget, wish: Wish) -> Result<ReactionOutcome> {
+    async fn set(
+        &self,
+        actor: Actor,
+        target: ReactionTarget,
+        wish: Wish,
+        hears: Judge<HeardFacts>,
+    ) -> Result<ReactionOutcome> {
         self.write(move |tx| {
             let target = judged(tx, actor, target)?;
-            set(tx, actor.user, &target, wish)
+            set(tx, actor.user, &target, wish, hears)
         })
         .await
     }
@@ -29,7 +35,7 @@ impl Reactions for SqliteStore {
 /// What is reacted to, after the rule has agreed.
 enum Target {
     Post(PostRow),
-    Comment(CommentFacts),
+    Comment(CommentRow),
 }
 
 fn judged(tx: &Tx<'_>, actor: Actor, target: ReactionTarget) -> Result<Target> {
@@ -42,7 +48,7 @@ fn judged(tx: &Tx<'_>, actor: Actor, target: ReactionTarget) -> Result<Target> {
         ReactionTarget::Comment(id, rule) => {
             let comment = facts::comment(tx.connection(), &actor.into(), id)?;
             rule(&comment.facts)?;
-            Ok(Target::Comment(comment.facts))
+            Ok(Target::Comment(comment))
         }
     }
 }
@@ -51,14 +57,22 @@ impl Target {
     fn key(&self) -> &[u8; 16] {
         match self {
             Self::Post(post) => post.facts.id.as_bytes(),
-            Self::Comment(comment) => comment.id.as_bytes(),
+            Self::Comment(comment) => comment.facts.id.as_bytes(),
         }
     }
 
     fn relation(&self) -> Relation {
         match self {
             Self::Post(post) => post.facts.relation,
-            Self::Comment(comment) => comment.relation,
+            Self::Comment(comment) => comment.facts.relation,
+        }
+    }
+
+    /// The post, as the author of what is reacted to sees it.
+    fn seen_by_author(&self, tx: &Tx<'_>) -> Result<Sight> {
+        match self {
+            Self::Post(post) => post.seen_by(tx.connection(), post.facts.author),
+            Self::Comment(comment) => comment.post().seen_by(tx.connection(), comment.facts.author),
         }
     }
 
@@ -68,7 +82,8 @@ impl Target {
                 (post.facts.author, NotificationKind::PostReaction, post.facts.id, CommentId::NOTHING)
             }
             Self::Comment(comment) => {
-                (comment.author, NotificationKind::CommentReaction, comment.post.id, comment.id)
+                let facts = &comment.facts;
+                (facts.author, NotificationKind::CommentReaction, facts.post.id, facts.id)
             }
         };
         Reacted { owner, kind, thing: *post.as_bytes(), part: *comment.as_bytes(), person, at }
@@ -77,7 +92,7 @@ impl Target {
     fn counts(&self, tx: &Tx<'_>) -> Result<ReactionCounts> {
         Ok(match self {
             Self::Post(post) => posts::of(tx.connection(), post.facts.id)?.reactions,
-            Self::Comment(comment) => comments::of(tx.connection(), comment.id)?.reactions,
+            Self::Comment(comment) => comments::of(tx.connection(), comment.facts.id)?.reactions,
         })
     }
 
@@ -90,17 +105,23 @@ impl Target {
         Ok(match self {
             Self::Post(post) => posts::shift(tx, post, Move { lost, won, ..Move::default() })?.reactions,
             Self::Comment(comment) => {
-                comments::shift(tx, comment, CommentMove { lost, won, replies: 0 })?.reactions
+                comments::shift(tx, &comment.facts, CommentMove { lost, won, replies: 0 })?.reactions
             }
         })
     }
 }
 
-fn set(tx: &mut Tx<'_>, person: UserId, target: &Target, wish: Wish) -> Result<ReactionOutcome> {
+fn set(
+    tx: &mut Tx<'_>,
+    person: UserId,
+    target: &Target,
+    wish: Wish,
+    hears: Judge<HeardFacts>,
+) -> Result<ReactionOutcome> {
     let before = tx
         .sql("SELECT kind, told FROM reactions WHERE target = ?1 AND user = ?2")?
         .query_row([target.key(), person.as_bytes()], |row| {
-            Ok((word(row, 0, ReactionKind::from_word)?, row.get::<_, bool>(1)?))
+            Ok((word(row, 0, ReactionKind::from_word)?, Counted::from_column(row.get(1)?)))
         })
         .optional()?;
     let lost = before.map(|(kind, _)| kind);
@@ -109,9 +130,15 @@ fn set(tx: &mut Tx<'_>, person: UserId, target: &Target, wish: Wish) -> Result<R
     }
     match (before, wish.kind) {
         (None, Some(kind)) => {
-            let told = notify(tx, person, target, wish.at)?;
+            let heard =
+                HeardFacts { post: Some(target.seen_by_author(tx)?), actor: target.relation(), named: true };
+            let told = if hears(&heard) {
+                add_person(tx, &target.reacted(person, wish.at))?
+            } else {
+                Counted::NOWHERE
+            };
             tx.sql("INSERT INTO reactions (target, user, kind, told) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![target.key(), person.as_bytes(), kind.as_str(), told])?;
+                .execute(params![target.key(), person.as_bytes(), kind.as_str(), told.column()])?;
         }
         (Some(_), Some(kind)) => {
             tx.sql("UPDATE reactions SET kind = ?3 WHERE target = ?1 AND user = ?2")?.execute(params![
@@ -123,20 +150,9 @@ fn set(tx: &mut Tx<'_>, person: UserId, target: &Target, wish: Wish) -> Result<R
         (Some((_, told)), None) => {
             tx.sql("DELETE FROM reactions WHERE target = ?1 AND user = ?2")?
                 .execute([target.key(), person.as_bytes()])?;
-            if told {
-                drop_person(tx, &target.reacted(person, wish.at))?;
-            }
+            drop_person(tx, &target.reacted(person, wish.at), told)?;
         }
         (None, None) => {}
     }
     Ok(ReactionOutcome { counts: target.shift(tx, lost, wish.kind)?, changed: true })
-}
-
-/// Tells the author of a first reaction, unless it is their own or one of the two has blocked the other.
-fn notify(tx: &mut Tx<'_>, person: UserId, target: &Target, at: i64) -> Result<bool> {
-    let relation = target.relation();
-    if relation.is_self || relation.blocked {
-        return Ok(false);
-    }
-    add_person(tx, &target.reacted(person, at))
 }

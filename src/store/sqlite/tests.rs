@@ -76,6 +76,7 @@ mod core {
             key: String::new(),
             version: 1,
             data: Data::of(&1),
+            actor: None,
         });
         tell(tx, vec![channel("old"), channel("new")], happening)
     }
@@ -158,5 +159,224 @@ mod core {
         let (slow, (waiting, refused)) = tokio::join!(slow, flood);
         assert_eq!((slow, waiting), (Ok(()), Ok(())));
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+}
+
+/// What is on the disk.
+mod file {
+    use super::super::{OpenError, SqliteSettings, SqliteStore, comments::NEWEST_COUNTS};
+    use rusqlite::Connection;
+    use std::{path::Path, sync::Arc};
+    use tempfile::TempDir;
+    use tokio::sync::mpsc;
+
+    fn open(folder: &Path) -> Result<Arc<SqliteStore>, OpenError> {
+        SqliteStore::open(folder, SqliteSettings::default(), mpsc::channel(100).0).map(Arc::new)
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_is_one_whole_file() {
+        let folder = TempDir::new().expect("a temporary folder");
+        let store = open(folder.path()).expect("a store");
+        store
+            .write(|tx| Ok(tx.sql("INSERT INTO meta VALUES ('kept', 'yes')")?.execute([])?))
+            .await
+            .expect("kept");
+        let wal = folder.path().join("communiconnect.db-wal");
+        let length = || std::fs::metadata(&wal).map_or(0, |file| file.len());
+        assert!(length() > 0, "written to the WAL first");
+        // Others still hold the store, as a task that has not ended yet would.
+        store.clone().close().await;
+        assert_eq!(length(), 0);
+        let copy = folder.path().join("copy.db");
+        std::fs::copy(folder.path().join("communiconnect.db"), &copy).expect("copied");
+        let kept: String = Connection::open(copy)
+            .and_then(|copy| {
+                copy.query_row("SELECT value FROM meta WHERE name = 'kept'", [], |row| row.get(0))
+            })
+            .expect("the row is in the one file");
+        assert_eq!(kept, "yes");
+    }
+
+    #[tokio::test]
+    async fn a_database_of_another_version_says_what_to_do() {
+        for (change, wanted) in [
+            (
+                "UPDATE refinery_schema_history SET checksum = '7' WHERE version = 2",
+                "V2 \"people\" of the tables is another",
+            ),
+            (
+                "INSERT INTO refinery_schema_history SELECT 900, 'later', applied_on, '7'
+                 FROM refinery_schema_history WHERE version = 1",
+                "V900 \"later\" of the tables is unknown",
+            ),
+        ] {
+            let folder = TempDir::new().expect("a temporary folder");
+            open(folder.path()).expect("a store").close().await;
+            let path = folder.path().join("communiconnect.db");
+            Connection::open(&path).and_then(|file| file.execute_batch(change)).expect("changed");
+            let refusal = open(folder.path()).err().expect("refused").to_string();
+            for words in [
+                wanted,
+                "another version of this program",
+                "Start it with",
+                "backup",
+                path.to_str().expect("text"),
+            ] {
+                assert!(refusal.contains(words), "{words} is not in: {refusal}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_post_with_many_comments_is_subscribed_without_a_look_at_all_of_them() {
+        let folder = TempDir::new().expect("a temporary folder");
+        let store = open(folder.path()).expect("a store");
+        let plan = store
+            .read(|connection| {
+                let mut steps = connection.prepare(&format!("EXPLAIN QUERY PLAN {NEWEST_COUNTS}"))?;
+                let steps = steps.query_map(([0_u8; 16], [0_u8; 16], 1), |row| row.get::<_, String>(3))?;
+                Ok(steps.collect::<rusqlite::Result<Vec<_>>>()?)
+            })
+            .await
+            .expect("a plan");
+        assert!(plan.iter().any(|step| step.contains("comment_counts_post")), "{plan:#?}");
+        assert!(!plan.iter().any(|step| step.contains("ORDER BY") || step.contains("SCAN")), "{plan:#?}");
+    }
+}
+
+/// Deleting what very much hangs on.
+mod sweeping {
+    use super::{super::leftovers::PIECE, Folder, World};
+    use crate::store::{
+        Actor,
+        conformance::{Backend, Bounds, yes},
+        notifications::NotificationQuery,
+    };
+    use communiconnect_protocol::{CommentId, PostId, ReactionKind};
+    use futures_util::future::join_all;
+    use rusqlite::Connection;
+    use std::{path::PathBuf, sync::Arc};
+    use tempfile::TempDir;
+
+    /// Comments below the post: several pieces of them.
+    const MANY: usize = 3 * PIECE;
+
+    struct Scene {
+        world: World,
+        file: PathBuf,
+        ada: Actor,
+        bob: Actor,
+        post: PostId,
+        root: CommentId,
+        replies: Vec<CommentId>,
+    }
+
+    /// Ada's post with bob's comment, which he has answered very often himself; the first answer was answered too.
+    async fn scene() -> Scene {
+        let folder = TempDir::new().expect("a temporary folder");
+        let file = folder.path().join("communiconnect.db");
+        let backend: Arc<dyn Backend> = Arc::new(Folder(folder));
+        let world = World::open(backend).await;
+        let (ada, bob) = (world.person("ada").await, world.person("bob").await);
+        let community = world.community(ada, "All", None).await.id;
+        let post = world.post(ada, community).await.id;
+        let root = world.comment(bob, post, None).await.id;
+        let first = world.comment(bob, post, Some(root)).await.id;
+        let others = join_all((2..MANY).map(|_| world.comment(bob, post, Some(first)))).await;
+        let replies = [first].into_iter().chain(others.into_iter().map(|comment| comment.id)).collect();
+        world.react_to_comment(ada, root, Some(ReactionKind::Like)).await.expect("liked");
+        world.told().await;
+        Scene { world, file, ada, bob, post, root, replies }
+    }
+
+    impl Scene {
+        /// Rows that speak of comments, reactions to them, or what was said of them.
+        fn rows(&self) -> usize {
+            let file = Connection::open(&self.file).expect("the file");
+            let count = |sql| file.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count") as usize;
+            count("SELECT count(*) FROM comments")
+                + count("SELECT count(*) FROM comment_counts")
+                + count("SELECT count(*) FROM reactions")
+                + count("SELECT count(*) FROM leftovers")
+                + count("SELECT count(*) FROM notifications")
+                + count(
+                    "SELECT count(*) FROM log WHERE audience = 0 AND (subject IS NOT NULL OR event = 'comment.added')",
+                )
+        }
+
+        async fn nothing_is_there(&self) {
+            for id in &self.replies {
+                assert_eq!(self.world.stores.comments.get(self.ada.into(), *id).await, Ok(None));
+            }
+            let last = *self.replies.last().expect("many");
+            let answered = self.world.stores.comments.delete(self.bob, last, self.world.now(), yes()).await;
+            assert!(answered.is_err(), "{answered:?}");
+            assert!(self.world.react_to_comment(self.ada, last, Some(ReactionKind::Wow)).await.is_err());
+            assert_eq!(self.world.stores.comments.counts(self.ada.into(), self.post, 100).await, Ok(vec![]));
+            for parent in [None, Some(self.root), Some(self.replies[0])] {
+                let query = crate::store::comments::CommentQuery {
+                    post_id: self.post,
+                    parent_id: parent,
+                    after: None,
+                    limit: 10,
+                };
+                assert_eq!(
+                    self.world.stores.comments.list(self.ada.into(), query).await,
+                    Ok(vec![]),
+                    "{parent:?}"
+                );
+            }
+        }
+
+        /// Sweeps to the end; in how many pieces.
+        async fn sweep(&self) -> usize {
+            let mut pieces = 0;
+            loop {
+                let swept = self.world.stores.posts.sweep().await.expect("swept");
+                assert!(swept <= PIECE, "{swept} in one piece");
+                if swept == 0 {
+                    return pieces;
+                }
+                pieces += 1;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_post_with_very_many_comments_is_gone_at_once_and_its_rows_in_pieces() {
+        let scene = scene().await;
+        let world = &scene.world;
+        world.stores.posts.delete(scene.ada, scene.post, world.now(), yes()).await.expect("deleted");
+        assert!(scene.rows() > PIECE, "one piece does not take it all");
+        scene.nothing_is_there().await;
+        let query = NotificationQuery { before: None, unread: false, limit: 100 };
+        for who in [scene.ada, scene.bob] {
+            let page = world.stores.notifications.list(who.user, query).await.expect("a page");
+            assert_eq!(page.notifications, []);
+        }
+        let Scene { world, .. } = scene;
+        let scene = Scene { world: world.reopened(Bounds::default()).await, ..scene };
+        assert!(scene.sweep().await >= 2, "a restart does not forget it");
+        assert_eq!(scene.rows(), 0);
+        scene.nothing_is_there().await;
+    }
+
+    #[tokio::test]
+    async fn a_comment_with_very_many_replies_likewise() {
+        let scene = scene().await;
+        let world = &scene.world;
+        let removed = world.stores.comments.delete(scene.bob, scene.root, world.now(), yes()).await;
+        assert_eq!(removed, Ok(MANY as u64));
+        assert_eq!(world.read_post(scene.ada, scene.post).await.expect("is there").counts.comments, 0);
+        assert!(scene.rows() > PIECE, "one piece does not take it all");
+        scene.nothing_is_there().await;
+        let added = world.comment(scene.bob, scene.post, None).await.id;
+        assert!(scene.sweep().await >= 2);
+        let found = world.stores.comments.get(scene.ada.into(), added).await.expect("read");
+        assert!(found.is_some(), "what was written meanwhile stays");
+        world.stores.comments.delete(scene.bob, added, world.now(), yes()).await.expect("deleted");
+        // The post itself is still told of, in its feed and to followers.
+        assert_eq!(scene.rows(), 2);
     }
 }

@@ -111,6 +111,13 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Overwrites one entry, by its row.
+    pub(super) fn erase_entry(&mut self, id: i64) -> Result<()> {
+        self.sql("UPDATE log SET event = '', data = x'', actor = NULL, audience = ?2, subject = NULL WHERE id = ?1")?
+            .execute(params![id, audience_code(Audience::Nobody)])?;
+        Ok(())
+    }
+
     /// Does `work` once per person and op: a retry gets the remembered answer, another command under the same op is refused.
     pub(crate) fn once<T>(
         &mut self,

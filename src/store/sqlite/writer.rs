@@ -4,7 +4,7 @@
 //! on, answer. So nothing is told before it is durable, and publications leave in the order of their offsets.
 
 use super::{
-    ids::Ids,
+    ids::{self, Ids},
     open::{OpenError, SqliteSettings},
     tx::{Heads, Tx},
 };
@@ -41,7 +41,8 @@ impl Writer {
         let (jobs, queue) = mpsc::channel(settings.queue.max(1));
         let batch = settings.batch.max(1);
         let heads = Heads::new(settings.keep_count);
-        let mut lane = Lane { connection, heads, ids: Ids::new(), committed, batch };
+        let ids = Ids::after(ids::last(&connection)?);
+        let mut lane = Lane { connection, heads, ids, committed, batch };
         let thread = thread::Builder::new().name("store-write".into()).spawn(move || lane.run(queue))?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
     }
@@ -117,6 +118,23 @@ impl Lane {
             }
             for answer in batch.answers {
                 answer(commit.clone());
+            }
+        }
+        self.fold();
+    }
+
+    /// Moves what the WAL holds into the database and empties it, so that the next start has nothing to read and a copy
+    /// of the one file is whole. What cannot be moved now stays in the WAL, where it is as safe.
+    fn fold(&self) {
+        let folded =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        match folded {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!(
+                "the store was being read while it closed: its WAL stays, the next start reads it"
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "the WAL could not be emptied: it stays, the next start reads it")
             }
         }
     }

@@ -171,3 +171,51 @@ impl Field {
         Some(Self { value: *payload.get(offset)?, offset: u8::try_from(offset).ok()? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CODECS: [Codec; 5] = [
+        Codec::Opus,
+        Codec::Vp8,
+        Codec::H264 { profile_level_id: 0x42_e01f },
+        Codec::Vp9 { profile: 0 },
+        Codec::Av1 { profile: 0 },
+    ];
+
+    proptest! {
+        /// Whatever a payload holds, what is said of it fits it: fields stand inside, and only a begin is a key frame.
+        #[test]
+        fn any_payload_is_described_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..120), marker: bool) {
+            for codec in CODECS {
+                let Ok(info) = describe(codec, &bytes, marker) else { continue };
+                prop_assert!(!info.begins_key_frame || info.begins_frame, "{codec} {info:?}");
+                let (picture_id, fields) = match info.descriptor {
+                    Descriptor::Vp8(vp8) => (vp8.picture_id, [vp8.tl0_pic_idx, vp8.key_idx]),
+                    Descriptor::Vp9(vp9) => (vp9.picture_id, [vp9.tl0_pic_idx, None]),
+                    _ => continue,
+                };
+                for field in fields.into_iter().flatten() {
+                    prop_assert_eq!(bytes[usize::from(field.offset)], field.value);
+                }
+                if let Some(id) = picture_id {
+                    let (at, first) = (usize::from(id.offset), bytes[usize::from(id.offset)]);
+                    let value = if id.is_wide { u16::from(first & 0x7f) << 8 | u16::from(bytes[at + 1]) } else { first.into() };
+                    prop_assert_eq!(value, id.value);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_datagram_is_described_without_haste() {
+        for fill in [0x00, 0xff, 0x78, 0x0a, 0x80] {
+            for codec in CODECS {
+                let _ = describe(codec, &vec![fill; 65_535], true);
+            }
+        }
+    }
+}

@@ -253,6 +253,27 @@ fn an_address_that_is_not_confirmed_gets_little_and_no_replay() {
 }
 
 #[test]
+fn what_comes_into_a_replay_after_its_planning_gets_no_other_pictures_time() {
+    let mut stage = deaf(13, Conditions::default());
+    stage.feeds[0].camera.frame_bytes = 900;
+    stage.run(Duration::from_secs(2));
+    let lost = stage.feeds[0].camera.picture(false);
+    stage.run(Duration::from_secs(4));
+    stage.join(vec![video()]);
+    stage.run(millis(1));
+    let now = stage.now;
+    stage.feeds[0].store(now, &lost[0].bytes());
+    stage.run(millis(300));
+    assert_eq!(stage.ledger.faults, Vec::<String>::new());
+    let late = stage.ledger.of(VIDEO).map(|left| left.timestamp).collect::<Vec<_>>();
+    let pictures = stage.feeds[0].camera.frame as usize - 1;
+    let repeated = late.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    // Only the key frame has more than one packet.
+    assert_eq!((late.len() - repeated, repeated), (pictures, 5));
+    assert_eq!(stage.ledger.holes(VIDEO), 1, "its hole stays");
+}
+
+#[test]
 fn a_replay_survives_what_networks_do() {
     for seed in 100..130 {
         let mut stage = deaf(

@@ -164,6 +164,8 @@ impl Feed {
         }
         if self.encoding.clock().is_none() {
             let clock_rate = self.encoding.codec.clock_rate();
+            // By the publisher's reports: when it was taken, not when it came.
+            let at = at - self.network.conditions.delay;
             self.encoding.set_clock(SenderClock { timestamp, at, clock_rate, is_reported: true });
         }
         self.encoding.ring.write().push(Packet {
@@ -419,6 +421,9 @@ impl Ledger {
         let is_first = !self.indices.contains_key(&rtp.ssrc);
         if is_first && rtp.sequence >= 1 << 15 {
             self.faults.push(format!("{} begins with {}", rtp.ssrc, rtp.sequence));
+        }
+        if ![100, 101, 102, 111].contains(&rtp.payload_type) {
+            self.faults.push(format!("payload type {} was not negotiated", rtp.payload_type));
         }
         let index = self.indices.entry(rtp.ssrc).or_default().unwrap(rtp.sequence.into());
         let known = self.contents.insert((rtp.ssrc, index), packet.to_vec());
@@ -694,4 +699,14 @@ pub(super) fn pli(ssrc: u32) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 9];
     body.extend(ssrc.to_be_bytes());
     message(206, 1, &body)
+}
+
+/// A receiver's estimate of its way.
+pub(super) fn remb(bits_per_second: u32) -> Vec<u8> {
+    let mut body = vec![0, 0, 0, 9, 0, 0, 0, 0];
+    body.extend(b"REMB");
+    let exponent = 8;
+    body.extend((1 << 24 | exponent << 18 | bits_per_second >> exponent).to_be_bytes());
+    body.extend(VIDEO.to_be_bytes());
+    message(206, 15, &body)
 }

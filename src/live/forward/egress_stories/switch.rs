@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::super::egress::{Cause, EgressEvent, Wish};
 use super::super::net::Conditions;
-use super::stage::{AUDIO, Bottleneck, Stage, VIDEO, audio, millis, video, video_without_rtx};
+use super::stage::{
+    AUDIO, Bottleneck, Stage, VIDEO, VIDEO_RTX, audio, millis, remb, video, video_without_rtx,
+};
 use crate::live::media::{Codec, SentMedia};
 
 /// 180p at 240 kbit/s, 360p at 720 kbit/s, 720p at 2.4 Mbit/s.
@@ -41,6 +43,7 @@ fn assert_smooth(stage: &Stage, pictures: std::ops::RangeFrom<usize>) {
     for pair in stage.receiver.decoder.shown[pictures].windows(2) {
         let step = pair[1].timestamp - pair[0].timestamp;
         assert!(step <= 6_300, "{step} ticks between {pair:?}");
+        assert!(pair[1].frame >= pair[0].frame, "the past is not shown again: {pair:?}");
     }
 }
 
@@ -74,6 +77,33 @@ fn a_wish_is_fulfilled_with_the_layers_next_key_frame() {
         assert_eq!(stage.feeds[expected].answered, answered + 1, "one key frame was asked for");
     }
     assert_smooth(&stage, 12..);
+}
+
+#[test]
+fn a_picture_keeps_its_time_whichever_layer_it_comes_from() {
+    let mut stage = simulcast(302, Conditions::default());
+    // The high layer takes longer to the server; the publisher's reports tell when its pictures were taken.
+    stage.feeds[2].network.conditions.delay = millis(180);
+    stage.run(millis(400));
+    stage.join(vec![audio(), video()]);
+    for wish in [Wish::MaxHeight(180), Wish::Auto, Wish::MaxHeight(360), Wish::Auto] {
+        stage.run(Duration::from_secs(1));
+        stage.egress().wish(wish);
+    }
+    stage.run(Duration::from_secs(1));
+    stage.assert_clean();
+    // All layers number the same pictures alike, one each 3,000 ticks.
+    let shown = &stage.receiver.decoder.shown;
+    let live = shown.iter().skip(30).map(|shown| shown.timestamp - 3_000 * u64::from(shown.frame));
+    let (least, most) = (live.clone().min().unwrap(), live.max().unwrap());
+    // Going up, the layer that lags shows what was seen already: its time is moved past it.
+    assert!(most - least <= 4 * 200 * 90, "{} ticks apart", most - least);
+    let down = shown.windows(2).filter(|pair| pair[1].is_key && pair[1].frame > pair[0].frame + 2);
+    let jumps: Vec<_> = down
+        .map(|pair| (pair[1].timestamp - pair[0].timestamp) / u64::from(pair[1].frame - pair[0].frame))
+        .collect();
+    assert_eq!(jumps.len(), 2, "twice to a layer that is ahead");
+    assert!(jumps.iter().all(|step| (2_980..3_020).contains(step)), "{jumps:?} ticks a picture");
 }
 
 #[test]
@@ -179,6 +209,44 @@ fn after_quiet_a_probe_finds_that_the_way_carries_more() {
 }
 
 #[test]
+fn reception_reports_alone_bring_a_viewer_down_and_up_as_well() {
+    let plain = |mut media: SentMedia| {
+        media.extensions.transport_cc = None;
+        media.feedback.transport_cc = false;
+        media
+    };
+    let mut stage = simulcast(338, Conditions { delay: millis(20), ..Conditions::default() });
+    stage.receiver.habits.transport = false;
+    stage.bottleneck = Some(Bottleneck { bits_per_second: 1_200_000, buffer: millis(300) });
+    stage.join(vec![audio(), plain(video())]);
+    stage.run(Duration::from_secs(12));
+    assert_eq!(layers(&stage), [(Some(2), Cause::Source), (Some(1), Cause::Bandwidth)]);
+    stage.bottleneck = Some(Bottleneck { bits_per_second: 10_000_000, buffer: millis(300) });
+    stage.run(Duration::from_secs(30));
+    assert_eq!(layers(&stage).last(), Some(&(Some(2), Cause::Bandwidth)), "{:?}", layers(&stage));
+    stage.assert_clean();
+}
+
+#[test]
+fn a_viewer_who_believes_in_its_way_is_not_probed() {
+    let mut stage = simulcast(339, Conditions { delay: millis(20), ..Conditions::default() });
+    stage.bottleneck = Some(Bottleneck { bits_per_second: 1_200_000, buffer: millis(300) });
+    stage.join(vec![audio(), video()]);
+    stage.run(Duration::from_secs(6));
+    assert_eq!(layers(&stage).last().unwrap().0, Some(1));
+    stage.bottleneck = None;
+    stage.run(millis(300));
+    let before = stage.ledger.of(VIDEO_RTX).count();
+    for _ in 0..10 {
+        stage.receiver.say_once = remb(5_000_000);
+        stage.run(millis(500));
+    }
+    assert_eq!(layers(&stage).last(), Some(&(Some(2), Cause::Bandwidth)));
+    assert_eq!(stage.ledger.of(VIDEO_RTX).count(), before, "nothing was sent to find out");
+    stage.assert_clean();
+}
+
+#[test]
 fn a_way_that_stays_narrow_is_probed_ever_more_rarely_and_does_not_swing() {
     let mut stage = simulcast(335, Conditions { delay: millis(20), ..Conditions::default() });
     stage.bottleneck = Some(Bottleneck { bits_per_second: 1_200_000, buffer: millis(300) });
@@ -186,6 +254,11 @@ fn a_way_that_stays_narrow_is_probed_ever_more_rarely_and_does_not_swing() {
     stage.run(Duration::from_secs(60));
     let changes = layers(&stage).len();
     assert_eq!(changes, 2, "{:?}", stage.events);
+    let second = |at| {
+        stage.ledger.rate(stage.start + Duration::from_secs(at), stage.start + Duration::from_secs(at + 1))
+    };
+    let probed: Vec<u64> = (5..60).filter(|&at| second(at) > 1_300_000).collect();
+    assert!((2..=6).contains(&probed.len()), "after 5 s, 10 s, 20 s: {probed:?}");
     stage.assert_clean();
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Format {
     /// `a=fmtp`'s parameters.
     pub(super) parameters: String,
     pub(super) feedback: Feedback,
+    /// What it is, once the whole section has been read.
+    pub(super) encoding: Encoding,
 }
 
 /// What a payload type stands for.
@@ -27,6 +29,8 @@ pub(super) enum Encoding {
     Rtx {
         /// That one.
         of: u8,
+        /// Ticks of the clock in a second; the same as of what is repeated.
+        clock: u32,
     },
     /// Something else: dropped from the answer.
     Other,
@@ -34,11 +38,17 @@ pub(super) enum Encoding {
 
 impl Format {
     pub(super) fn new(payload_type: u8) -> Self {
-        Self { payload_type, map: String::new(), parameters: String::new(), feedback: Feedback::default() }
+        Self {
+            payload_type,
+            map: String::new(),
+            parameters: String::new(),
+            feedback: Feedback::default(),
+            encoding: Encoding::Other,
+        }
     }
 
-    /// What it is.
-    pub(super) fn encoding(&self) -> Encoding {
+    /// What its `a=rtpmap` and `a=fmtp` make of it.
+    pub(super) fn read_encoding(&self) -> Encoding {
         let mut parts = self.map.split('/');
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
         let clock: Option<u32> = parts.next().and_then(|clock| clock.trim().parse().ok());
@@ -55,9 +65,9 @@ impl Format {
                     Some(_) => return Encoding::Other,
                 }
             }
-            ("rtx", Some(_)) => {
+            ("rtx", Some(clock)) => {
                 let of = self.parameter("apt").and_then(|apt| apt.parse().ok());
-                return of.map_or(Encoding::Other, |of| Encoding::Rtx { of });
+                return of.map_or(Encoding::Other, |of| Encoding::Rtx { of, clock });
             }
             _ => return Encoding::Other,
         };
@@ -66,7 +76,7 @@ impl Format {
 
     /// The codec, when it is one.
     pub(super) fn codec(&self) -> Option<Codec> {
-        match self.encoding() {
+        match self.encoding {
             Encoding::Codec(codec) => Some(codec),
             Encoding::Rtx { .. } | Encoding::Other => None,
         }
@@ -170,9 +180,9 @@ mod tests {
             ),
         ];
         for (map, parameters, codec) in known {
-            assert_eq!(format(map, parameters).codec(), Some(codec), "{map} {parameters}");
+            assert_eq!(format(map, parameters).read_encoding(), Encoding::Codec(codec), "{map} {parameters}");
         }
-        assert_eq!(format("rtx/90000", "apt=96").encoding(), Encoding::Rtx { of: 96 });
+        assert_eq!(format("rtx/90000", "apt=96").read_encoding(), Encoding::Rtx { of: 96, clock: 90_000 });
     }
 
     #[test]
@@ -190,7 +200,7 @@ mod tests {
             ("red/48000/2", "111/111"),
             ("PCMU/8000", ""),
         ] {
-            assert_eq!(format(map, parameters).encoding(), Encoding::Other, "{map} {parameters}");
+            assert_eq!(format(map, parameters).read_encoding(), Encoding::Other, "{map} {parameters}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure: text goes in, what was agreed and the text of the answer come out; whatever is random comes from the caller.
 //! Knows no socket, no HTTP and no live. The way of an offer: [`Offer::parse`] reads it and refuses what is malformed,
-//! [`answer`] decides what is agreed, refuses what is not supported, and writes the answer.
+//! [`answer()`] decides what is agreed, refuses what is not supported, and writes the answer.
 
 mod answer;
 mod candidate;

@@ -25,7 +25,7 @@ pub(super) enum Setup {
     HoldConnection,
 }
 
-/// An offer that could be read. Whether it can be answered is for [`super::answer`] to say.
+/// An offer that could be read. Whether it can be answered is for [`super::answer()`] to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     pub(super) sections: Vec<Section>,

@@ -95,6 +95,9 @@ impl Section {
             section.read(key, value.as_deref().unwrap_or_default().trim(), &mut ssrcs)?;
         }
         section.ssrcs = ssrcs.paired();
+        for format in &mut section.formats {
+            format.encoding = format.read_encoding();
+        }
         Ok(section)
     }
 
@@ -165,10 +168,8 @@ impl Section {
     }
 
     fn rtx(&self, codec: Codec, of: u8) -> Option<u8> {
-        let clock = format!("/{}", codec.clock_rate());
-        let is_its =
-            |format: &&Format| format.encoding() == Encoding::Rtx { of } && format.map.ends_with(&clock);
-        self.formats.iter().find(is_its).map(|format| format.payload_type)
+        let wanted = Encoding::Rtx { of, clock: codec.clock_rate() };
+        self.formats.iter().find(|format| format.encoding == wanted).map(|format| format.payload_type)
     }
 
     pub(super) fn format_of(&self, payload_type: u8) -> Option<&Format> {

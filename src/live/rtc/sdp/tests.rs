@@ -235,6 +235,15 @@ mod viewers {
     }
 
     #[test]
+    fn a_data_channel_may_even_lead_the_bundle() {
+        let (negotiated, text) = answered("chromium-watch-data-first", &watch(Codec::Vp8));
+        assert_eq!(negotiated.kinds(), [MediaKind::Audio, MediaKind::Video]);
+        assert!(text.contains("a=group:BUNDLE 1 2\r\n"));
+        let media = text.find("m=audio").unwrap();
+        assert!(text.find("a=candidate").unwrap() > media, "the first section that is accepted carries them");
+    }
+
+    #[test]
     fn firefox() {
         let (negotiated, _) = answered("firefox-watch", &watch(Codec::Vp9 { profile: 0 }));
         let order: Vec<u8> = sent(&negotiated)[1].codecs.iter().map(|codec| codec.payload_type).collect();

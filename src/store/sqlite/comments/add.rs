@@ -2,22 +2,20 @@
 
 use super::counts::shift as shift_comment;
 use crate::store::{
-    Actor, Result, Rule, StoreError,
-    comments::{NewComment, NewCommentFacts},
+    Actor, HeardFacts, Judge, Result, StoreError,
+    comments::{CommentRules, NewComment, NewCommentFacts},
     sqlite::{
         Tx,
         comments::counts::CommentMove,
         events::{COMMENT_ADDED, Happening, tell},
         facts::{self, CommentRow, PostRow},
         notifications::{Telling, tell_one},
-        people::relation,
         posts::{Move, shift},
         user_row::user,
     },
 };
 use communiconnect_protocol::{
     Channel, Comment, CommentCounts, CommentEvent, CommentId, Data, MyComment, NotificationKind, User,
-    UserId, Visibility,
 };
 use rusqlite::params;
 
@@ -27,7 +25,7 @@ pub(super) fn add(
     actor: Actor,
     op: &str,
     new: NewComment,
-    rule: Rule<NewCommentFacts>,
+    rules: CommentRules,
 ) -> Result<(Comment, u64)> {
     let reader = actor.into();
     let post = facts::post(tx.connection(), &reader, new.post_id)?;
@@ -37,7 +35,7 @@ pub(super) fn add(
     };
     let judged =
         NewCommentFacts { post: post.facts.clone(), parent: parent.as_ref().map(|row| row.facts.clone()) };
-    rule(&judged)?;
+    (rules.may)(&judged)?;
     if parent.as_ref().is_some_and(|parent| parent.facts.post.id != post.facts.id) {
         return Err(StoreError::NotFound("comment"));
     }
@@ -70,7 +68,7 @@ pub(super) fn add(
     if let Some(parent) = &parent {
         shift_comment(tx, &parent.facts, CommentMove { replies: 1, ..CommentMove::default() })?;
     }
-    notify(tx, &post, parent.as_ref(), &comment)?;
+    notify(tx, &post, parent.as_ref(), &comment, rules.hears)?;
     comment.my = Some(MyComment { author: true, reaction: None });
     Ok((comment, offset))
 }
@@ -93,43 +91,35 @@ fn insert(tx: &mut Tx<'_>, actor: Actor, comment: &Comment) -> Result<()> {
     Ok(())
 }
 
-/// Tells the parent's author of a reply, and the post's author of a comment; nobody twice, and nobody of their own.
-fn notify(tx: &mut Tx<'_>, post: &PostRow, parent: Option<&CommentRow>, comment: &Comment) -> Result<()> {
+/// Tells the parent's author of a reply, and the post's author of a comment; nobody twice.
+fn notify(
+    tx: &mut Tx<'_>,
+    post: &PostRow,
+    parent: Option<&CommentRow>,
+    comment: &Comment,
+    hears: Judge<HeardFacts>,
+) -> Result<()> {
     let named: Option<&User> = comment.author.as_ref();
-    let telling = Telling {
-        user: post.facts.author,
-        kind: NotificationKind::Comment,
-        thing: *comment.post_id.as_bytes(),
-        part: *comment.id.as_bytes(),
-        actor: named,
-        text: &comment.content,
-        at: comment.created_at,
-    };
-    // A block is between two names: an anonymous comment has none, and leaving it out would tell whose it is.
-    let welcome =
-        |relation: crate::store::Relation| !(relation.is_self || named.is_some() && relation.blocked);
-    if let Some(parent) = parent
-        && welcome(parent.facts.relation)
-        && still_sees(tx, post, parent.facts.author)?
-    {
-        tell_one(tx, &Telling { user: parent.facts.author, kind: NotificationKind::Reply, ..telling })?;
-    }
-    let told = parent.is_some_and(|parent| parent.facts.author == post.facts.author);
-    if !told && welcome(post.facts.relation) {
+    let on_post = (post.facts.author, NotificationKind::Comment, post.facts.relation);
+    let on_parent =
+        parent.map(|parent| (parent.facts.author, NotificationKind::Reply, parent.facts.relation));
+    let on_post = Some(on_post).filter(|(author, ..)| on_parent.is_none_or(|(other, ..)| other != *author));
+    for (user, kind, actor) in on_parent.into_iter().chain(on_post) {
+        let heard =
+            HeardFacts { post: Some(post.seen_by(tx.connection(), user)?), actor, named: named.is_some() };
+        if !hears(&heard) {
+            continue;
+        }
+        let telling = Telling {
+            user,
+            kind,
+            thing: *comment.post_id.as_bytes(),
+            part: *comment.id.as_bytes(),
+            actor: named,
+            text: &comment.content,
+            at: comment.created_at,
+        };
         tell_one(tx, &telling)?;
     }
     Ok(())
-}
-
-/// Whether somebody who wrote below a post may still read it: a follow may have ended since, or a block begun. Nobody is
-/// told of what they may not see.
-fn still_sees(tx: &Tx<'_>, post: &PostRow, person: UserId) -> Result<bool> {
-    let facts = &post.facts;
-    let relation = relation(tx.connection(), Some(person), facts.author)?;
-    Ok(relation.is_self
-        || match facts.visibility {
-            Visibility::Public => facts.anonymous || !relation.blocked,
-            Visibility::Followers => relation.follows && !relation.blocked,
-            Visibility::Private => false,
-        })
 }

@@ -3,10 +3,12 @@
 use crate::{
     publication::State,
     store::{
-        CommentFacts, Result,
+        CommentFacts, Reader, Result,
         sqlite::{
             Tx,
             columns::{count, reactions},
+            facts::{COMMENT_FACTS, CommentRow, comment_at, comment_fact_columns, reader_key},
+            leftovers::hangs_on_removed,
             posts::reaction_steps,
         },
     },
@@ -45,22 +47,34 @@ pub(in crate::store::sqlite) fn shift(
     let id = comment.id;
     let counts = tx
         .sql(concat!(
-            "INSERT INTO comment_counts (comment, version, likes, love, haha, wow, sad, angry, replies)
-             VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO comment_counts (comment, version, likes, love, haha, wow, sad, angry, replies, post)
+             VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (comment) DO UPDATE SET version = version + 1, likes = likes + ?2, love = love + ?3,
                  haha = haha + ?4, wow = wow + ?5, sad = sad + ?6, angry = angry + ?7, replies = replies + ?8
              RETURNING ",
             comment_count_columns!()
         ))?
-        .query_row(params![id.as_bytes(), likes, love, haha, wow, sad, angry, by.replies], |row| {
-            counts_at(row, 0)
-        })?;
+        .query_row(
+            params![
+                id.as_bytes(),
+                likes,
+                love,
+                haha,
+                wow,
+                sad,
+                angry,
+                by.replies,
+                comment.post.id.as_bytes()
+            ],
+            |row| counts_at(row, 0),
+        )?;
     tx.state(State {
         channels: vec![Channel::Post(comment.post.id)],
         event: event::COMMENT_COUNTS.into(),
         key: id.to_string(),
         version: counts.version,
         data: Data::of(&CommentCountsState { comment_id: id, counts: counts.clone() }),
+        actor: (!comment.anonymous).then_some(comment.author),
     });
     Ok(counts)
 }
@@ -78,25 +92,37 @@ pub(in crate::store::sqlite) fn of(connection: &Connection, id: CommentId) -> Re
     Ok(counts.unwrap_or_default())
 }
 
-/// Counts of the newest comments of a post that have any.
+/// Counts of the newest comments of a post that have any, with what the policy needs.
 pub(super) fn newest(
     connection: &Connection,
+    reader: &Reader,
     post: PostId,
     limit: usize,
-) -> Result<Vec<(CommentId, CommentCounts)>> {
-    let counts = connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            comment_count_columns!(),
-            ", comment FROM comments c JOIN comment_counts ON comment = c.id
-             WHERE c.post = ?1 ORDER BY c.id DESC LIMIT ?2"
-        ))?
-        .query_map(params![post.as_bytes(), limit as i64], |row| {
-            Ok((CommentId::from_bytes(row.get(8)?), counts_at(row, 0)?))
+) -> Result<Vec<(CommentFacts, CommentCounts)>> {
+    let found: Vec<(CommentRow, CommentCounts)> = connection
+        .prepare_cached(NEWEST)?
+        .query_map(params![post.as_bytes(), reader_key(reader), limit as i64], |row| {
+            Ok((comment_at(row, 0, reader)?, counts_at(row, COMMENT_FACTS)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(counts)
+    let mut present = Vec::with_capacity(found.len());
+    for (row, counts) in found {
+        if !hangs_on_removed(connection, &row)? {
+            present.push((row.facts, counts));
+        }
+    }
+    Ok(present)
 }
+
+/// Walks the index of a post's counts from its end; a test looks at the plan.
+pub(in crate::store::sqlite) const NEWEST: &str = concat!(
+    "SELECT ",
+    comment_fact_columns!(),
+    ", ",
+    comment_count_columns!(),
+    " FROM comment_counts JOIN comments c ON c.id = comment JOIN posts p ON p.id = c.post
+     WHERE comment_counts.post = ?1 ORDER BY comment DESC LIMIT ?3"
+);
 
 /// The counts in the columns from `first` on; a missing row reads as zeros.
 pub(super) fn counts_at(row: &Row<'_>, first: usize) -> rusqlite::Result<CommentCounts> {

@@ -6,12 +6,14 @@ mod edit;
 mod remove;
 mod view;
 
+#[cfg(test)]
+pub(super) use counts::NEWEST as NEWEST_COUNTS;
 pub(super) use counts::{CommentMove, of, shift};
 
 use super::SqliteStore;
 use crate::store::{
     Actor, CommentFacts, Op, Reader, Result, Rule,
-    comments::{CommentChange, CommentQuery, CommentView, Comments, NewComment, NewCommentFacts},
+    comments::{CommentChange, CommentQuery, CommentRules, CommentView, Comments, NewComment},
 };
 use communiconnect_protocol::{
     Channel, ChannelPosition, Comment, CommentCounts, CommentId, Position, PostId,
@@ -24,11 +26,11 @@ impl Comments for SqliteStore {
         actor: Actor,
         op: Op,
         new: NewComment,
-        rule: Rule<NewCommentFacts>,
+        rules: CommentRules,
     ) -> Result<(Comment, ChannelPosition)> {
         let channel = Channel::Post(new.post_id);
         let (comment, offset) = self
-            .write(move |tx| tx.once(actor.user, &op, new.at, |tx| add::add(tx, actor, &op.id, new, rule)))
+            .write(move |tx| tx.once(actor.user, &op, new.at, |tx| add::add(tx, actor, &op.id, new, rules)))
             .await?;
         let position = Position { epoch: self.epoch.to_string(), offset };
         Ok((comment, ChannelPosition { channel, position }))
@@ -50,7 +52,12 @@ impl Comments for SqliteStore {
         self.read(move |connection| view::list(connection, &reader, &query)).await
     }
 
-    async fn counts(&self, post: PostId, limit: usize) -> Result<Vec<(CommentId, CommentCounts)>> {
-        self.read(move |connection| counts::newest(connection, post, limit)).await
+    async fn counts(
+        &self,
+        reader: Reader,
+        post: PostId,
+        limit: usize,
+    ) -> Result<Vec<(CommentFacts, CommentCounts)>> {
+        self.read(move |connection| counts::newest(connection, &reader, post, limit)).await
     }
 }

@@ -6,7 +6,7 @@ use crate::store::{
     sqlite::{
         Tx,
         events::{COMMENT_DELETED, Happening, tell},
-        facts, notifications,
+        facts, leftovers,
         posts::{Move, shift},
     },
 };
@@ -24,19 +24,10 @@ pub(super) fn delete(
     let row = facts::comment(tx.connection(), &reader, id)?;
     rule(&row.facts)?;
     let post = row.facts.post.id;
-    let gone = subtree(tx, post, id)?;
-    for comment in &gone {
-        notifications::forget_comment(tx, post, comment)?;
-        tx.erase_subject(comment)?;
-        for sql in [
-            "DELETE FROM reactions WHERE target = ?1",
-            "DELETE FROM comment_counts WHERE comment = ?1",
-            "DELETE FROM comments WHERE id = ?1",
-        ] {
-            tx.sql(sql)?.execute([comment])?;
-        }
-    }
-    let removed = gone.len() as u64;
+    let gone = subtree_size(tx, post, id)?;
+    leftovers::remove_comment(tx, post, id.as_bytes())?;
+    leftovers::sweep_post(tx, post)?;
+    let removed = gone.unsigned_abs();
     let facts = &row.facts;
     // What a moderator takes away must reach everybody who saw it, and a moderator is not named.
     let named = !facts.anonymous && facts.author == actor.user;
@@ -48,7 +39,7 @@ pub(super) fn delete(
         subject: None,
     };
     tell(tx, vec![Channel::Post(post)], happening)?;
-    shift(tx, &row.post(), Move { comments: -(gone.len() as i64), ..Move::default() })?;
+    shift(tx, &row.post(), Move { comments: -gone, ..Move::default() })?;
     if let Some(parent) = row.parent {
         match facts::comment(tx.connection(), &reader, parent) {
             Ok(parent) => {
@@ -62,15 +53,14 @@ pub(super) fn delete(
     Ok(removed)
 }
 
-fn subtree(tx: &Tx<'_>, post: PostId, root: CommentId) -> Result<Vec<[u8; 16]>> {
-    let ids = tx
+/// The comment and all below it, by the index alone.
+fn subtree_size(tx: &Tx<'_>, post: PostId, root: CommentId) -> Result<i64> {
+    Ok(tx
         .sql(
             "WITH RECURSIVE gone (id) AS (
                  SELECT ?2 UNION ALL
                  SELECT c.id FROM gone g JOIN comments c ON c.post = ?1 AND c.parent = g.id
-             ) SELECT id FROM gone",
+             ) SELECT count(*) FROM gone",
         )?
-        .query_map([post.as_bytes(), root.as_bytes()], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(ids)
+        .query_row([post.as_bytes(), root.as_bytes()], |row| row.get(0))?)
 }

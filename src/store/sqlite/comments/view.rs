@@ -7,6 +7,7 @@ use crate::store::{
     sqlite::{
         columns::optional_word,
         facts::{COMMENT_FACTS, comment_at, comment_fact_columns, reader_key},
+        leftovers::is_removed,
         user_row::{USER_COLUMNS, user_at, user_columns},
     },
 };
@@ -42,7 +43,11 @@ pub(super) fn view(connection: &Connection, reader: &Reader, id: CommentId) -> R
         .prepare_cached(select_comments!("c.id = ?1"))?
         .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader))
         .optional()?;
-    Ok(view)
+    let Some(view) = view else { return Ok(None) };
+    match view.comment.parent_id {
+        Some(parent) if is_removed(connection, view.comment.post_id, parent)? => Ok(None),
+        _ => Ok(Some(view)),
+    }
 }
 
 /// A page of one level, oldest first.
@@ -51,6 +56,11 @@ pub(super) fn list(
     reader: &Reader,
     query: &CommentQuery,
 ) -> Result<Vec<CommentView>> {
+    if let Some(parent) = query.parent_id
+        && is_removed(connection, query.post_id, parent)?
+    {
+        return Ok(Vec::new());
+    }
     let views = connection
         .prepare_cached(select_comments!(
             "c.post = ?1 AND c.parent = ?3 AND c.id > ?4 ORDER BY c.id LIMIT ?5"

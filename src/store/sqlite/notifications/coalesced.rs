@@ -32,23 +32,60 @@ impl Reacted {
     }
 }
 
-/// Counts one more person; whether the owner wants to hear of it.
-pub(in crate::store::sqlite) fn add_person(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<bool> {
+/// Which notification counts a reaction, as the column `told` has it: a notification that was dropped and begun anew does
+/// not count those whom the one before it counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store::sqlite) struct Counted(i64);
+
+impl Counted {
+    /// In none: the author was not to hear of it.
+    pub(in crate::store::sqlite) const NOWHERE: Self = Self(0);
+    /// In whichever stands: written by versions that did not tell them apart.
+    const ANYWHERE: Self = Self(1);
+
+    pub(in crate::store::sqlite) fn from_column(told: i64) -> Self {
+        Self(told)
+    }
+
+    pub(in crate::store::sqlite) fn column(self) -> i64 {
+        self.0
+    }
+
+    /// The first half of the id: the millisecond and a part of the counter (RFC 9562 §5.7), one of a kind per target.
+    fn by(id: NotificationId) -> Self {
+        let (half, _) = id.as_bytes().split_first_chunk().expect("an id has sixteen bytes");
+        Self(i64::from_be_bytes(*half))
+    }
+}
+
+/// Counts one more person; by which notification, where the owner wants to hear of it.
+pub(in crate::store::sqlite) fn add_person(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<Counted> {
     let (muted, standing) = standing(tx, reacted)?;
     if muted & bit(reacted.kind) != 0 {
-        return Ok(false);
+        return Ok(Counted::NOWHERE);
     }
     match standing {
-        Some(standing) => grow(tx, reacted, standing)?,
-        None => begin(tx, reacted)?,
+        Some(standing) => {
+            let counted = Counted::by(standing.id);
+            grow(tx, reacted, standing)?;
+            Ok(counted)
+        }
+        None => begin(tx, reacted),
     }
-    Ok(true)
 }
 
 /// Counts one person less, without telling: what is pushed is news.
-pub(in crate::store::sqlite) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<()> {
+pub(in crate::store::sqlite) fn drop_person(
+    tx: &mut Tx<'_>,
+    reacted: &Reacted,
+    counted: Counted,
+) -> Result<()> {
+    if counted == Counted::NOWHERE {
+        return Ok(());
+    }
     let (_, Some(standing)) = standing(tx, reacted)? else { return Ok(()) };
-    if standing.count == 0 {
+    let by = Counted::by(standing.id);
+    if standing.count == 0 || counted != by && counted != Counted::ANYWHERE {
         return Ok(());
     }
     let left = standing.count - 1;
@@ -56,10 +93,11 @@ pub(in crate::store::sqlite) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted) 
     actors.retain(|actor| *actor != reacted.person);
     if actors.is_empty() && left > 0 {
         actors = tx
-            .sql("SELECT user FROM reactions WHERE target = ?1 AND told = 1 LIMIT ?2")?
-            .query_map(params![reacted.target(), REMEMBERED as i64], |row| {
-                row.get(0).map(UserId::from_bytes)
-            })?
+            .sql("SELECT user FROM reactions WHERE target = ?1 AND told IN (?3, ?4) LIMIT ?2")?
+            .query_map(
+                params![reacted.target(), REMEMBERED as i64, by.column(), Counted::ANYWHERE.column()],
+                |row| row.get(0).map(UserId::from_bytes),
+            )?
             .collect::<rusqlite::Result<_>>()?;
     }
     tx.sql("UPDATE notifications SET count = ?2, actors = ?3, dirty = iif(?2 = 0, 0, dirty) WHERE no = ?1")?
@@ -109,8 +147,8 @@ fn standing_at(row: &Row<'_>) -> rusqlite::Result<Option<Standing>> {
     }))
 }
 
-fn begin(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<()> {
-    let Some(unread) = inbox::enter(tx, reacted.owner, reacted.kind)? else { return Ok(()) };
+fn begin(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<Counted> {
+    let Some(unread) = inbox::enter(tx, reacted.owner, reacted.kind)? else { return Ok(Counted::NOWHERE) };
     let id = NotificationId::from_bytes(tx.id(reacted.at));
     tx.sql(
         "INSERT INTO notifications
@@ -126,7 +164,8 @@ fn begin(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<()> {
         reacted.person.as_bytes(),
         reacted.at,
     ])?;
-    tell(tx, reacted, Told { id, actors: vec![reacted.person], count: 1, unread })
+    tell(tx, reacted, Told { id, actors: vec![reacted.person], count: 1, unread })?;
+    Ok(Counted::by(id))
 }
 
 fn grow(tx: &mut Tx<'_>, reacted: &Reacted, standing: Standing) -> Result<()> {
@@ -175,6 +214,7 @@ fn tell(tx: &mut Tx<'_>, reacted: &Reacted, told: Told) -> Result<()> {
         created_at: reacted.at,
         read_at: None,
     };
-    let event = NotificationEvent { notification: row.shown(tx.connection())?, unread: told.unread };
+    let Some(notification) = row.shown(tx.connection())? else { return Ok(()) };
+    let event = NotificationEvent { notification, unread: told.unread };
     publish(tx, reacted.owner, &event, reacted.target(), reacted.at)
 }

@@ -42,7 +42,9 @@ pub(super) fn flush(tx: &mut Tx<'_>, now: i64) -> Result<usize> {
         let subject = if row.part == nothing { row.thing } else { row.part };
         let user = row.user;
         let unread = inbox::unread(tx.connection(), user)?;
-        let event = NotificationEvent { notification: row.shown(tx.connection())?, unread };
+        // What it tells of is gone, and the notification is about to be.
+        let Some(notification) = row.shown(tx.connection())? else { continue };
+        let event = NotificationEvent { notification, unread };
         publish(tx, user, &event, subject, now)?;
     }
     Ok(published)

@@ -1,13 +1,9 @@
-//! Notifications go with what they tell of, and with the peace between two people.
+//! Notifications go with what they tell of.
 
-use super::{
-    coalesced::{Reacted, drop_person},
-    inbox::{self, Change},
-    row::{NOTIFICATION_COLUMNS, NotificationRow, notification_columns},
-};
+use super::inbox::{self, Change};
 use crate::store::{Result, sqlite::Tx};
-use communiconnect_protocol::{CommentId, NotificationKind, PostId, UserId};
-use rusqlite::{Params, params};
+use communiconnect_protocol::{CommentId, PostId, UserId};
+use rusqlite::Params;
 use std::collections::HashMap;
 
 /// Removes the notifications about a post; those about its comments go with them.
@@ -33,51 +29,8 @@ fn forget_about(tx: &mut Tx<'_>, post: PostId, part: &[u8; 16]) -> Result<()> {
     )
 }
 
-/// Two people no longer hear of each other: removes from the list of each what names the other.
-pub(in crate::store::sqlite) fn forget_between(
-    tx: &mut Tx<'_>,
-    one: UserId,
-    other: UserId,
-    at: i64,
-) -> Result<()> {
-    forget_person(tx, one, other, at)?;
-    forget_person(tx, other, one, at)
-}
-
-/// Walks through the owner's list, which is bounded.
-fn forget_person(tx: &mut Tx<'_>, owner: UserId, person: UserId, at: i64) -> Result<()> {
-    let rows: Vec<(NotificationRow, i64)> = tx
-        .sql(concat!("SELECT ", notification_columns!(), ", no FROM notifications WHERE user = ?1"))?
-        .query_map([owner.as_bytes()], |row| Ok((NotificationRow::at(row)?, row.get(NOTIFICATION_COLUMNS)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (row, no) in rows {
-        match row.kind {
-            NotificationKind::PostReaction | NotificationKind::CommentReaction => {
-                let NotificationRow { kind, thing, part, .. } = row;
-                let reacted = Reacted { owner, kind, thing, part, person, at };
-                let told = tx
-                    .sql("UPDATE reactions SET told = 0 WHERE target = ?1 AND user = ?2 AND told = 1")?
-                    .execute(params![reacted.target(), person.as_bytes()])?;
-                if told > 0 {
-                    drop_person(tx, &reacted)?;
-                }
-            }
-            NotificationKind::Comment | NotificationKind::Reply | NotificationKind::Follow => {
-                if row.actors.contains(&person) {
-                    forget(
-                        tx,
-                        "DELETE FROM notifications WHERE no = ?1 RETURNING user, read_at IS NULL AND count > 0",
-                        [no],
-                    )?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Runs a statement that removes notifications and returns `user, unread` of each, and lowers what inboxes count.
-fn forget(tx: &mut Tx<'_>, sql: &str, params: impl Params) -> Result<()> {
+pub(super) fn forget(tx: &mut Tx<'_>, sql: &str, params: impl Params) -> Result<()> {
     let mut per_person: HashMap<UserId, Change> = HashMap::new();
     let mut statement = tx.sql(sql)?;
     let mut rows = statement.query(params)?;

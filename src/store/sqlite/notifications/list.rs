@@ -10,7 +10,7 @@ use crate::store::{
     sqlite::Tx,
 };
 use communiconnect_protocol::{NotificationId, UserId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::collections::HashSet;
 
 pub(super) fn page(
@@ -19,7 +19,7 @@ pub(super) fn page(
     query: NotificationQuery,
 ) -> Result<NotificationPage> {
     let (time, id) = match query.before {
-        Some(id) => (time_of(connection, user, id)?, *id.as_bytes()),
+        Some(place) => (place.created_at, *place.id.as_bytes()),
         None => (i64::MAX, [0xff; 16]),
     };
     let mut rows: Vec<NotificationRow> = connection
@@ -28,6 +28,7 @@ pub(super) fn page(
             notification_columns!(),
             " FROM notifications WHERE user = ?1 AND (created_at, id) < (?2, ?3) AND count > 0
                  AND (NOT ?4 OR read_at IS NULL)
+                 AND (kind = 'follow' OR EXISTS (SELECT 1 FROM posts WHERE posts.id = thing))
              ORDER BY created_at DESC, id DESC LIMIT ?5"
         ))?
         .query_map(
@@ -37,22 +38,9 @@ pub(super) fn page(
         .collect::<rusqlite::Result<_>>()?;
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
-    let notifications = rows.into_iter().map(|row| row.shown(connection)).collect::<Result<_>>()?;
+    let notifications =
+        rows.into_iter().filter_map(|row| row.shown(connection).transpose()).collect::<Result<_>>()?;
     Ok(NotificationPage { notifications, unread: inbox::unread(connection, user)?, more })
-}
-
-/// Where a notification stands in the list; one that is gone stood no later than its id was made.
-fn time_of(connection: &Connection, user: UserId, id: NotificationId) -> Result<i64> {
-    let time = connection
-        .prepare_cached("SELECT created_at FROM notifications WHERE user = ?1 AND id = ?2")?
-        .query_row([user.as_bytes(), id.as_bytes()], |row| row.get(0))
-        .optional()?;
-    Ok(time.unwrap_or_else(|| made_at(id)))
-}
-
-/// The milliseconds in the first 48 bits of a UUIDv7 (RFC 9562 §5.7).
-fn made_at(id: NotificationId) -> i64 {
-    id.as_bytes()[..6].iter().fold(0, |time, byte| time << 8 | i64::from(*byte))
 }
 
 /// Marks as read; whether any was unread, and how many still are.

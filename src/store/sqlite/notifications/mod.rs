@@ -11,10 +11,12 @@ mod inbox;
 mod list;
 mod row;
 mod single;
+mod unheard;
 
-pub(super) use coalesced::{Reacted, add_person, drop_person};
-pub(super) use forget::{forget_between, forget_comment, forget_post};
+pub(super) use coalesced::{Counted, Reacted, add_person, drop_person};
+pub(super) use forget::{forget_comment, forget_post};
 pub(super) use single::{Telling, tell_one, told_follow};
+pub(super) use unheard::forget_unheard;
 
 use super::SqliteStore;
 use crate::store::{

@@ -66,16 +66,17 @@ impl NotificationRow {
         })
     }
 
-    /// As the person sees it, with names and text as they are now.
-    pub(super) fn shown(self, connection: &Connection) -> Result<Notification> {
+    /// As the person sees it, with names and text as they are now; none where what it tells of is gone.
+    pub(super) fn shown(self, connection: &Connection) -> Result<Option<Notification>> {
         let mut actors = Vec::with_capacity(SHOWN);
         for actor in self.actors.into_iter().take(SHOWN) {
             actors.extend(user(connection, actor)?);
         }
         let is_follow = self.kind == NotificationKind::Follow;
         let comment = CommentId::from_bytes(self.part);
-        let text = if is_follow { String::new() } else { excerpt(connection, &self.thing, comment)? };
-        Ok(Notification {
+        let text = if is_follow { Some(String::new()) } else { excerpt(connection, &self.thing, comment)? };
+        let Some(text) = text else { return Ok(None) };
+        Ok(Some(Notification {
             id: self.id,
             kind: self.kind,
             actors,
@@ -86,7 +87,7 @@ impl NotificationRow {
             text,
             created_at: self.created_at,
             read_at: self.read_at,
-        })
+        }))
     }
 }
 
@@ -122,15 +123,18 @@ pub(super) fn bytes(people: &[UserId]) -> Vec<u8> {
 }
 
 /// The beginning of the comment, or of the post where there is no comment.
-fn excerpt(connection: &Connection, post: &[u8; 16], comment: CommentId) -> Result<String> {
+fn excerpt(connection: &Connection, post: &[u8; 16], comment: CommentId) -> Result<Option<String>> {
     let (sql, id) = if comment == CommentId::NOTHING {
         ("SELECT substr(coalesce(title, content), 1, ?2) FROM posts WHERE id = ?1", post)
     } else {
-        ("SELECT substr(content, 1, ?2) FROM comments WHERE id = ?1", comment.as_bytes())
+        (
+            "SELECT substr(c.content, 1, ?2) FROM comments c JOIN posts p ON p.id = c.post WHERE c.id = ?1",
+            comment.as_bytes(),
+        )
     };
     let text: Option<String> = connection
         .prepare_cached(sql)?
         .query_row(rusqlite::params![id, EXCERPT as i64], |row| row.get(0))
         .optional()?;
-    Ok(text.unwrap_or_default())
+    Ok(text)
 }

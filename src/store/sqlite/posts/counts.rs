@@ -58,12 +58,14 @@ pub(in crate::store::sqlite) fn shift(tx: &mut Tx<'_>, post: &PostRow, by: Move)
         )
         .optional()?
         .ok_or(StoreError::NotFound("post"))?;
+    let placement = post.placement();
     tx.state(State {
-        channels: post.placement().later(),
+        channels: placement.later(),
         event: event::POST_COUNTS.into(),
         key: id.to_string(),
         version: counts.version,
         data: Data::of(&PostCountsState { post_id: id, counts: counts.clone() }),
+        actor: placement.named_author(),
     });
     Ok(counts)
 }

@@ -5,12 +5,15 @@ use crate::store::{
     sqlite::{
         Tx,
         events::{Happening, POST_DELETED, tell},
-        facts, notifications,
+        facts,
+        leftovers::{self, Kind},
+        lives, notifications,
     },
 };
-use communiconnect_protocol::{Channel, CommunityId, Data, PostDeleted, PostId};
+use communiconnect_protocol::{CommunityId, Data, PostDeleted, PostId};
 use rusqlite::params;
 
+/// The post is gone with this transaction, and so, for every reader, is what hangs on it.
 pub(super) fn delete(
     tx: &mut Tx<'_>,
     actor: Actor,
@@ -20,8 +23,14 @@ pub(super) fn delete(
 ) -> Result<()> {
     let row = facts::post(tx.connection(), &actor.into(), id)?;
     rule(&row.facts)?;
-    erase(tx, id)?;
+    lives::remove_of_post(tx, id, at)?;
+    notifications::forget_post(tx, id)?;
+    tx.erase_subject(id.as_bytes())?;
     remove_rows(tx, id, &row.path)?;
+    for kind in [Kind::Comments, Kind::Reactions, Kind::Views] {
+        leftovers::leave(tx, kind, id, id.as_bytes())?;
+    }
+    leftovers::sweep_post(tx, id)?;
     let placement = row.placement();
     // A moderator's deletion must reach everybody who saw the post, and a moderator is not named.
     let actor = placement.named_author().filter(|author| *author == actor.user);
@@ -30,29 +39,8 @@ pub(super) fn delete(
     Ok(())
 }
 
-/// Removes the notifications about the post and its comments, and overwrites what any log says of all of them.
-fn erase(tx: &mut Tx<'_>, id: PostId) -> Result<()> {
-    notifications::forget_post(tx, id)?;
-    tx.erase_subject(id.as_bytes())?;
-    tx.erase_channel(&Channel::Post(id))?;
-    let comments: Vec<[u8; 16]> = tx
-        .sql("SELECT id FROM comments WHERE post = ?1")?
-        .query_map([id.as_bytes()], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for comment in &comments {
-        notifications::forget_comment(tx, id, comment)?;
-        tx.erase_subject(comment)?;
-    }
-    Ok(())
-}
-
 fn remove_rows(tx: &mut Tx<'_>, id: PostId, path: &[CommunityId]) -> Result<()> {
     for sql in [
-        "DELETE FROM reactions WHERE target IN (SELECT id FROM comments WHERE post = ?1)",
-        "DELETE FROM comment_counts WHERE comment IN (SELECT id FROM comments WHERE post = ?1)",
-        "DELETE FROM comments WHERE post = ?1",
-        "DELETE FROM reactions WHERE target = ?1",
-        "DELETE FROM views WHERE post = ?1",
         "DELETE FROM post_counts WHERE post = ?1",
         "UPDATE users SET posts = posts - 1 WHERE id = (SELECT author FROM posts WHERE id = ?1)",
         "DELETE FROM posts WHERE id = ?1",
