@@ -114,7 +114,7 @@ test('everything that a check, a device or the health of an upload says has word
 
 test('figures are written for people', () => {
   assert.deepEqual([7_000, 750_000, 3_723_000, -5].map(clockText), ['0:07', '12:30', '1:02:03', '0:00']);
-  assert.deepEqual([640_000, 1_480_000].map(bitrateText), ['640 kbit/s', '1.5 Mbit/s']);
+  assert.deepEqual([640_000, 1_480_000].map((bits) => bitrateText(bits)), ['640 kbit/s', '1.5 Mbit/s']);
   assert.equal(loudness(new Float32Array(10)), 0);
   assert.ok(loudness(new Float32Array(10).fill(0.5)) > 0.8);
   assert.deepEqual(qualities([{ height: 180 }, { height: 720 }, { height: 0 }, { height: 180 }]), [720, 180]);

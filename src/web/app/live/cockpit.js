@@ -117,7 +117,7 @@ export class Cockpit {
 
   #showBar(here) {
     const { source } = this.#site.onAir;
-    const button = (symbol, key, testid, run, more = {}) => h('button', { class: 'button', type: 'button', testid, 'data-focus': testid, onclick: run, ...more }, icon(symbol), h('span', {}, t(key)));
+    const button = (symbol, key, testid, run, more = {}) => h('button', { class: 'button', type: 'button', title: t(key), testid, 'data-focus': testid, onclick: run, ...more }, icon(symbol), h('span', {}, t(key)));
     const focused = this.#bar.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
     fill(this.#bar,
       here && source.sound && button(source.muted ? 'microphone-off' : 'microphone', source.muted ? 'live.unmute.me' : 'live.mute.me', 'cockpit-mute', () => this.#site.onAir.mute(!source.muted), { 'aria-pressed': String(source.muted) }),
@@ -239,7 +239,7 @@ export class Cockpit {
     fill(this.#tiles,
       tile('live.figure.current', viewers.current, 'current'), tile('live.figure.peak', viewers.peak, 'peak'), tile('live.figure.unique', viewers.unique, 'unique'),
       tile('live.figure.joins', joins, 'joins'), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
-      tile('live.figure.bitrate', bitrate === undefined ? undefined : bitrateText(bitrate), 'bitrate'),
+      tile('live.figure.bitrate', bitrate === undefined ? undefined : bitrateText(bitrate, number), 'bitrate'),
       tile('live.figure.picture', pictureText(best ?? this.#sent), 'picture'));
   }
 }

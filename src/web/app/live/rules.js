@@ -15,9 +15,9 @@ export function clockText(ms) {
   return minutes < 60 ? `${minutes}:${two(seconds % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
 }
 
-/** Bits per second in the unit that a reader takes in at a glance. */
-export function bitrateText(bits) {
-  return bits >= 1_000_000 ? `${(bits / 1_000_000).toFixed(1)} Mbit/s` : `${Math.round(bits / 1_000)} kbit/s`;
+/** Bits per second in the unit that a reader takes in at a glance; `write` writes numbers in the reader's language. */
+export function bitrateText(bits, write = String) {
+  return bits >= 1_000_000 ? `${write(Math.round(bits / 100_000) / 10)} Mbit/s` : `${write(Math.round(bits / 1_000))} kbit/s`;
 }
 
 /** The size of a picture and its pace; undefined where there is none. */
