@@ -523,9 +523,11 @@ export class Publisher {
   #furnish(pc) {
     const { audio, video } = this.#tracks;
     this.#senders = {};
-    if (audio) this.#senders.audio = pc.addTransceiver(audio, { direction: 'sendonly' }).sender;
+    // One stream for both says that they belong together (RFC 8830); what it holds here does not matter.
+    const streams = globalThis.MediaStream ? [new MediaStream()] : [];
+    if (audio) this.#senders.audio = pc.addTransceiver(audio, { direction: 'sendonly', streams }).sender;
     if (!video) return;
-    const transceiver = pc.addTransceiver(video, { direction: 'sendonly', sendEncodings: this.#options.encodings ?? [{}] });
+    const transceiver = pc.addTransceiver(video, { direction: 'sendonly', streams, sendEncodings: this.#options.encodings ?? [{}] });
     const order = codecOrder(this.#options.codecs ?? sendableCodecs(), this.#options.codec ?? 'auto');
     if (order) transceiver.setCodecPreferences(order);
     this.#senders.video = transceiver.sender;

@@ -21,10 +21,10 @@ export class Chat {
   #site;
   #live;
   #log = new ChatLog();
-  /** message id -> element */
+  /** message id -> element; what comes in is announced by itself, so that a page of history is not read aloud */
   #shown = new Map();
   #pending = new Map();
-  #list = h('div', { class: 'chat-list', role: 'log', tabindex: '0', 'aria-label': t('chat.title'), testid: 'chat' });
+  #list = h('div', { class: 'chat-list', role: 'log', 'aria-live': 'off', tabindex: '0', 'aria-label': t('chat.title'), testid: 'chat' });
   #more;
   #note = h('p', { class: 'chat-note' });
   #head = h('div', { class: 'chat-head' });

@@ -13,6 +13,9 @@ import { Hearts } from './hearts.js';
 import { bitrateText, deviceProblem, healthWords, pictureText } from './rules.js';
 import { SourcePicker } from './sourcepicker.js';
 
+/** A warning that is not repeated for so long is over. */
+const WARNING_MS = 15_000;
+
 export class Cockpit {
   element;
   #site;
@@ -139,6 +142,7 @@ export class Cockpit {
 
   #showNote() {
     const { key, values, action } = this.#trouble() ?? {};
+    if (this.#note.dataset.key === (key ?? '') && Boolean(action) === (this.#note.querySelector('button') !== null)) return; // a live region speaks of every change
     this.#note.hidden = key === undefined;
     this.#note.dataset.key = key ?? '';
     if (key) fill(this.#note, h('span', {}, t(key, values)), action && h('button', { class: 'button button-small', type: 'button', testid: 'cockpit-mend', onclick: action.run }, t(action.key)));
@@ -158,6 +162,7 @@ export class Cockpit {
     if (reason === 'unreachable') return { key: 'cockpit.unreachable', action: !this.#live.started_at && { key: 'cockpit.give.up', run: () => this.#giveUp() } };
     if (phase === 'connecting' || phase === 'waiting') return { key: 'cockpit.connecting' };
     if (this.#live.state === 'interrupted') return { key: 'cockpit.interrupted' };
+    if (onAir.warning?.code === 'bitrate' && Date.now() - onAir.warning.at < WARNING_MS) return { key: 'cockpit.warning.bitrate' };
     return null;
   }
 
@@ -218,6 +223,7 @@ export class Cockpit {
 
   async #look() {
     this.#sent = this.#site.onAir.is(this.#live.id) ? await this.#site.onAir.figures() : null;
+    this.#showNote();
     if (this.#sent) Object.assign(this.element.dataset, { sentFrames: this.#sent.frames, sentBytes: this.#sent.bytes });
     this.#showTiles();
   }

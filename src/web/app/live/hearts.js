@@ -51,8 +51,8 @@ export class Hearts {
     this.#float(kind);
     this.#add(1);
     this.#own.set(kind, (this.#own.get(kind) ?? 0) + 1);
-    // Not worth a complaint: the next tap is sooner done than a message read.
-    await this.#site.connection.ask('live.react', { live_id: this.#liveId, kind }).catch(() => this.#own.set(kind, Math.max(0, (this.#own.get(kind) ?? 0) - 1)));
+    // Not worth a complaint or a repetition: the next tap is sooner done than a message read.
+    await this.#site.connection.signalling.ask('live.react', { live_id: this.#liveId, kind }).catch(() => this.#own.set(kind, Math.max(0, (this.#own.get(kind) ?? 0) - 1)));
   }
 
   #add(count) {

@@ -14,6 +14,7 @@ export class OnAir {
   status = { phase: 'idle' };
   /** `{stream_key, whip_url}` of this live, for an encoder. */
   key = null;
+  /** The last `rtc.warning`, and when it came. */
   warning = null;
   /** `video` or `audio`, once the source has ended by itself. */
   lostSource = null;
@@ -127,7 +128,7 @@ export class OnAir {
         this.changed.emit();
       },
       onWarning: (warning) => {
-        this.warning = warning;
+        this.warning = { ...warning, at: Date.now() };
         this.changed.emit();
       },
     });

@@ -32,6 +32,7 @@ export class Player {
   #connections = 0;
   #lastConnection = null;
   #hasPicture = false;
+  #isWaitingForKeyFrame = false;
   #frames = 0;
   #still = 0;
   #timer;
@@ -60,7 +61,7 @@ export class Player {
       onJoined: ({ live: now }) => site.lives.put(now),
       onLayers: (news) => this.#offer(news),
       onStatus: (status) => this.#became(status),
-      onWarning: ({ code }) => (this.element.dataset.warning = code),
+      onWarning: ({ code }) => this.#warned(code),
     });
     this.#timer = setInterval(() => this.#look(), 1_000);
     addEventListener('online', this.#check);
@@ -117,6 +118,12 @@ export class Player {
     }
   }
 
+  #warned(code) {
+    this.element.dataset.warning = code;
+    this.#isWaitingForKeyFrame = code === 'waiting_for_key_frame';
+    this.#say();
+  }
+
   #became(status) {
     this.#status = status;
     this.element.dataset.phase = status.phase;
@@ -144,7 +151,7 @@ export class Player {
     if (phase === 'reconnecting') return t('live.note.reconnecting');
     if (reason === 'unreachable') return t('live.note.unreachable');
     if (phase === 'waiting') return error && error.code !== 'conflict' ? explain(error) : t('live.note.soon');
-    if (phase === 'connecting' || !this.#hasPicture) return t('live.note.connecting');
+    if (phase === 'connecting' || !this.#hasPicture) return t(this.#isWaitingForKeyFrame ? 'live.note.keyframe' : 'live.note.connecting');
     return this.#still >= STILL_SECONDS ? t('live.note.still') : null;
   }
 

@@ -99,6 +99,7 @@ export const LIVE_WORDS = {
   'cockpit.nobody': { en: 'Nothing is being sent. Go on from here, or start your encoder.', fr: 'Rien n’est diffusé. Continuez d’ici, ou démarrez votre encodeur.' },
   'cockpit.replaced': { en: 'Another device has taken over this live. You can take it back.', fr: 'Un autre appareil a pris la suite de ce direct. Vous pouvez le reprendre.' },
   'cockpit.bitrate': { en: 'You sent more than the server takes. Continue with a smaller picture.', fr: 'Vous avez envoyé plus que le serveur n’accepte. Continuez avec une image plus petite.' },
+  'cockpit.warning.bitrate': { en: 'You send more than the server takes. Show a smaller picture, or it will stop receiving you.', fr: 'Vous envoyez plus que le serveur n’accepte. Montrez une image plus petite, sinon il cessera de vous recevoir.' },
   'cockpit.source': { en: 'The camera or the shared screen is gone. Choose what to show now.', fr: 'La caméra ou l’écran partagé n’est plus là. Choisissez quoi montrer.' },
   'live.figure.current': { en: 'Watching now', fr: 'Regardent' },
   'live.figure.peak': { en: 'At most', fr: 'Au plus' },
@@ -120,6 +121,7 @@ export const LIVE_WORDS = {
   'live.health.uneven': { en: 'Your upload is not steady: use a cable, or choose a smaller picture.', fr: 'Votre envoi n’est pas régulier : prenez un câble, ou choisissez une image plus petite.' },
 
   'live.note.connecting': { en: 'The picture is coming…', fr: 'L’image arrive…' },
+  'live.note.keyframe': { en: 'Waiting for the encoder’s next full picture…', fr: 'En attente de la prochaine image complète de l’encodeur…' },
   'live.note.soon': { en: 'Not on air yet. It begins by itself.', fr: 'Pas encore à l’antenne. Cela commencera tout seul.' },
   'live.note.interrupted': { en: 'The broadcaster’s connection is gone. Reconnecting…', fr: 'La connexion du diffuseur est perdue. Reconnexion…' },
   'live.note.reconnecting': { en: 'Your connection is gone. Reconnecting…', fr: 'Votre connexion est perdue. Reconnexion…' },
