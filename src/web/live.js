@@ -576,8 +576,12 @@ export class Viewer {
     this.#peer.start();
   }
 
-  /** Leaves the live as well. */
+  /** Looks no more. The place among the viewers and the subscription to the live's channel stay: `leave` ends them. */
   stop() {
+    this.#peer.stop();
+  }
+
+  leave() {
     this.#peer.stop();
     this.#peer.ask('live.leave', { live_id: this.#options.liveId }).catch(() => {});
   }

@@ -342,3 +342,15 @@ test('somebody without a mouse goes live, writes and ends it', async () => {
   await alice.key('Tab', 'Enter');
   await alice.at('live-report').waitFor();
 });
+
+// The last story of this file: what runs in the others would end with it.
+test('a server that dies takes its lives along, and both sides are told when it is back', async () => {
+  const { alice, bob } = await watched();
+  await stage.server.kill();
+  await bob.page.locator('[data-testid=connection-state]:not([data-state=online])').waitFor({ state: 'attached' });
+  await stage.server.restart();
+  await bob.online();
+  await bob.page.locator('[data-testid=live-over][data-reason=ended]').waitFor();
+  await alice.at('live-past').waitFor();
+  assertNoComplaints(bob, { cut: true });
+});

@@ -154,6 +154,7 @@ export class Cockpit {
     const { phase, reason } = onAir.status;
     if (!onAir.is(this.#live.id)) {
       if (phase === 'over' && reason === 'replaced') return { key: 'cockpit.replaced' };
+      if (phase === 'over' && reason === 'conflict') return { key: 'cockpit.conflict' };
       if (phase === 'over' && reason === 'bitrate') return { key: 'cockpit.bitrate' };
       return { key: this.#live.state === 'live' ? 'cockpit.elsewhere' : 'cockpit.nobody' };
     }

@@ -49,6 +49,8 @@ export class Watch {
     this.#clock.stop();
     this.#player?.destroy();
     this.#chat.destroy();
+    // After the chat: leaving ends the subscription that it lives on.
+    if (this.#over === null || this.#over === 'failed') this.#site.connection.signalling.ask('live.leave', { live_id: this.#live.id }).catch(() => {});
   }
 
   #begin() {
