@@ -154,12 +154,12 @@ export class Cockpit {
     const { phase, reason } = onAir.status;
     if (!onAir.is(this.#live.id)) {
       if (phase === 'over' && reason === 'replaced') return { key: 'cockpit.replaced' };
-      if (phase === 'over' && reason === 'conflict') return { key: 'cockpit.conflict' };
       if (phase === 'over' && reason === 'bitrate') return { key: 'cockpit.bitrate' };
       return { key: this.#live.state === 'live' ? 'cockpit.elsewhere' : 'cockpit.nobody' };
     }
     if (onAir.lostSource) return { key: 'cockpit.source', action: { key: 'live.switch', run: () => this.#choose('live.switch', (picked) => onAir.switchTo(picked)) } };
     if (phase === 'reconnecting') return { key: 'cockpit.reconnecting' };
+    if (reason === 'conflict') return { key: 'cockpit.conflict' };
     if (reason === 'unreachable') return { key: 'cockpit.unreachable', action: !this.#live.started_at && { key: 'cockpit.give.up', run: () => this.#giveUp() } };
     if (phase === 'connecting' || phase === 'waiting') return { key: 'cockpit.connecting' };
     if (this.#live.state === 'interrupted') return { key: 'cockpit.interrupted' };

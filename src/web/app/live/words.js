@@ -98,7 +98,7 @@ export const LIVE_WORDS = {
   'cockpit.elsewhere': { en: 'This live is sent from another device. You can go on with it from here.', fr: 'Ce direct est diffusé depuis un autre appareil. Vous pouvez le continuer d’ici.' },
   'cockpit.nobody': { en: 'Nothing is being sent. Go on from here, or start your encoder.', fr: 'Rien n’est diffusé. Continuez d’ici, ou démarrez votre encodeur.' },
   'cockpit.replaced': { en: 'Another device has taken over this live. You can take it back.', fr: 'Un autre appareil a pris la suite de ce direct. Vous pouvez le reprendre.' },
-  'cockpit.conflict': { en: 'Another device has just taken over. Wait half a minute, then continue from here.', fr: 'Un autre appareil vient de prendre la suite. Attendez une demi-minute, puis continuez d’ici.' },
+  'cockpit.conflict': { en: 'Another device has just taken over. This page goes on in half a minute.', fr: 'Un autre appareil vient de prendre la suite. Cette page continue dans une demi-minute.' },
   'cockpit.bitrate': { en: 'You sent more than the server takes. Continue with a smaller picture.', fr: 'Vous avez envoyé plus que le serveur n’accepte. Continuez avec une image plus petite.' },
   'cockpit.warning.bitrate': { en: 'You send more than the server takes. Show a smaller picture, or it will stop receiving you.', fr: 'Vous envoyez plus que le serveur n’accepte. Montrez une image plus petite, sinon il cessera de vous recevoir.' },
   'cockpit.source': { en: 'The camera or the shared screen is gone. Choose what to show now.', fr: 'La caméra ou l’écran partagé n’est plus là. Choisissez quoi montrer.' },
