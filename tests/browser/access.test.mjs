@@ -1,25 +1,8 @@
 // Nobody is shut out: axe looks at every place of the page, in both themes, on a desktop and a phone.
 
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import { assertOpenToAll } from './axe.mjs';
 import { fresh, open } from './stage.mjs';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-/** Contrast, names, roles, target sizes and the like, by WCAG 2.2 AA. */
-async function assertOpenToAll(person, where) {
-  // What still moves or fades in has the colours of neither end.
-  await person.page.waitForFunction(() => document.getAnimations().every((each) => each.playState === 'finished'));
-  await person.page.evaluate(`if (!window.axe) { ${AXE} }`);
-  const violations = await person.page.evaluate(async (rules) => {
-    const { violations: found } = await window.axe.run(document, { runOnly: rules });
-    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ''}`).join('\n  ')}`);
-  }, RULES);
-  assert.deepEqual(violations, [], where);
-}
 
 for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['phone', { width: 390, height: 844 }]]) {
   for (const colorScheme of ['light', 'dark']) {
@@ -52,7 +35,7 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['p
       await person.page.locator('[data-testid=comment][data-comment-id]').waitFor();
       await person.press('react-open', person.at('comment').first());
       await assertOpenToAll(person, 'post');
-      for (const hash of ['#/', '#/communities', '#/notifications', `#/c/${community}`, '#/nowhere']) {
+      for (const hash of ['#/', '#/communities', '#/notifications', `#/c/${community}`, '#/live', `#/live/start/${community}`, '#/nowhere']) {
         await person.visit(hash);
         await person.page.locator('[data-testid=content] > *').waitFor();
         await assertOpenToAll(person, hash);

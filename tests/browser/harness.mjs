@@ -1,6 +1,7 @@
 // What the browser stories stand on: the real binary on free ports, Debian's Chromium, and a network that can be cut.
 
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, readFileSync, rmSync, openSync, closeSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,6 +20,8 @@ export class Server {
   #home = mkdtempSync(join(tmpdir(), 'communiconnect-browser-'));
   #child;
   #port = 0;
+  /** Where media is received; another after each start. */
+  mediaPort = 0;
 
   static async start() {
     const server = new Server();
@@ -44,8 +47,10 @@ export class Server {
     ended.catch(() => {});
     const ready = new Promise((resolve) => {
       createInterface({ input: this.#child.stdout }).on('line', (line) => {
-        const found = /^ready http=[^ ]*:(\d+) /.exec(line);
-        if (found) resolve(Number(found[1]));
+        const found = /^ready http=[^ ]*:(\d+) udp=[^ ]*:(\d+) /.exec(line);
+        if (!found) return;
+        this.mediaPort = Number(found[2]);
+        resolve(Number(found[1]));
       });
     });
     this.#port = await Promise.race([ready, ended]);
@@ -119,6 +124,61 @@ export class Network {
   }
 }
 
+/**
+ * A UDP relay in front of the server's media port, for the pages whose answers are led through it: while cut, nothing
+ * passes either way and nobody is told, as when a network goes.
+ */
+export class MediaPath {
+  #near = createSocket('udp4');
+  /** port of a page's socket -> its own socket towards the server */
+  #far = new Map();
+  #cut = false;
+  #server;
+
+  static async before(server) {
+    const path = new MediaPath();
+    path.#server = server;
+    path.#near.on('message', (packet, from) => path.#pass(packet, from));
+    await new Promise((resolve) => path.#near.bind(0, '127.0.0.1', resolve));
+    return path;
+  }
+
+  /** Leads the media of this person's pages through here; to be asked before they are opened. */
+  async lead(context) {
+    const ports = { ours: this.#near.address().port, theirs: this.#server.mediaPort };
+    await context.addInitScript(({ ours, theirs }) => {
+      const real = RTCPeerConnection.prototype.setRemoteDescription;
+      RTCPeerConnection.prototype.setRemoteDescription = function led({ type, sdp }) {
+        return real.call(this, { type, sdp: sdp.replaceAll(` 127.0.0.1 ${theirs} typ`, ` 127.0.0.1 ${ours} typ`) });
+      };
+    }, ports);
+  }
+
+  cut() {
+    this.#cut = true;
+  }
+
+  restore() {
+    this.#cut = false;
+  }
+
+  close() {
+    this.#near.close();
+    for (const socket of this.#far.values()) socket.close();
+  }
+
+  #pass(packet, from) {
+    if (this.#cut) return;
+    let far = this.#far.get(from.port);
+    if (!far) {
+      far = createSocket('udp4');
+      far.on('message', (back) => this.#cut || this.#near.send(back, from.port, from.address));
+      this.#far.set(from.port, far);
+    }
+    far.send(packet, this.#server.mediaPort, '127.0.0.1');
+  }
+}
+
 /** One Chromium; each person gets a context of their own, which is a browser of their own. */
 export async function launchBrowser() {
   return chromium.launch({
@@ -127,6 +187,8 @@ export async function launchBrowser() {
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+      // A camera and a microphone that exist nowhere, and nobody to ask whether they may be used.
+      '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
     ],
   });
 }
@@ -137,9 +199,10 @@ export class Person {
   complaints = [];
   username = null;
 
-  static async open(browser, origin, options = {}) {
+  static async open(browser, origin, { mediaPath, ...options } = {}) {
     const person = new Person();
     person.context = await browser.newContext({ locale: 'en-GB', ...options });
+    await mediaPath?.lead(person.context);
     person.context.setDefaultTimeout(PATIENCE);
     await person.context.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {
@@ -212,6 +275,31 @@ export class Person {
     if (title) await this.at('composer-title').fill(title);
     await this.at('composer-content').fill(content);
     await this.press('composer-submit');
+  }
+
+  /** Goes live from a community with the test picture; small, so that many fit on one machine. */
+  async goLive(community, title) {
+    await this.visit(`#/live/start/${community}`);
+    await this.press('live-more');
+    await this.at('live-height').selectOption('360');
+    await this.press('live-source-test');
+    await this.at('live-check-ok').waitFor();
+    await this.at('live-title').fill(title);
+    await this.press('live-go');
+    await this.page.locator('[data-testid=cockpit][data-state=live][data-phase=flowing]').waitFor();
+    return this.at('cockpit').getAttribute('data-live-id');
+  }
+
+  /** Waits until the picture of the live that is watched has moved on by some frames. */
+  async seesMovement(frames = 15) {
+    const before = await this.#frames();
+    await this.page.waitForFunction(([least]) => Number(document.querySelector('[data-testid=live-player]')?.dataset.frames ?? 0) >= least, [before + frames]);
+  }
+
+  async #frames() {
+    const player = this.at('live-player');
+    await player.waitFor();
+    return Number((await player.getAttribute('data-frames')) ?? 0);
   }
 
   /** The post that says this. */

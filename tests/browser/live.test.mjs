@@ -1,163 +1,356 @@
-// A live as two browsers have it: one sends a camera, one watches, over the socket's commands alone.
+// Lives in Chromium against the real binary: a picture that one sends and others see moving, and what becomes of it when
+// networks break, devices change, and people misbehave.
 
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { chromium } from 'playwright-core';
-import { Server } from './harness.mjs';
+import { test } from 'node:test';
+import { assertOpenToAll } from './axe.mjs';
+import { MediaPath, Network } from './harness.mjs';
+import { assertNoComplaints, fresh, open, pair, stage } from './stage.mjs';
 
-const server = await Server.start();
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-    '--autoplay-policy=no-user-gesture-required',
-  ],
+const PLAYER = '[data-testid=live-player]';
+
+/** Alice on air in a community of hers, and Bob who watches. */
+async function watched() {
+  const { alice, bob, community } = await pair();
+  const live = await alice.goLive(community, 'Market day');
+  await bob.visit(`#/l/${live}`);
+  await bob.seesMovement();
+  return { alice, bob, community, live };
+}
+
+test('whoever goes live is seen moving after one press, counted, answered and loved', async () => {
+  const { alice, bob, community } = await pair();
+  await bob.page.evaluate(() => (window.neverReloaded = true));
+  const guest = await open();
+  await guest.visit('#/live');
+  const live = await alice.goLive(community, 'Market day');
+
+  // It stands in the feed that Bob looks at, and in the guest's list.
+  const card = bob.page.locator(`[data-testid=live-open][data-live-id="${live}"][data-state=live]`);
+  await card.waitFor();
+  await card.click();
+  await bob.seesMovement();
+  await guest.page.locator(`[data-testid=live-item][data-live-id="${live}"]`).click();
+  await guest.seesMovement();
+  assert.equal(await bob.page.locator('[data-testid=live-video]').evaluate((video) => video.muted), true, 'a page may not speak unasked');
+  await bob.press('live-unmute');
+  assert.equal(await bob.page.locator('[data-testid=live-video]').evaluate((video) => video.muted), false);
+
+  await alice.page.locator('[data-testid=figure-current][data-value="2"]').waitFor();
+  await bob.page.locator('[data-testid=live-viewers][data-count="2"]').waitFor();
+
+  await bob.at('chat-input').fill('Hello from the quay');
+  await bob.key('Enter');
+  for (const person of [alice, guest]) await person.at('chat-message').filter({ hasText: 'Hello from the quay' }).waitFor();
+  await alice.at('chat-input').fill('Hello Bob');
+  await alice.press('chat-send');
+  await bob.at('chat-message').filter({ hasText: 'Hello Bob' }).waitFor();
+  assert.equal(await bob.at('chat-message').count(), 2, 'the copy that waited became the message');
+  for (let taps = 0; taps < 3; taps += 1) await bob.press('live-react-love');
+  await guest.page.locator('[data-testid=live-reaction-total][data-count="3"]').waitFor();
+  await bob.press('live-people-open');
+  await bob.at('live-person').filter({ hasText: 'Bob' }).waitFor();
+  await bob.press('dialog-close');
+
+  await guest.visit('#/live');
+  await alice.page.locator('[data-testid=figure-current][data-value="1"]').waitFor();
+  await bob.seesMovement();
+  assert.equal(await bob.page.evaluate(() => window.neverReloaded), true);
+  for (const person of [alice, bob, guest]) assertNoComplaints(person);
 });
-after(async () => {
-  await browser.close();
-  await server.close();
+
+test('a viewer chooses the quality and gets it', async () => {
+  const { bob } = await watched();
+  await bob.at('live-quality').waitFor();
+  const best = Math.max(...await bob.at('live-quality').locator('option').evaluateAll((options) => options.map(({ value }) => Number(value) || 0)));
+  await bob.at('live-quality').selectOption('90');
+  await bob.page.locator(`${PLAYER}[data-height="90"]`).waitFor();
+  await bob.at('live-quality').selectOption('auto');
+  await bob.page.locator(`${PLAYER}[data-height="${best}"]`).waitFor();
+  await bob.seesMovement();
+  assert.equal(await bob.page.locator(PLAYER).getAttribute('data-connections'), '1');
 });
 
-/** Runs in the page: a client of the socket, and peer connections over it. */
-function equip() {
-  const PATIENCE = 15_000;
+test('a broadcaster whose network breaks comes back, and viewers go on over the same peer connection', async () => {
+  const [network, mediaPath] = [await Network.before(stage.server), await MediaPath.before(stage.server)];
+  try {
+    const alice = await open({ mediaPath }, network);
+    const bob = await open();
+    await alice.register(fresh('alice'), 'Alice');
+    await bob.register(fresh('bob'), 'Bob');
+    const community = await alice.makeCommunity(fresh('Harbour '));
+    const live = await alice.goLive(community, 'From the boat');
+    await bob.visit(`#/l/${live}`);
+    await bob.seesMovement();
+    await bob.page.evaluate(() => (window.neverReloaded = true));
 
-  class Client {
-    #next = 0;
-    #waiting = new Map();
-    pushes = [];
+    network.cut();
+    mediaPath.cut();
+    await bob.page.locator(`${PLAYER}[data-state=interrupted]`).waitFor();
+    await bob.at('live-note').waitFor();
+    await alice.page.locator('[data-testid=cockpit][data-phase=reconnecting]').waitFor();
+    network.restore();
+    mediaPath.restore();
 
-    constructor() {
-      this.socket = new WebSocket(`ws://${location.host}/v1/ws`, 'cc.v1.json');
-      this.isOpen = new Promise((resolve) => (this.socket.onopen = resolve));
-      this.socket.onmessage = ({ data }) => {
-        const [id, kind, body] = JSON.parse(data);
-        if (id === 0) this.pushes.push({ kind, body });
-        else this.#waiting.get(id)({ kind, body });
-      };
-    }
+    await bob.page.locator(`${PLAYER}[data-state=live]`).waitFor();
+    await bob.seesMovement();
+    await bob.at('live-note').waitFor({ state: 'hidden' });
+    assert.equal(await bob.page.locator(PLAYER).getAttribute('data-connections'), '1');
+    assert.equal(await bob.page.evaluate(() => window.neverReloaded), true);
+    await alice.page.locator('[data-testid=cockpit][data-phase=flowing]').waitFor();
+    assertNoComplaints(bob);
+    assertNoComplaints(alice, { cut: true });
+  } finally {
+    await network.close();
+    mediaPath.close();
+  }
+});
 
-    async ask(command, body = {}) {
-      await this.isOpen;
-      const id = ++this.#next;
-      const replied = new Promise((resolve) => this.#waiting.set(id, resolve));
-      this.socket.send(JSON.stringify([id, command, body]));
-      const { kind, body: reply } = await replied;
-      if (kind === 'error') throw new Error(`${command}: ${reply.code}`);
-      return reply;
-    }
+test('a viewer whose own network breaks sees on, without a press', async () => {
+  const [network, mediaPath] = [await Network.before(stage.server), await MediaPath.before(stage.server)];
+  try {
+    const { live } = await watched();
+    const guest = await open({ mediaPath }, network);
+    await guest.visit(`#/l/${live}`);
+    await guest.seesMovement();
+    network.cut();
+    mediaPath.cut();
+    await guest.page.locator(`${PLAYER}[data-phase=reconnecting]`).waitFor();
+    network.restore();
+    mediaPath.restore();
+    await guest.page.locator(`${PLAYER}[data-phase=flowing]`).waitFor();
+    await guest.seesMovement();
+  } finally {
+    await network.close();
+    mediaPath.close();
+  }
+});
 
-    async told(kind, event, wanted = () => true) {
-      const until = performance.now() + PATIENCE;
-      for (;;) {
-        const found = this.pushes.find((push) => push.kind === kind && push.body.event === event && wanted(push.body.data));
-        if (found) return found.body.data;
-        if (performance.now() > until) throw new Error(`never told: ${kind} ${event}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+test('a live goes on from another device, and viewers notice nothing but the picture', async () => {
+  const { alice, bob, live } = await watched();
+  const other = await alice.context.newPage();
+  await other.goto(`${stage.network.origin}/#/l/${live}`);
+  await other.getByTestId('cockpit-take').click();
+  await other.getByTestId('source-dialog').getByTestId('live-source-camera').click();
+  await other.locator('[data-testid=source-use]:enabled').click();
+  await other.locator('[data-testid=cockpit][data-phase=flowing]').waitFor();
+  await alice.page.locator('[data-testid=cockpit-note][data-key="cockpit.replaced"]').waitFor();
+  await bob.page.locator(`${PLAYER}[data-state=live]`).waitFor();
+  await bob.seesMovement();
+  assert.equal(await bob.page.locator(PLAYER).getAttribute('data-connections'), '1');
+});
+
+test('muting, hiding and changing the picture never interrupt the stream', async () => {
+  const { alice, bob } = await watched();
+  await alice.press('cockpit-mute');
+  await alice.page.locator('[data-testid=cockpit-mute][aria-pressed=true]').waitFor();
+  await alice.press('cockpit-camera');
+  await alice.page.locator('[data-testid=cockpit-camera][aria-pressed=true]').waitFor();
+  await bob.seesMovement(5);
+  await alice.press('cockpit-camera');
+  await alice.press('cockpit-switch');
+  await alice.press('live-source-camera', alice.at('source-dialog'));
+  await alice.page.locator('[data-testid=source-use]:enabled').click();
+  await bob.seesMovement();
+  assert.equal(await alice.at('cockpit').getAttribute('data-state'), 'live');
+  assert.equal(await bob.page.locator(PLAYER).getAttribute('data-connections'), '1');
+  assertNoComplaints(alice);
+});
+
+test('the owner deletes a message, slows the chat down, and takes somebody out', async () => {
+  const { alice, bob } = await watched();
+  await bob.at('chat-input').fill('rubbish');
+  await bob.key('Enter');
+  const hers = alice.at('chat-message').filter({ hasText: 'rubbish' });
+  await hers.waitFor();
+  await alice.press('chat-menu', hers);
+  await alice.press('chat-delete', hers);
+  await bob.at('chat-message').filter({ hasText: 'rubbish' }).waitFor({ state: 'detached' });
+
+  await alice.at('chat-slow-mode').selectOption('60');
+  await bob.page.locator('[data-testid=chat-slow][data-seconds="60"]').waitFor();
+  await bob.at('chat-input').fill('one');
+  await bob.key('Enter');
+  await alice.at('chat-message').filter({ hasText: 'one' }).waitFor();
+  await bob.at('chat-input').fill('two');
+  await bob.key('Enter');
+  await bob.at('chat-form').getByTestId('form-error').filter({ hasText: /second/ }).waitFor();
+  assert.equal(await bob.at('chat-input').inputValue(), 'two', 'what was refused is not lost');
+
+  await alice.press('live-people-open');
+  await alice.press('live-ban', alice.at('live-person').filter({ hasText: 'Bob' }));
+  await alice.press('confirm-yes');
+  await bob.page.locator('[data-testid=live-over][data-reason=banned]').waitFor();
+});
+
+test('at the end viewers read what it was, the owner a report, and everybody what was said', async () => {
+  const { alice, bob, live, community } = await watched();
+  await bob.at('chat-input').fill('Well sung');
+  await bob.key('Enter');
+  await alice.at('chat-message').filter({ hasText: 'Well sung' }).waitFor();
+  await alice.press('cockpit-stop');
+  await alice.press('confirm-yes');
+  await alice.at('live-report').waitFor();
+  await alice.page.locator('[data-testid=report-unique][data-value="1"]').waitFor();
+  await alice.page.locator('[data-testid=report-chat][data-value="1"]').waitFor();
+  assert.equal(await alice.at('on-air').isVisible(), false);
+  await bob.page.locator('[data-testid=live-over][data-reason=ended]').waitFor();
+  assert.equal(await bob.at('chat-form').count(), 0);
+
+  const late = await open();
+  await late.visit(`#/l/${live}`);
+  await late.page.locator('[data-testid=live-over][data-reason=ended]').waitFor();
+  await late.at('chat-message').filter({ hasText: 'Well sung' }).waitFor();
+  await late.visit('#/live');
+  await late.page.locator(`[data-testid=live-item][data-live-id="${live}"]`).waitFor({ state: 'detached' });
+  await late.visit(`#/c/${community}`);
+  await late.page.locator(`[data-testid=live-open][data-live-id="${live}"][data-state=ended]`).waitFor();
+  for (const person of [alice, bob, late]) assertNoComplaints(person);
+});
+
+test('whoever leaves the cockpit stays on air and finds the way back', async () => {
+  const { alice, bob } = await watched();
+  await alice.press('nav-home');
+  await alice.at('on-air').waitFor();
+  await bob.seesMovement();
+  await alice.press('language-switch');
+  await bob.seesMovement();
+  await alice.press('nav-live');
+  await alice.page.locator('[data-testid=cockpit][data-here=true]').waitFor();
+  assert.equal(await bob.page.locator(PLAYER).getAttribute('data-connections'), '1');
+});
+
+test('what stands in the way is said before anybody is told of a live', async () => {
+  const alice = await open();
+  await alice.register(fresh('alice'), 'Alice');
+  await alice.visit('#/live/start');
+  await alice.page.locator('[data-testid=live-check][data-key="live.check.member"]').waitFor();
+  const community = await alice.makeCommunity(fresh('Harbour '));
+  await alice.page.evaluate(() => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))));
+  await alice.visit(`#/live/start/${community}`);
+  await alice.press('live-source-camera');
+  await alice.page.locator('[data-testid=live-check][data-key="live.check.denied"]').waitFor();
+  await alice.at('live-title').fill('Never seen');
+  await alice.press('live-go');
+  await alice.at('live-form').getByTestId('form-error').filter({ hasText: /Not yet/ }).waitFor();
+  await alice.visit('#/live');
+  await alice.at('live-list').or(alice.at('live-list-empty')).first().waitFor({ state: 'attached' });
+  assert.equal(await alice.at('live-item').filter({ hasText: 'Never seen' }).count(), 0);
+});
+
+test('a picture that never gets through is said to be blocked, and a live that never was leaves no trace', async () => {
+  const mediaPath = await MediaPath.before(stage.server);
+  try {
+    mediaPath.cut();
+    const alice = await open({ mediaPath });
+    await alice.register(fresh('alice'), 'Alice');
+    const community = await alice.makeCommunity(fresh('Harbour '));
+    await alice.visit(`#/live/start/${community}`);
+    await alice.press('live-source-test');
+    await alice.at('live-title').fill('Never seen');
+    await alice.press('live-go');
+    await alice.page.locator('[data-testid=cockpit-note][data-key="cockpit.unreachable"]').waitFor();
+    await alice.press('cockpit-mend');
+    await alice.at('live-form').waitFor();
+    await alice.visit(`#/c/${community}`);
+    await alice.at('feed-empty').waitFor();
+  } finally {
+    mediaPath.close();
+  }
+});
+
+test('a key for an encoder is shown once', async () => {
+  const alice = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
+  await alice.register(fresh('alice'), 'Alice');
+  const community = await alice.makeCommunity(fresh('Harbour '));
+  await alice.visit(`#/live/start/${community}`);
+  await alice.at('live-encoder').locator('summary').click();
+  await alice.press('live-key-rotate');
+  await alice.at('live-key-card').waitFor();
+  const key = await alice.at('live-key').inputValue();
+  assert.ok(key.length >= 20);
+  await alice.press('live-key-copy');
+  assert.equal(await alice.page.evaluate(() => navigator.clipboard.readText()), key);
+  await alice.at('live-default-title').fill('From OBS');
+  await alice.press('live-defaults-save');
+  await alice.at('toast-done').waitFor();
+  await alice.page.reload();
+  await alice.online();
+  await alice.at('live-encoder').locator('summary').click();
+  await alice.at('live-key-rotate').waitFor();
+  assert.equal(await alice.at('live-key-card').count(), 0);
+  assert.equal(await alice.at('live-default-title').inputValue(), 'From OBS');
+});
+
+for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['phone', { width: 390, height: 844 }]]) {
+  for (const colorScheme of ['light', 'dark']) {
+    test(`a live on a ${device}, ${colorScheme}, is open to all`, async () => {
+      const settings = { viewport, colorScheme, bypassCSP: true, reducedMotion: 'reduce' };
+      const alice = await open(settings);
+      await alice.register(fresh('alice'), 'Alice');
+      const community = await alice.makeCommunity(fresh('Harbour '));
+      const live = await alice.goLive(community, 'Market day');
+      const bob = await open(settings);
+      await bob.register(fresh('bob'), 'Bob');
+      await bob.visit(`#/l/${live}`);
+      await bob.seesMovement();
+      await bob.at('chat-input').fill('Hello');
+      await bob.key('Enter');
+      await alice.at('chat-message').filter({ hasText: 'Hello' }).waitFor();
+      await assertOpenToAll(alice, 'cockpit');
+      await assertOpenToAll(bob, 'watching');
+      await bob.press('live-people-open');
+      await bob.at('live-person').first().waitFor();
+      await assertOpenToAll(bob, 'who is here');
+      await bob.press('dialog-close');
+      for (const hash of ['#/live', `#/c/${community}`]) {
+        await bob.visit(hash);
+        await bob.page.locator('[data-testid=live-item], [data-testid=live-open]').first().waitFor();
+        await assertOpenToAll(bob, hash);
       }
-    }
-  }
-
-  const gathered = (peer) =>
-    new Promise((resolve) => {
-      const look = () => peer.iceGatheringState === 'complete' && resolve();
-      peer.onicegatheringstatechange = look;
-      look();
+      for (const person of [alice, bob]) assert.equal(await person.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, 'nothing sticks out to the side');
+      await alice.press('cockpit-stop');
+      await alice.press('confirm-yes');
+      await alice.at('live-report').waitFor();
+      await assertOpenToAll(alice, 'report');
     });
-
-  async function answered(client, command, live_id, peer) {
-    await peer.setLocalDescription(await peer.createOffer());
-    await gathered(peer);
-    const { peer_id, sdp } = await client.ask(command, { live_id, sdp: peer.localDescription.sdp });
-    await peer.setRemoteDescription({ type: 'answer', sdp });
-    return peer_id;
   }
-
-  async function publish(client, live_id) {
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 480 } });
-    const peer = new RTCPeerConnection();
-    for (const track of stream.getTracks()) peer.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
-    return { peer, id: await answered(client, 'rtc.publish', live_id, peer) };
-  }
-
-  async function watch(client, live_id) {
-    const peer = new RTCPeerConnection();
-    for (const kind of ['audio', 'video']) peer.addTransceiver(kind, { direction: 'recvonly' });
-    const video = Object.assign(document.createElement('video'), { muted: true, autoplay: true });
-    video.srcObject = new MediaStream();
-    peer.ontrack = ({ track }) => video.srcObject.addTrack(track);
-    document.body.append(video);
-    const frame = new Promise((resolve, refuse) => {
-      video.requestVideoFrameCallback(resolve);
-      setTimeout(() => refuse(new Error(`no picture: ${peer.connectionState}`)), PATIENCE);
-    });
-    const id = await answered(client, 'rtc.watch', live_id, peer);
-    await frame;
-    return { peer, id, video };
-  }
-
-  Object.assign(window, { Client, publish, watch });
 }
 
-async function person(name) {
-  const registered = await fetch(`http://127.0.0.1:${server.port}/v1/auth/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ username: name, email: `${name}@example.org`, password: 'password-1' }),
-  });
-  const { access_token: token } = await registered.json();
-  const page = await (await browser.newContext({ permissions: ['camera', 'microphone'] })).newPage();
-  await page.goto(`http://127.0.0.1:${server.port}/`);
-  await page.evaluate(equip);
-  await page.evaluate(async (token) => {
-    window.client = new Client();
-    await client.ask('connect', { token });
-  }, token);
-  return page;
-}
+test('somebody without a mouse goes live, writes and ends it', async () => {
+  const { alice, bob, community } = await pair();
+  await alice.visit(`#/live/start/${community}`);
+  await alice.at('live-source-test').focus();
+  await alice.key('Enter');
+  await alice.at('live-check-ok').waitFor();
+  await alice.at('live-title').focus();
+  await alice.page.keyboard.type('By keyboard');
+  await alice.key('Enter');
+  await alice.page.locator('[data-testid=cockpit][data-state=live]').waitFor();
+  await bob.visit(`#/l/${await alice.at('cockpit').getAttribute('data-live-id')}`);
+  await bob.seesMovement();
+  await bob.at('live-unmute').focus();
+  await bob.key('m');
+  assert.equal(await bob.page.locator('[data-testid=live-video]').evaluate((video) => video.muted), false);
+  await alice.at('chat-input').focus();
+  await alice.page.keyboard.type('Hello');
+  await alice.key('Enter');
+  await bob.at('chat-message').filter({ hasText: 'Hello' }).waitFor();
+  await alice.at('cockpit-stop').focus();
+  await alice.key('Enter');
+  await alice.isAt('confirm-no');
+  await alice.key('Tab', 'Enter');
+  await alice.at('live-report').waitFor();
+});
 
-test('a live goes from one browser to another, survives its broadcaster, and ends with a report', async () => {
-  const [ada, bob] = [await person('ada'), await person('bob')];
-  const live = await ada.evaluate(async () => {
-    const { community } = await client.ask('community.create', { op: crypto.randomUUID(), name: 'Market' });
-    const wish = { op: crypto.randomUUID(), title: 'Market day', community_id: community.id, visibility: 'public' };
-    window.live = (await client.ask('live.start', wish)).live.id;
-    await client.ask('live.join', { live_id: live });
-    window.first = await publish(client, live);
-    await client.told('publication', 'live.started');
-    return live;
-  });
-
-  await bob.evaluate(async (live) => {
-    await client.ask('live.join', { live_id: live });
-    window.seen = await watch(client, live);
-  }, live);
-  await ada.evaluate(() => client.told('state', 'live.viewers', ({ current }) => current === 1));
-
-  await ada.evaluate(() => first.peer.close());
-  await bob.evaluate(() => client.told('publication', 'live.interrupted'));
-  await ada.evaluate(async () => void (window.second = await publish(client, live)));
-  await bob.evaluate(() => client.told('publication', 'live.resumed'));
-  await bob.evaluate(() => new Promise((resolve) => seen.video.requestVideoFrameCallback(resolve)));
-  assert.equal(await bob.evaluate(() => seen.peer.connectionState), 'connected', 'on the same connection');
-
-  await ada.evaluate(async () => void (window.third = await publish(client, live)));
-  const replaced = await ada.evaluate(() => client.told('message', 'rtc.closed', ({ peer_id }) => peer_id === second.id));
-  assert.equal(replaced.reason, 'replaced');
-
-  // What is delivered is counted once a second.
-  await ada.evaluate(async () => {
-    while ((await client.ask('live.report', { live_id: live })).report.watch_ms.total === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  });
-  const { report } = await ada.evaluate(() => client.ask('live.stop', { live_id: live }));
-  assert.deepEqual([report.viewers.peak, report.viewers.unique, report.joins, report.interruptions], [1, 1, 1, 1]);
-  assert.ok(report.watch_ms.total > 0 && report.upload.bitrate > 0, JSON.stringify(report));
-  const closed = await bob.evaluate(() => client.told('message', 'rtc.closed'));
-  assert.equal(closed.reason, 'stopped');
-  const ended = await bob.evaluate(() => client.told('publication', 'live.ended'));
-  assert.deepEqual([ended.reason, ended.viewers], ['stopped', { peak: 1, unique: 1 }]);
+// The last story of this file: what runs in the others would end with it.
+test('a server that dies takes its lives along, and both sides are told when it is back', async () => {
+  const { alice, bob } = await watched();
+  await stage.server.kill();
+  await bob.page.locator('[data-testid=connection-state]:not([data-state=online])').waitFor({ state: 'attached' });
+  await stage.server.restart();
+  await bob.online();
+  await bob.page.locator('[data-testid=live-over][data-reason=ended]').waitFor();
+  await alice.at('live-past').waitFor();
+  assertNoComplaints(bob, { cut: true });
 });

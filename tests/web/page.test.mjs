@@ -8,7 +8,7 @@ import { editable, isolated, length, mergeComment, mergePost, nameOf, newestFirs
 import { ACCOUNT_RULES, needed } from '../../src/web/app/rules.js';
 
 const web = new URL('../../src/web/', import.meta.url);
-const modules = readdirSync(new URL('app/', web)).map((name) => ({ name, text: readFileSync(new URL(`app/${name}`, web), 'utf8') }));
+const modules = readdirSync(new URL('app/', web), { recursive: true }).filter((name) => name.endsWith('.js')).map((name) => ({ name, text: readFileSync(new URL(`app/${name}`, web), 'utf8') }));
 
 const counts = (version, reactions = {}) => ({ version, reactions, comments: 0, shares: 0, external_shares: 0, views: 0 });
 const post = (more) => ({ id: 'p', version: 1, content: 'old', author: { id: 'u' }, counts: counts(1), created_at: 0, ...more });

@@ -2,6 +2,7 @@
 // the many parts of the page that may follow one channel at once.
 
 import { Client } from '../client.js';
+import { Signalling } from '../live.js';
 import { Signal } from './signal.js';
 
 /** After so many failed attempts the page says "offline" rather than "reconnecting". */
@@ -15,6 +16,8 @@ export class Connection {
   changed = new Signal();
   /** Emits the body of `connect`'s reply, and whether it was a return. */
   welcomed = new Signal();
+  /** For peers that send or receive a live. Repeats nothing: they know themselves what to do about a lost answer. */
+  signalling = new Signalling((type, body) => this.#client.command(type, body));
   state = 'connecting';
   /** Characters of texts; the server tells its own with every welcome. */
   limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80 };
@@ -34,6 +37,7 @@ export class Connection {
       token: (wish) => account.token(wish),
       onStatus: (status) => this.#status(status),
       onWelcome: (body) => this.#welcome(body),
+      onMessage: (event, data) => this.signalling.message(event, data),
     });
     addEventListener('online', () => this.#client.check());
     addEventListener('offline', () => this.#client.check());
@@ -64,8 +68,8 @@ export class Connection {
   }
 
   /**
-   * Tells `listener` what happens in a channel: any of `publication(item, channel)`, `state(state)`, `opened()`,
-   * `reset()`, `closed(reason)`. Returns a function that ends it.
+   * Tells `listener` what happens in a channel: any of `publication(item, channel)`, `state(state)`, `signal(event, data)`,
+   * `opened()`, `reset()`, `closed(reason)`. Returns a function that ends it.
    */
   follow(channel, listener) {
     let entry = this.#followed.get(channel);
@@ -80,6 +84,7 @@ export class Connection {
       entry.stop = this.#client.subscribe(channel, {
         publication: tell('publication'),
         state: tell('state'),
+        signal: tell('signal'),
         opened: tell('opened'),
         reset: tell('reset'),
         closed: (reason) => {
@@ -103,6 +108,7 @@ export class Connection {
     const returned = this.#wasOnline;
     this.#wasOnline = true;
     this.welcomed.emit(body, returned);
+    this.signalling.welcomed();
   }
 
   #status({ phase, attempt = 0, code, reason }) {

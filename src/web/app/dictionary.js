@@ -1,6 +1,8 @@
 // Every word that the page says, in English and French side by side. `{name}` is replaced; an entry with `one` and
 // `other` is chosen by `{count}` after the language's own plural rule.
 
+import { LIVE_WORDS } from './live/words.js';
+
 export const DICTIONARY = {
   'skip': { en: 'Skip to content', fr: 'Aller au contenu' },
   'tagline': { en: 'Communities that talk in real time.', fr: 'Des communautés qui se parlent en temps réel.' },
@@ -8,6 +10,7 @@ export const DICTIONARY = {
   'nav.label': { en: 'Main', fr: 'Principal' },
   'nav.home': { en: 'Home', fr: 'Accueil' },
   'nav.communities': { en: 'Communities', fr: 'Communautés' },
+  'nav.live': { en: 'Live', fr: 'Direct' },
   'nav.notifications': { en: 'Notifications', fr: 'Notifications' },
   'nav.me': { en: 'Profile', fr: 'Profil' },
   'nav.login': { en: 'Log in', fr: 'Se connecter' },
@@ -102,6 +105,7 @@ export const DICTIONARY = {
   'kind.help': { en: 'Help', fr: 'Entraide' },
   'kind.announcement': { en: 'Announcement', fr: 'Annonce' },
   'kind.discussion': { en: 'Discussion', fr: 'Discussion' },
+  'kind.live': { en: 'Live', fr: 'Direct' },
   'visibility': { en: 'Who can read it', fr: 'Qui peut le lire' },
   'visibility.public': { en: 'Public', fr: 'Public' },
   'visibility.followers': { en: 'Followers', fr: 'Abonnés' },
@@ -209,5 +213,7 @@ export const DICTIONARY = {
   'error.rate_limited': { one: { en: 'Too fast. Try again in {count} second.', fr: 'Trop vite. Réessayez dans {count} seconde.' }, other: { en: 'Too fast. Try again in {count} seconds.', fr: 'Trop vite. Réessayez dans {count} secondes.' } },
   'error.unavailable': { en: 'The server is busy. Try again in a moment.', fr: 'Le serveur est occupé. Réessayez dans un instant.' },
   'error.offline': { en: 'No connection. Try again when you are online.', fr: 'Pas de connexion. Réessayez une fois en ligne.' },
+  ...LIVE_WORDS,
+
   'error.other': { en: 'Something went wrong here ({code}). Try again.', fr: 'Un problème est survenu ({code}). Réessayez.' },
 };

@@ -36,7 +36,7 @@ export class Feed {
     this.#site = site;
     this.#options = options;
     const parts = this.#parts;
-    parts.filter = h('div', { class: 'filter', role: 'group', 'aria-label': t('feed.filter') }, [null, ...KINDS].map((kind) => this.#filterButton(kind)));
+    parts.filter = h('div', { class: 'filter', role: 'group', 'aria-label': t('feed.filter') }, [null, ...KINDS, 'live'].map((kind) => this.#filterButton(kind)));
     parts.news = h('button', { class: 'button button-primary feed-news', type: 'button', hidden: true, testid: 'feed-new', onclick: () => this.#toTop() });
     parts.list = h('div', { class: 'feed-list', testid: 'feed', 'aria-busy': 'true' });
     parts.note = h('div', { class: 'feed-note' });
@@ -127,11 +127,13 @@ export class Feed {
 
   // --- news -------------------------------------------------------------------------------------------------------
 
-  publication({ event, data }) {
+  publication(item) {
+    const { event, data } = item;
     if (event === 'post.created') this.#arrived(this.#site.posts.put(data.post), data.op);
     else if (event === 'post.edited') {
       if (this.#site.posts.get(data.post.id)) this.#site.posts.put(data.post);
     } else if (event === 'post.deleted') this.#site.posts.remove(data.post_id);
+    else this.#site.lives.heard(item);
   }
 
   state(state) {

@@ -1,7 +1,8 @@
 // The page of CommuniConnect: puts its parts together, and says which view an address means.
 //
-// Addresses: `#/` home, `#/communities`, `#/c/ID` a community, `#/p/ID` a post, `#/u/ID` a person, `#/notifications`.
-// Later parts (lives, media, shares) add a view class and a row in `VIEWS`; their commands go through
+// Addresses: `#/` home, `#/communities`, `#/c/ID` a community, `#/p/ID` a post, `#/u/ID` a person, `#/notifications`,
+// `#/live` the lives that run, `#/live/start` (and `#/live/start/COMMUNITY`) going live, `#/l/ID` a live.
+// Later parts (media, shares) add a view class and a row in `VIEWS`; their commands go through
 // `site.connection.ask`, their channels through `site.connection.follow`.
 //
 // --- What an automated test may press and read (`data-testid`; these names are kept stable) --------------------------
@@ -34,6 +35,28 @@
 // People      profile, profile-name, follow (aria-pressed), block (aria-pressed), profile-logout
 // Notices     notifications, notification (data-unread, data-kind) with notification-excerpt, notifications-read-all, notifications-more,
 //             notifications-empty
+// Live        nav-live, on-air (shown while this page sends), go-live, live-list with live-item (data-live-id), live-list-empty,
+//             live-list-more; community-go-live; in a post-card live-open (data-live-id, data-state); live-badge (data-state),
+//             live-viewers (data-count), live-duration
+// Going live  live-source-camera, live-source-screen, live-source-test (aria-pressed), live-preview, live-camera, live-microphone,
+//             live-meter, live-checks with live-check (data-key) or live-check-ok; live-form with live-title, live-community,
+//             live-visibility, live-more, then live-description, live-height, live-codec; live-go (data-ready); live-running
+// Encoders    live-encoder with live-key-rotate, live-key-card (live-key-address, live-key, live-key-ffmpeg, each with -copy),
+//             live-defaults with live-default-title, live-default-community, live-default-visibility, live-defaults-save;
+//             in a cockpit cockpit-encoder
+// Cockpit     cockpit (data-live-id, data-state, data-here, data-phase, data-sent-frames, data-sent-bytes), live-own-video,
+//             cockpit-note (data-key) with cockpit-mend, cockpit-mute and cockpit-camera (aria-pressed), cockpit-switch, cockpit-take,
+//             cockpit-stop; source-dialog with source-use; cockpit-figures with figure-current, figure-peak, figure-unique,
+//             figure-joins, figure-chat, figure-reactions, figure-bitrate, figure-picture (data-value); cockpit-health (data-level);
+//             afterwards live-past with live-report: report-duration, report-unique, report-peak and so on (data-value), report-curve
+// Watching    live-watch (data-live-id, data-state), live-title-shown, live-player (data-phase, data-state, data-frames, data-connections:
+//             peer connections so far, data-width, data-height, data-layer, data-first-frame-ms), live-video, live-note, live-unmute,
+//             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then
+//             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more; live-over (data-reason)
+//             with live-again, live-to-list; live-reload
+// Chat        chat with chat-message (data-message-id, data-user-id) and chat-content, chat-pending; chat-form with chat-input,
+//             chat-send; chat-menu, then chat-reply, chat-delete, chat-ban; chat-slow-mode, chat-slow (data-seconds), chat-more,
+//             guests see chat-login
 // Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error and field-error; announcer; toasts with toast-done, toast-error
 
 import { Account } from './account.js';
@@ -43,6 +66,10 @@ import { Connection } from './connection.js';
 import { confirmed } from './dialogs.js';
 import { calm, fill, refreshTimes } from './dom.js';
 import { setLanguage, t } from './i18n.js';
+import { Lives } from './live/lives.js';
+import { OnAir } from './live/onair.js';
+import { StudioView } from './live/studio.js';
+import { LiveListView, LiveView } from './live/views.js';
 import { nameOf } from './model.js';
 import { Notices, NoticesView } from './notices.js';
 import { Posts } from './posts.js';
@@ -60,6 +87,9 @@ const VIEWS = [
   { pattern: /^#\/notifications$/, name: 'notifications', build: (site) => (site.me ? new NoticesView(site) : new WelcomeView(site)) },
   { pattern: /^#\/c\/([\w-]+)$/, name: 'community', build: (site, id) => new CommunityView(site, id) },
   { pattern: /^#\/p\/([\w-]+)$/, name: 'post', build: (site, id) => new PostView(site, id) },
+  { pattern: /^#\/live$/, name: 'live', build: (site) => new LiveListView(site) },
+  { pattern: /^#\/live\/start(?:\/([\w-]+))?$/, name: 'live', build: (site, id) => (site.me ? new StudioView(site, id) : new WelcomeView(site)) },
+  { pattern: /^#\/l\/([\w-]+)$/, name: 'live', build: (site, id) => new LiveView(site, id) },
   { pattern: /^#\/u\/([\w-]+)$/, name: 'user', build: (site, id) => new ProfileView(site, id) },
 ];
 
@@ -67,9 +97,11 @@ const VIEWS = [
 class Site {
   account = new Account();
   connection = new Connection(this.account);
+  onAir = new OnAir(this.connection);
   me = null;
   posts;
   communities;
+  lives;
   notices;
   views;
   #shell;
@@ -154,6 +186,7 @@ class Site {
     this.me = this.account.user;
     this.posts = new Posts(this.me?.id ?? null);
     this.communities = new Communities(this.connection);
+    this.lives = new Lives(this.connection);
     this.views = new ViewCounter(this.connection);
     this.notices = this.me && new Notices(this.connection, this.me);
     this.#shell = new Shell(this);
@@ -170,6 +203,7 @@ class Site {
   }
 
   #becameAnother(reason) {
+    this.onAir.leave();
     this.#rebuild();
     if (reason === 'expired' || (reason === 'elsewhere' && !this.me)) toast(t('auth.ended'), 'error');
     if (reason === 'login') toast(t('auth.hello', { name: nameOf(this.me) }));

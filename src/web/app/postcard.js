@@ -7,6 +7,7 @@ import { fill, h, icon, timeTag, written } from './dom.js';
 import { openPostEditor } from './posteditor.js';
 import { number, t } from './i18n.js';
 import { editable, nameOf, oneLine } from './model.js';
+import { LivePanel } from './live/panel.js';
 import { ReactionBar } from './reactions.js';
 import { complain, toast } from './toasts.js';
 
@@ -37,7 +38,7 @@ export class PostCard {
     parts.views = h('span', { testid: 'view-count' });
     parts.foot = h('footer', { class: 'post-foot' });
     this.element = h('article', { class: `post${detail ? ' post-detail' : ''}`, testid: 'post-card' },
-      parts.head, parts.title, parts.body, parts.fold, parts.foot);
+      parts.head, parts.title, parts.body, parts.fold, post.live_id && new LivePanel(site, post.live_id).element, parts.foot);
     this.#become(post);
   }
 

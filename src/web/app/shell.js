@@ -19,6 +19,7 @@ export class Shell {
   #state;
   #banner = h('section', { class: 'banner', hidden: true, 'aria-label': t('connection.offline'), testid: 'connection-banner' });
   #badge = h('span', { class: 'badge', hidden: true, testid: 'unread-badge' });
+  #onAir = h('span', { class: 'badge badge-air', hidden: true, testid: 'on-air' }, t('live.on.air'));
   #tree = h('div', { class: 'rail-tree' });
   #links;
   #ends = [];
@@ -30,6 +31,7 @@ export class Shell {
     this.#links = new Map([
       ['home', this.#link('#/', 'home', 'nav.home')],
       ['communities', this.#link('#/communities', 'tree', 'nav.communities')],
+      ['live', this.#link('#/live', 'live', 'nav.live', this.#onAir)],
       ...(site.me ? [
         ['notifications', this.#link('#/notifications', 'bell', 'nav.notifications', this.#badge)],
         ['me', this.#link(`#/u/${site.me.id}`, 'person', 'nav.me')],
@@ -53,10 +55,12 @@ export class Shell {
         h('div', { class: 'middle' }, this.#banner, this.main)));
     this.#ends.push(
       site.connection.changed.listen(() => this.#showState()),
+      site.onAir.changed.listen(() => this.#showOnAir()),
       site.communities.changed.listen(() => this.#showTree()));
     if (site.notices) this.#ends.push(site.notices.changed.listen((unread) => this.#showUnread(unread)));
     this.#showState();
     this.#showTree();
+    this.#showOnAir();
   }
 
   destroy() {
@@ -81,6 +85,13 @@ export class Shell {
 
   #showTree() {
     keepingFocus(this.#tree, () => fill(this.#tree, communityTree(this.#site, { current: this.#place.name === 'community' ? this.#place.id : null })));
+  }
+
+  /** Whoever is on air finds the way back to it, wherever they look. */
+  #showOnAir() {
+    const { sending, live } = this.#site.onAir;
+    this.#onAir.hidden = !sending;
+    this.#links.get('live').setAttribute('href', sending ? `#/l/${live.id}` : '#/live');
   }
 
   #showUnread(unread) {

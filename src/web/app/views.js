@@ -195,6 +195,7 @@ export class CommunityView {
       h('p', { class: 'community-facts' }, h('span', { testid: 'community-members' }, t('community.members', { count: community.members })), role && h('span', { class: 'badge-soft', testid: 'community-role' }, role)),
       h('div', { class: 'community-inside' },
         children.map((child) => h('a', { class: 'filter-chip', href: `#/c/${child.id}`, 'data-focus': `child-${child.id}`, testid: 'community-child' }, icon('tree'), named(child.name))),
+        community.my?.member && h('a', { class: 'filter-chip', href: `#/live/start/${this.#id}`, 'data-focus': 'live', testid: 'community-go-live' }, icon('live'), t('live.go')),
         this.#site.me && h('button', { class: 'filter-chip', type: 'button', testid: 'community-create-inside', 'data-focus': 'inside', title: t('community.new.inside', { name: community.name }), onclick: () => openCommunityDialog(this.#site, community) }, icon('plus'), t('community.new'))),
       this.#site.me && !community.my?.member && h('p', { class: 'hint' }, t('community.join.to.post'))));
     this.#composer.update();

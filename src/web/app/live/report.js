@@ -1,0 +1,47 @@
+// What became of a live, for its owner: figures, and how many watched when.
+
+import { fill, h, svgElement } from '../dom.js';
+import { number, t } from '../i18n.js';
+import { REACTIONS } from '../model.js';
+import { explain } from '../toasts.js';
+import { bitrateText, clockText, curve } from './rules.js';
+
+const WIDTH = 640;
+const HEIGHT = 170;
+
+/** The report as a section; asks for it where it is not given. */
+export function reportSection(site, live, given) {
+  const body = h('div', { class: 'report-body' }, h('p', { class: 'hint' }, t('loading')));
+  const section = h('section', { class: 'sheet report', 'aria-label': t('report.title'), testid: 'live-report' }, h('h2', { class: 'section-title' }, t('report.title')), body);
+  const asked = given ? Promise.resolve(given) : site.connection.ask('live.report', { live_id: live.id }).then(({ report }) => report);
+  asked.then((report) => fill(body, reportParts(report)), (error) => fill(body, h('p', { class: 'empty' }, explain(error))));
+  return section;
+}
+
+function reportParts(report) {
+  const { viewers, watch_ms: watch, join_ms: join, chat, reactions, upload } = report;
+  const tile = (key, value, id) => h('div', { class: 'tile' }, h('dt', {}, t(key)), h('dd', { testid: `report-${id}`, 'data-value': value }, typeof value === 'number' ? number(value) : value));
+  const liked = REACTIONS.reduce((sum, kind) => sum + (reactions[kind] ?? 0), 0);
+  return [
+    h('dl', { class: 'tiles' },
+      tile('live.figure.duration', clockText(report.duration_ms), 'duration'), tile('live.figure.unique', viewers.unique, 'unique'), tile('live.figure.peak', viewers.peak, 'peak'), tile('report.average', viewers.average, 'average'),
+      tile('live.figure.joins', report.joins, 'joins'), tile('report.watch.total', clockText(watch.total), 'watch'), tile('report.watch.mean', clockText(watch.mean), 'watch-mean'), tile('report.join', `${number(join.p50)} ms`, 'join'),
+      tile('report.chat', chat.messages, 'chat'), tile('report.writers', chat.people, 'writers'), tile('report.reactions', liked, 'reactions'), tile('report.interruptions', report.interruptions, 'interruptions'),
+      tile('live.figure.bitrate', bitrateText(upload.bitrate, number), 'bitrate')),
+    retention(report),
+  ];
+}
+
+/** How many watched when, drawn as steps with the two numbers that give it a scale. */
+function retention({ retention: points, duration_ms: duration }) {
+  if (points.length === 0) return h('p', { class: 'hint' }, t('report.curve.none'));
+  const { line, area, top, end } = curve(points, { width: WIDTH, height: HEIGHT, duration });
+  const picture = svgElement('svg', { class: 'curve', viewBox: `0 -4 ${WIDTH} ${HEIGHT + 8}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': t('report.curve.words', { count: top, duration: clockText(end) }), 'data-testid': 'report-curve', 'data-points': points.length });
+  picture.append(
+    ...[0, 0.5, 1].map((part) => svgElement('line', { class: 'curve-grid', x1: 0, x2: WIDTH, y1: HEIGHT * part, y2: HEIGHT * part })),
+    svgElement('path', { class: 'curve-area', d: area }), svgElement('path', { class: 'curve-line', d: line }));
+  return h('figure', { class: 'retention' },
+    h('figcaption', {}, t('report.curve')),
+    h('div', { class: 'curve-frame' }, h('span', { class: 'curve-top' }, number(top)), picture),
+    h('div', { class: 'curve-axis' }, h('span', {}, '0:00'), h('span', {}, clockText(end))));
+}

@@ -1,0 +1,114 @@
+// What is decided about lives without a browser: words for figures, what a check found, the shape of a curve. Pure, and
+// tested in tests/web/.
+
+/** Lines of the pictures to choose from. */
+export const HEIGHTS = [1080, 720, 360];
+export const CODECS = ['auto', 'VP8', 'H264', 'VP9', 'AV1'];
+/** Waits between two messages that a moderator may set, in seconds. */
+export const SLOW_MODES = [0, 5, 10, 30, 60, 300];
+
+/** Milliseconds as a clock: `0:07`, `12:30`, `1:02:03`. */
+export function clockText(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const two = (value) => String(value).padStart(2, '0');
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes}:${two(seconds % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
+}
+
+/** Bits per second in the unit that a reader takes in at a glance; `write` writes numbers in the reader's language. */
+export function bitrateText(bits, write = String) {
+  return bits >= 1_000_000 ? `${write(Math.round(bits / 100_000) / 10)} Mbit/s` : `${write(Math.round(bits / 1_000))} kbit/s`;
+}
+
+/** The size of a picture and its pace; undefined where there is none. */
+export function pictureText(layer) {
+  return layer?.height ? `${layer.height}p · ${layer.fps}/s` : undefined;
+}
+
+/**
+ * What stands in the way of going live, the worst first: `[{key, level}]` with `level` `stop` or `hint`; empty where all
+ * is well. `facts`: `secure` (a context in which devices may be used), `webrtc`, `online`, `serverReady`, `member` (of any
+ * community), `codecs` (names that can be sent), `source` (one is open), `problem` (what opening it met, a key), `silent`
+ * (it has no sound).
+ */
+export function findings(facts) {
+  const stop = (key) => ({ key: `live.check.${key}`, level: 'stop' });
+  const hint = (key) => ({ key: `live.check.${key}`, level: 'hint' });
+  const found = [];
+  if (!facts.webrtc) found.push(stop('webrtc'));
+  if (!facts.online) found.push(stop('offline'));
+  else if (!facts.serverReady) found.push(stop('server'));
+  if (!facts.member) found.push(stop('member'));
+  if (facts.webrtc && facts.codecs.length === 0) found.push(stop('codecs'));
+  if (facts.problem) found.push(stop(facts.problem));
+  else if (!facts.source) found.push(facts.secure ? stop('source') : stop('insecure'));
+  else if (facts.silent) found.push(hint('silent'));
+  return found;
+}
+
+/** Why a device could not be opened, as the end of a key. */
+export function deviceProblem(error) {
+  switch (error?.name) {
+    case 'NotAllowedError':
+    case 'SecurityError':
+      return 'denied';
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return 'missing';
+    case 'NotReadableError':
+    case 'AbortError':
+      return 'busy';
+    default:
+      return 'device';
+  }
+}
+
+/**
+ * How well the upload arrives, as `{key, values}` of a sentence with its cause and what to do. The server judges
+ * (`level`) and says it in English; this says the same of the same figures in the reader's language.
+ */
+export function healthWords({ bitrate, loss, rtt_ms: rtt, jitter_ms: jitter, layers = [], level, text = '' }) {
+  const fps = Math.max(0, ...layers.map((layer) => layer.fps));
+  if (level === 'good') return { key: 'live.health.good', values: {} };
+  if (/B-frames/.test(text)) return { key: 'live.health.bframes', values: {} };
+  if (bitrate === 0) return { key: 'live.health.nothing', values: {} };
+  if (loss >= 1) return { key: 'live.health.loss', values: { loss: Math.round(loss) } };
+  if (jitter >= 40) return { key: 'live.health.jitter', values: { jitter } };
+  if (layers.length > 0 && fps < 12) return { key: 'live.health.fps', values: { fps } };
+  if (bitrate < 100_000) return { key: 'live.health.bitrate', values: { kbit: Math.round(bitrate / 1_000) } };
+  if (rtt >= 400) return { key: 'live.health.rtt', values: { rtt } };
+  return { key: 'live.health.uneven', values: {} };
+}
+
+/** How loud samples between -1 and 1 are, from 0 to 1 on a scale of 60 dB. */
+export function loudness(samples) {
+  let sum = 0;
+  for (const sample of samples) sum += sample * sample;
+  const decibels = 10 * Math.log10(sum / Math.max(1, samples.length) + 1e-12);
+  return Math.min(1, Math.max(0, 1 + decibels / 60));
+}
+
+/**
+ * A curve of viewers over time as SVG path data for a box of `width` x `height`: steps, since a count holds until the next
+ * one. `top` is the value at the upper edge.
+ */
+export function curve(points, { width, height, duration }) {
+  const top = Math.max(1, ...points.map(([, viewers]) => viewers));
+  const end = Math.max(1, duration, points.at(-1)?.[0] ?? 0);
+  const x = (at) => round((at / end) * width);
+  const y = (viewers) => round(height - (viewers / top) * height);
+  let line = '';
+  for (const [at, viewers] of points) line += line === '' ? `M${x(at)} ${y(viewers)}` : `H${x(at)}V${y(viewers)}`;
+  if (line !== '') line += `H${round(width)}`;
+  const area = line === '' ? '' : `${line}V${height}H${x(points[0][0])}Z`;
+  return { line, area, top, end };
+}
+
+/** Heights to choose from among the layers that a live has, the best first, without doubles. */
+export function qualities(layers) {
+  return [...new Set(layers.map(({ height }) => height).filter((height) => height > 0))].sort((a, b) => b - a);
+}
+
+function round(value) {
+  return Math.round(value * 10) / 10;
+}

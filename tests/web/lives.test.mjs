@@ -1,0 +1,131 @@
+// What the page makes of lives, without a browser: news in any order, the chat's one order, words for figures.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ChatLog } from '../../src/web/app/live/chatlog.js';
+import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
+import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, loudness, qualities } from '../../src/web/app/live/rules.js';
+import { DICTIONARY } from '../../src/web/app/dictionary.js';
+
+const live = (more) => ({ id: 'l', post_id: 'p', state: 'live', viewers: { current: 2, peak: 3 }, ...more });
+const ended = { live_id: 'l', reason: 'stopped', duration_ms: 60_000, viewers: { peak: 5, unique: 7 } };
+
+test('a live is interrupted and goes on, and after its end nothing revives it', () => {
+  const broken = withNews(live(), 'live.interrupted', { reason: 'lost' }, 9);
+  assert.deepEqual([broken.state, broken.reason, broken.interrupted_at], ['interrupted', 'lost', 9]);
+  const back = withNews(broken, 'live.resumed', {}, 10);
+  assert.deepEqual([back.state, back.reason], ['live', undefined]);
+  const over = withNews(back, 'live.ended', ended, 11);
+  assert.deepEqual([over.state, over.viewers, over.result], ['ended', { current: 0, peak: 5 }, { duration_ms: 60_000, unique: 7 }]);
+  assert.equal(withNews(over, 'live.resumed', {}, 12), over);
+  assert.equal(withReply(over, live()), over, 'an answer that was on its way');
+});
+
+test('an end that a reply told first still gets its figures', () => {
+  const known = withReply(live(), live({ state: 'ended' }));
+  assert.equal(withNews(known, 'live.ended', ended, 11).result.unique, 7);
+});
+
+test('a live in several feeds is followed once, and latecomers hear that it is open', async () => {
+  const followed = [];
+  let hub;
+  let stopped = 0;
+  const lives = new Lives({ follow: (channel, listener) => {
+    followed.push(channel);
+    hub = listener;
+    return () => (stopped += 1);
+  } });
+  lives.put(live());
+  const heard = [];
+  const first = lives.follow('l', { opened: () => heard.push('first') });
+  hub.opened();
+  const second = lives.follow('l', { opened: () => heard.push('second'), publication: ({ event }) => heard.push(event) });
+  await null;
+  assert.deepEqual(followed, ['live:l']);
+  assert.deepEqual(heard, ['first', 'second']);
+  hub.state({ event: 'live.viewers', data: { current: 8, peak: 9 } });
+  hub.state({ event: 'chat.slow_mode', data: { seconds: 10 } });
+  hub.publication({ event: 'live.ended', data: ended, at: 4 });
+  assert.equal(lives.get('l').slow_seconds, 10);
+  assert.equal(lives.get('l').state, 'ended');
+  assert.equal(heard.at(-1), 'live.ended');
+  first();
+  assert.equal(stopped, 0);
+  second();
+  assert.equal(stopped, 1);
+});
+
+const said = (offset, more) => ({ offset, event: 'chat.message', data: { id: `m${offset}`, user: { id: 'u' }, content: String(offset), ...more } });
+
+test('a chat has one order, whatever order its pages and pushes arrive in', () => {
+  const log = new ChatLog();
+  log.take([said(9), said(7)]);
+  const { added } = log.take([said(8), said(9), { offset: 10, event: 'live.resumed', data: {} }]);
+  assert.deepEqual(added.map(({ offset }) => offset), [8]);
+  assert.deepEqual(log.entries().map(({ offset }) => offset), [7, 8, 9]);
+  assert.equal(log.oldest(), 7);
+});
+
+test('what was deleted does not come back with an older page', () => {
+  const log = new ChatLog();
+  log.take([said(5)]);
+  assert.deepEqual(log.take([{ offset: 6, event: 'chat.deleted', data: { message_id: 'm5' } }]).removed, ['m5']);
+  assert.deepEqual(log.take([said(5)]).added, []);
+  assert.equal(log.size, 0);
+});
+
+test('a chat that goes on for hours keeps its latest messages', () => {
+  const log = new ChatLog();
+  for (let offset = 1; offset <= 1_000; offset += 1) log.take([said(offset)]);
+  assert.equal(log.size, 400);
+  assert.equal(log.oldest(), 601);
+});
+
+const fine = { secure: true, webrtc: true, online: true, serverReady: true, member: true, codecs: ['VP8'], source: true, problem: null, silent: false };
+
+test('a check says what is in the way and nothing else', () => {
+  const keys = (facts) => findings({ ...fine, ...facts }).map(({ key, level }) => `${level} ${key}`);
+  assert.deepEqual(keys({}), []);
+  assert.deepEqual(keys({ silent: true }), ['hint live.check.silent']);
+  assert.deepEqual(keys({ source: false }), ['stop live.check.source']);
+  assert.deepEqual(keys({ source: false, secure: false }), ['stop live.check.insecure']);
+  assert.deepEqual(keys({ source: false, problem: 'denied' }), ['stop live.check.denied']);
+  assert.deepEqual(keys({ online: false, serverReady: false }), ['stop live.check.offline']);
+  assert.deepEqual(keys({ webrtc: false, codecs: [] }), ['stop live.check.webrtc']);
+  for (const facts of [{ serverReady: false }, { member: false }, { codecs: [] }]) assert.equal(keys(facts).length, 1);
+});
+
+test('everything that a check, a device or the health of an upload says has words', () => {
+  const told = new Set();
+  for (const [name, value] of Object.entries({ secure: false, webrtc: false, online: false, serverReady: false, member: false, codecs: [], source: false, silent: true })) {
+    for (const { key } of findings({ ...fine, [name]: value })) told.add(key);
+  }
+  for (const name of ['NotAllowedError', 'NotFoundError', 'NotReadableError', 'OverconstrainedError', 'TypeError']) told.add(`live.check.${deviceProblem({ name })}`);
+  told.add('live.check.insecure');
+  const good = { bitrate: 1_500_000, loss: 0, rtt_ms: 20, jitter_ms: 2, layers: [{ fps: 30 }], level: 'good' };
+  const health = (more) => healthWords({ ...good, level: 'bad', ...more }).key;
+  assert.equal(healthWords(good).key, 'live.health.good');
+  for (const [more, key] of [[{ bitrate: 0 }, 'nothing'], [{ text: 'Your encoder sends B-frames' }, 'bframes'], [{ loss: 6 }, 'loss'], [{ jitter_ms: 60 }, 'jitter'], [{ layers: [{ fps: 5 }] }, 'fps'], [{ bitrate: 50_000 }, 'bitrate'], [{ rtt_ms: 700 }, 'rtt'], [{}, 'uneven']]) {
+    assert.equal(health(more), `live.health.${key}`);
+    told.add(health(more));
+  }
+  for (const key of told) assert.ok(key in DICTIONARY, key);
+});
+
+test('figures are written for people', () => {
+  assert.deepEqual([7_000, 750_000, 3_723_000, -5].map(clockText), ['0:07', '12:30', '1:02:03', '0:00']);
+  assert.deepEqual([640_000, 1_480_000].map((bits) => bitrateText(bits)), ['640 kbit/s', '1.5 Mbit/s']);
+  assert.equal(loudness(new Float32Array(10)), 0);
+  assert.ok(loudness(new Float32Array(10).fill(0.5)) > 0.8);
+  assert.deepEqual(qualities([{ height: 180 }, { height: 720 }, { height: 0 }, { height: 180 }]), [720, 180]);
+});
+
+test('a curve holds each count until the next and fills its box', () => {
+  const { line, area, top, end } = curve([[0, 1], [10_000, 4], [20_000, 2]], { width: 300, height: 100, duration: 30_000 });
+  assert.equal(top, 4);
+  assert.equal(end, 30_000);
+  assert.equal(line, 'M0 75H100V0H200V50H300');
+  assert.equal(area, `${line}V100H0Z`);
+  assert.equal(curve([[0, 0]], { width: 10, height: 10, duration: 0 }).line, 'M0 10H10', 'nobody came');
+  assert.equal(curve([], { width: 10, height: 10, duration: 0 }).area, '');
+});
