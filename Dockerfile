@@ -7,6 +7,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY protocol protocol
 COPY xtask xtask
+COPY loadtest loadtest
 COPY benches benches
 COPY examples examples
 COPY src src

@@ -141,6 +141,10 @@ impl Authenticate for Everybody {
     async fn authenticate(&self, _token: Option<&str>, _now: i64) -> Result<Identity, Denied> {
         Ok(Identity::Guest)
     }
+
+    async fn confirm(&self, _identity: &Identity, _now: i64) -> Result<(), Denied> {
+        Ok(())
+    }
 }
 
 /// The commands of channels.

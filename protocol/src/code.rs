@@ -60,6 +60,11 @@ impl Code {
         }
     }
 
+    /// Whether the command may have happened all the same: it is to be sent again, with the same `op`.
+    pub const fn leaves_outcome_unknown(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Internal)
+    }
+
     /// The HTTP status that goes with the code (RFC 9110).
     pub const fn http_status(self) -> u16 {
         match self {

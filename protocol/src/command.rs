@@ -4,7 +4,9 @@
 //! the product, not here.
 
 use crate::{
-    CommentId, CommunityId, NotificationId, PostId, UserId,
+    ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveDefaultsSet, LiveGet, LiveJoin,
+    LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
+    NotificationId, PostId, RtcClose, RtcLayer, RtcPublish, RtcRestart, RtcTrickle, RtcWatch, UserId,
     model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
     strict,
 };
@@ -104,6 +106,48 @@ commands! {
     NotificationRead = "notification.read"
     /// Which kinds one wishes to have.
     NotificationPreferences = "notification.preferences"
+    /// A new live, or the one that runs.
+    LiveStart = "live.start"
+    /// End a live.
+    LiveStop = "live.stop"
+    /// A page of running lives.
+    LiveList = "live.list"
+    /// One live.
+    LiveGet = "live.get"
+    /// Watch: be counted, and hear of it.
+    LiveJoin = "live.join"
+    /// No longer.
+    LiveLeave = "live.leave"
+    /// What became of one's live.
+    LiveReportGet = "live.report"
+    /// A new lasting key in place of the old one.
+    LiveKeyRotate = "live.key.rotate"
+    /// Whether there is a lasting key.
+    LiveKeyGet = "live.key.get"
+    /// What a live that a lasting key starts is like.
+    LiveDefaultsSet = "live.defaults"
+    /// Whether a person shall stay out of a live.
+    LiveBan = "live.ban"
+    /// A reaction to what is seen.
+    LiveReact = "live.react"
+    /// A new chat message.
+    ChatSend = "chat.send"
+    /// Remove a chat message.
+    ChatDelete = "chat.delete"
+    /// How seldom a person may write.
+    ChatSlowMode = "chat.slow_mode"
+    /// Send media into one's live.
+    RtcPublish = "rtc.publish"
+    /// Receive a live's media.
+    RtcWatch = "rtc.watch"
+    /// An ICE candidate found later.
+    RtcTrickle = "rtc.trickle"
+    /// New ICE credentials for a peer.
+    RtcRestart = "rtc.restart"
+    /// The quality one wishes to receive.
+    RtcLayer = "rtc.layer"
+    /// End a peer.
+    RtcClose = "rtc.close"
 }
 
 /// `connect`
@@ -265,7 +309,8 @@ pub struct PostCreate {
     pub op: String,
     /// Where.
     pub community_id: CommunityId,
-    /// About what.
+    /// About what; anything but `live`.
+    #[serde(deserialize_with = "strict::kind_of_text")]
     pub kind: PostKind,
     /// Up to 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -296,8 +341,12 @@ pub struct PostEdit {
     /// A new content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// A new kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// A new kind, anything but `live`.
+    #[serde(
+        default,
+        deserialize_with = "strict::optional_kind_of_text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub kind: Option<PostKind>,
 }
 

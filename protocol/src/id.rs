@@ -86,6 +86,8 @@ ids! {
     SessionId
     /// A live stream.
     LiveId
+    /// A message in the chat of a live.
+    ChatMessageId
     /// An uploaded image or video.
     MediaId
     /// A share or repost.

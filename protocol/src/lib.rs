@@ -14,10 +14,12 @@ mod explain;
 mod guard;
 mod id;
 pub mod kind;
+mod live;
 mod model;
 mod push;
 mod reply;
 mod strict;
+mod words;
 
 pub use channel::{Channel, ChannelError};
 pub use code::{CloseCode, Code, ErrorBody};
@@ -29,8 +31,10 @@ pub use envelope::{
 };
 pub use guard::{GuardError, MAX_DEPTH};
 pub use id::{
-    CommentId, CommunityId, LiveId, MediaId, NotificationId, PeerId, PostId, SessionId, ShareId, UserId,
+    ChatMessageId, CommentId, CommunityId, LiveId, MediaId, NotificationId, PeerId, PostId, SessionId,
+    ShareId, UserId,
 };
+pub use live::*;
 pub use model::*;
 pub use push::*;
 pub use reply::*;

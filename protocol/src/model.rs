@@ -2,72 +2,15 @@
 //!
 //! What depends on who reads stands in `my` alone, and only in replies: a push carries the same bytes to everybody.
 
-use crate::id::{CommentId, CommunityId, LiveId, NotificationId, PostId, UserId};
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, Unexpected, Visitor},
+use crate::{
+    id::{CommentId, CommunityId, LiveId, NotificationId, PostId, UserId},
+    words::words,
 };
-use std::{collections::BTreeMap, fmt};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How many of each kind; kinds without any are left out.
 pub type ReactionCounts = BTreeMap<ReactionKind, u64>;
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),* $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant),*
-        }
-
-        impl $name {
-            /// All of them, in wire order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The word on the wire.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-
-            /// The one with this word, if any.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($text => Some(Self::$variant),)* _ => None }
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Words { words: &[$($text),*], find: Self::from_word })
-            }
-        }
-    )*};
-}
-
-/// Reads one of several words. Derived enums would take a number or a map for a word as well.
-struct Words<T> {
-    words: &'static [&'static str],
-    find: fn(&str) -> Option<T>,
-}
-
-impl<T> Visitor<'_> for Words<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "one of {}", self.words.join(", "))
-    }
-
-    fn visit_str<E: de::Error>(self, word: &str) -> Result<T, E> {
-        // Cut, because a client's text may be as long as its message.
-        let shown = &word[..word.floor_char_boundary(32)];
-        (self.find)(word).ok_or_else(|| E::invalid_value(Unexpected::Str(shown), &self))
-    }
-}
 
 words! {
     /// What a person may do on the whole server.
@@ -98,6 +41,8 @@ words! {
         Announcement = "announcement",
         /// A discussion.
         Discussion = "discussion",
+        /// A live: made by `live.start` alone, and for good.
+        Live = "live",
     }
     /// Who may read a post.
     Visibility {

@@ -1,7 +1,7 @@
 //! Pushes and events: what the server says by itself (SPEC.md §Pushes).
 
 use crate::{
-    Channel, CommentId, PostId, UserId,
+    Channel, CommentId, LiveId, PostId, UserId,
     data::Data,
     model::{Comment, Notification, Post},
 };
@@ -219,6 +219,11 @@ pub enum UserControl {
         other: UserId,
         /// Whether the block stands.
         on: bool,
+    },
+    /// The person was banned from a live, and so may no longer listen to it.
+    Banned {
+        /// Which live.
+        live: LiveId,
     },
     /// A login has ended: its sockets are to be closed.
     LoggedOut {

@@ -3,6 +3,10 @@
 use crate::{
     Channel, CommentId, ErrorBody, SessionId,
     data::Data,
+    live::{
+        ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply, LiveReportReply,
+        LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcRestarted,
+    },
     model::{
         Comment, Community, GapRange, Notification, NotificationKind, Position, Post, PostCounts, Profile,
         ReactionCounts, ReactionKind, User,
@@ -37,7 +41,7 @@ pub enum Reply {
     PostCreated(Box<PostCreated>),
     /// To `post.edit` and `post.get`.
     Post(Box<PostReply>),
-    /// To `post.view`.
+    /// To `post.view` and `live.react`.
     Counted(Counted),
     /// To `post.counts`.
     PostStates(PostStates),
@@ -61,6 +65,32 @@ pub enum Reply {
     NotificationsRead(NotificationsRead),
     /// To `notification.preferences`.
     Preferences(Preferences),
+    /// To `live.start`.
+    LiveStarted(Box<LiveStarted>),
+    /// To `live.stop` and `live.report`.
+    LiveReport(Box<LiveReportReply>),
+    /// To `live.list`.
+    Lives(Lives),
+    /// To `live.get`.
+    Live(Box<LiveReply>),
+    /// To `live.join`.
+    LiveJoined(Box<LiveJoined>),
+    /// To `live.key.rotate`.
+    LiveKey(LiveKey),
+    /// To `live.key.get`.
+    LiveKeyInfo(LiveKeyInfo),
+    /// To `live.defaults`.
+    LiveDefaults(LiveDefaultsReply),
+    /// To `chat.send`.
+    ChatSent(Box<ChatSent>),
+    /// To `rtc.publish` and `rtc.watch`.
+    RtcAnswered(RtcAnswered),
+    /// To `rtc.restart`.
+    RtcRestarted(RtcRestarted),
+    /// To `rtc.layer`.
+    RtcLayers(RtcLayerReply),
+    /// To commands that have nothing to say.
+    Done(Done),
 }
 
 /// To `connect`.
@@ -308,10 +338,10 @@ pub struct PostReply {
     pub post: Post,
 }
 
-/// To `post.view`.
+/// To `post.view` and `live.react`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
-    /// Whether this view counted.
+    /// Whether this one counted.
     pub counted: bool,
 }
 

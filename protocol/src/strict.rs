@@ -2,6 +2,7 @@
 //!
 //! serde takes an array for a struct and refuses `null` where a default stands; the protocol has it the other way round.
 
+use crate::{PostKind, words::Words};
 use serde::{
     Deserialize, Deserializer,
     de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
@@ -22,6 +23,19 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// The kind of a post that a person writes: a live's post is made by `live.start` alone.
+pub(crate) fn kind_of_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PostKind, D::Error> {
+    KindOfText::deserialize(deserializer).map(|kind| kind.0)
+}
+
+/// The kind of a post that a person writes, or nothing.
+pub(crate) fn optional_kind_of_text<'de, D>(deserializer: D) -> Result<Option<PostKind>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    Ok(Option::<KindOfText>::deserialize(deserializer)?.map(|kind| kind.0))
 }
 
 /// A struct, from a map alone.
@@ -85,6 +99,16 @@ where
     T: Deserialize<'de>,
 {
     Ok(Option::<Named<T>>::deserialize(deserializer)?.map(|named| named.0).unwrap_or_default())
+}
+
+struct KindOfText(PostKind);
+
+impl<'de> Deserialize<'de> for KindOfText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const WORDS: &[&str] = &["info", "event", "help", "announcement", "discussion"];
+        let find = |word: &str| PostKind::from_word(word).filter(|kind| *kind != PostKind::Live);
+        deserializer.deserialize_str(Words { words: WORDS, find }).map(Self)
+    }
 }
 
 struct AsMap<T>(PhantomData<T>);

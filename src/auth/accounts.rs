@@ -1,30 +1,22 @@
 //! Accounts of this server itself: registering, logging in, refreshing, logging out.
 
 use super::{
-    AccountError, AuthSettings, LoginRequest, LogoutRequest, OwnClaims, RefreshRequest, RegisterRequest,
-    Session, SetupError, Signer, hashing::HashPool, rates::Rates,
+    AccountError, AuthSettings, Fault, LoginRequest, LogoutRequest, OwnClaims, RefreshRequest,
+    RegisterRequest, Session, SetupError, Signer,
+    hashing::HashPool,
+    rates::Rates,
+    registration::{EMAIL_BYTES, Wish, normal_password},
 };
 use crate::store::{
     StoreError,
     accounts::{Accounts, NewAccount, NewLogin, NewToken, Rotation},
-    username,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use communiconnect_protocol::User;
 use governor::clock::DefaultClock;
 use rand::Rng;
 use sha2::{Digest, Sha256};
-use std::{net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
-use unicode_normalization::UnicodeNormalization;
-
-/// Characters of a password. The upper bound keeps what is hashed and sent small; longer adds nothing.
-const PASSWORD_CHARS: RangeInclusive<usize> = 8..=128;
-
-/// Characters of a name to show.
-const NAME_CHARS: RangeInclusive<usize> = 1..=80;
-
-/// Bytes of an e-mail address (RFC 5321 §4.5.3.1.3, without the angle brackets).
-const EMAIL_BYTES: RangeInclusive<usize> = 3..=254;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// Registers, logs in, refreshes and logs out. `now` is in milliseconds since 1970 UTC everywhere; `address` is whom the
 /// rate limits count.
@@ -92,7 +84,8 @@ impl AccountService {
         self.must_be_on()?;
         let LoginRequest { login_name, password } = request;
         if login_name.len() > *EMAIL_BYTES.end() {
-            return Err(invalid("username", "is longer than any name or address"));
+            let message = "is longer than any name or address";
+            return Err(Fault { field: "username", message }.into());
         }
         // What no password can be is a wrong one: the answer and the time are those of any other.
         let password = normal_password(&password).ok();
@@ -172,69 +165,6 @@ impl AccountService {
     }
 }
 
-/// What somebody wants to be called, checked and normalised.
-struct Wish {
-    username: String,
-    email: String,
-    password: String,
-    name: String,
-}
-
-impl Wish {
-    fn checked(request: RegisterRequest) -> Result<Self, AccountError> {
-        let RegisterRequest { username, email, password, name } = request;
-        if !username::is_valid(&username) {
-            return Err(invalid("username", "must be 3-32 of A-Z a-z 0-9 _ . -"));
-        }
-        if !is_email(&email) {
-            return Err(invalid("email", "must be an e-mail address"));
-        }
-        let password = normal_password(&password)?;
-        let name = match name {
-            Some(name) => normal_name(&name)?,
-            None => username.clone(),
-        };
-        Ok(Self { username, email, password, name })
-    }
-}
-
-/// NFC, so that a password typed on another device is the same one (RFC 8265 §4.2).
-fn normal_password(password: &str) -> Result<String, AccountError> {
-    let password: String = password.nfc().take(PASSWORD_CHARS.end() + 1).collect();
-    if PASSWORD_CHARS.contains(&password.chars().count()) {
-        Ok(password)
-    } else {
-        Err(invalid("password", "must have 8-128 characters"))
-    }
-}
-
-fn normal_name(name: &str) -> Result<String, AccountError> {
-    let name: String = name.trim().nfc().take(NAME_CHARS.end() + 1).collect();
-    if !NAME_CHARS.contains(&name.chars().count()) {
-        return Err(invalid("name", "must have 1-80 characters"));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(invalid("name", "must have no control characters"));
-    }
-    Ok(name)
-}
-
-/// What browsers take for `<input type=email>` (WHATWG HTML, "valid email address"): whether mail arrives is another matter.
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let is_local = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    EMAIL_BYTES.contains(&text.len())
-        && !local.is_empty()
-        && local.bytes().all(is_local)
-        && domain.split('.').all(is_label)
-}
-
 /// 256 random bits; the store keeps their digest, so that a copy of it lets nobody in.
 struct RefreshToken(String);
 
@@ -252,89 +182,9 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn invalid(field: &'static str, message: &'static str) -> AccountError {
-    AccountError::Invalid { field, message }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request() -> RegisterRequest {
-        RegisterRequest {
-            username: "ann".into(),
-            email: "ann@example.org".into(),
-            password: "correct horse".into(),
-            name: None,
-        }
-    }
-
-    fn wrong_field(request: RegisterRequest) -> Option<&'static str> {
-        match Wish::checked(request) {
-            Err(AccountError::Invalid { field, .. }) => Some(field),
-            Err(other) => panic!("{other}"),
-            Ok(_) => None,
-        }
-    }
-
-    #[test]
-    fn user_names_have_3_to_32_plain_characters() {
-        for good in ["ann", "A_n.n-1", &"a".repeat(32)] {
-            assert_eq!(wrong_field(RegisterRequest { username: good.into(), ..request() }), None, "{good}");
-        }
-        for bad in ["", "an", "a nn", "änn", "ann@example.org", "ann\n", &"a".repeat(33)] {
-            let wrong = wrong_field(RegisterRequest { username: bad.into(), ..request() });
-            assert_eq!(wrong, Some("username"), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn addresses_look_like_addresses() {
-        for good in ["a@b.example", "a.b+c@example.org", "x@localhost"] {
-            assert_eq!(wrong_field(RegisterRequest { email: good.into(), ..request() }), None, "{good}");
-        }
-        let long = format!("{}@example.org", "a".repeat(250));
-        for bad in
-            ["", "ann", "@", "@example.org", "ann@", "a@b@c", "a b@c.d", "a@-b.c", "a@b..c", "a@b.c\n", &long]
-        {
-            let wrong = wrong_field(RegisterRequest { email: bad.into(), ..request() });
-            assert_eq!(wrong, Some("email"), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn passwords_have_8_to_128_characters_however_many_bytes() {
-        for (password, wrong) in [
-            ("1234567".to_owned(), Some("password")),
-            ("12345678".to_owned(), None),
-            ("é".repeat(7), Some("password")),
-            ("𝒑".repeat(128), None),
-            ("p".repeat(129), Some("password")),
-        ] {
-            assert_eq!(
-                wrong_field(RegisterRequest { password: password.clone(), ..request() }),
-                wrong,
-                "{password}"
-            );
-        }
-        assert_eq!(normal_password("cafe\u{301} noir"), normal_password("caf\u{e9} noir"));
-    }
-
-    #[test]
-    fn names_are_normalised_and_default_to_the_user_name() {
-        let name = |name: Option<&str>| {
-            Wish::checked(RegisterRequest { name: name.map(str::to_owned), ..request() })
-        };
-        assert_eq!(name(None).unwrap().name, "ann");
-        assert_eq!(name(Some(" Zoe\u{308} ")).unwrap().name, "Zoë");
-        for bad in ["", "   ", "a\u{0}b", "a\nb", &"n".repeat(81)] {
-            assert_eq!(
-                wrong_field(RegisterRequest { name: Some(bad.into()), ..request() }),
-                Some("name"),
-                "{bad:?}"
-            );
-        }
-    }
 
     #[test]
     fn refresh_tokens_have_256_bits_and_do_not_repeat() {

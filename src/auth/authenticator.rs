@@ -83,14 +83,14 @@ impl Authenticator {
             Some(taken) => taken,
             None => {
                 let claims = self.check(token, now).await?;
-                self.is_open(&claims, now).await?;
+                self.must_be_open(claims.login.as_ref(), now).await?;
                 let user = self.person(&claims, now).await?;
                 let taken = Arc::new(Taken { claims, user });
                 self.taken.insert(digest, taken.clone());
                 return Ok(identity(&taken));
             }
         };
-        self.is_open(&taken.claims, now).await?;
+        self.must_be_open(taken.claims.login.as_ref(), now).await?;
         Ok(identity(&taken))
     }
 
@@ -103,9 +103,14 @@ impl Authenticator {
         self.outside.check(&token, now).await
     }
 
+    /// Whether the login of somebody who was let in is still open; there is nothing to ask of a token without one.
+    pub async fn confirm(&self, identity: &Identity, now: i64) -> Result<(), AuthError> {
+        self.must_be_open(identity.person().and_then(|person| person.login.as_ref()), now).await
+    }
+
     /// Asked every time: a login that has ended must not live on in a cache.
-    async fn is_open(&self, claims: &Claims, now: i64) -> Result<(), AuthError> {
-        match &claims.login {
+    async fn must_be_open(&self, login: Option<&String>, now: i64) -> Result<(), AuthError> {
+        match login {
             Some(login) if !self.accounts.login_is_open(login, now).await? => Err(AuthError::LoggedOut),
             _ => Ok(()),
         }

@@ -2,6 +2,7 @@
 
 use crate::store::StoreError;
 use communiconnect_protocol::{CloseCode, Code, ErrorBody};
+use serde::Serialize;
 
 /// Why a token was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,20 +87,61 @@ impl From<AuthError> for ErrorBody {
     }
 }
 
+/// What is wrong with one field of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Which field.
+    pub field: &'static str,
+    /// What is allowed.
+    pub message: &'static str,
+}
+
+/// Everything that is wrong with a request, so that a form can show it at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// The one that the protocol's error names.
+    pub first: Fault,
+    /// The others, one a field.
+    pub others: Vec<Fault>,
+}
+
+impl Faults {
+    /// Fails with all of them if there is any.
+    pub fn check(all: Vec<Fault>) -> Result<(), Self> {
+        let mut all = all.into_iter();
+        all.next().map_or(Ok(()), |first| Err(Self { first, others: all.collect() }))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+impl From<Fault> for AccountError {
+    fn from(first: Fault) -> Self {
+        Self::Invalid(Faults { first, others: Vec::new() })
+    }
+}
+
+impl From<Faults> for AccountError {
+    fn from(faults: Faults) -> Self {
+        Self::Invalid(faults)
+    }
+}
+
 /// Why an account's request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
     /// This server has no accounts of its own (`auth.embedded=off`).
     #[error("there are no accounts here: get a token from the site that this server belongs to")]
     Off,
-    /// A field is missing or not as it must be.
-    #[error("{field}: {message}")]
-    Invalid {
-        /// Which field.
-        field: &'static str,
-        /// What is allowed.
-        message: &'static str,
-    },
+    /// The body is no JSON object.
+    #[error("the body is not a JSON object: {0}")]
+    NoObject(String),
+    /// Fields are missing or not as they must be.
+    #[error("{}: {}", .0.first.field, .0.first.message)]
+    Invalid(Faults),
     /// Somebody has this user name or address.
     #[error("this {0} is taken")]
     Taken(&'static str),
@@ -133,7 +175,8 @@ impl From<AccountError> for ErrorBody {
         let text = error.to_string();
         match error {
             AccountError::Off => Self::new(Code::NotFound, text),
-            AccountError::Invalid { field, message } => Self::invalid(field, message),
+            AccountError::NoObject(_) => Self::new(Code::BadRequest, text),
+            AccountError::Invalid(Faults { first, .. }) => Self::invalid(first.field, first.message),
             AccountError::Taken(field) => {
                 Self { field: Some(field.to_owned()), ..Self::new(Code::Conflict, text) }
             }

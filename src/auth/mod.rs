@@ -15,7 +15,9 @@ mod identity;
 mod jwks;
 mod jwt;
 mod keys;
+mod network;
 mod rates;
+mod registration;
 mod settings;
 #[cfg(test)]
 mod story_tests;
@@ -27,9 +29,10 @@ mod wire;
 
 pub use accounts::AccountService;
 pub use authenticator::{Authenticator, open};
-pub use error::{AccountError, AuthError, SetupError, TokenError};
+pub use error::{AccountError, AuthError, Fault, Faults, SetupError, TokenError};
 pub use identity::{Identity, Person};
 pub use jwt::{Claims, MAX_TOKEN_BYTES, OwnClaims, Signer};
+pub use network::{Network, network_of};
 pub use settings::{AuthSettings, ClaimNames, OutsideSettings};
 pub use wire::{LoginRequest, LogoutRequest, RefreshRequest, RegisterRequest, Session};
 

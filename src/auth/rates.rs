@@ -1,6 +1,6 @@
 //! How often somebody may try: registrations and logins.
 
-use super::{error::AccountError, settings::AuthSettings};
+use super::{error::AccountError, network::network_of, settings::AuthSettings};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock, Reference},
@@ -50,20 +50,20 @@ impl<C: Clock + Clone> Rates<C> {
 
     /// Somebody wants to make an account.
     pub(super) fn register(&self, address: IpAddr) -> Result<(), AccountError> {
-        self.take(&self.register, network(address))
+        self.take(&self.register, network_of(address))
     }
 
     /// Somebody tries a password for this name.
     pub(super) fn login(&self, address: IpAddr, name: &str) -> Result<(), AccountError> {
         let name = name.to_ascii_lowercase();
-        self.take(&self.login_pair, (network(address), &name))?;
-        self.take(&self.login_address, network(address))?;
+        self.take(&self.login_pair, (network_of(address), &name))?;
+        self.take(&self.login_address, network_of(address))?;
         self.take(&self.login_name, &name)
     }
 
     /// Somebody shows a refresh token.
     pub(super) fn refresh(&self, address: IpAddr) -> Result<(), AccountError> {
-        self.take(&self.login_address, network(address))
+        self.take(&self.login_address, network_of(address))
     }
 
     fn take(&self, limit: &Option<Limit<C>>, key: impl Hash) -> Result<(), AccountError> {
@@ -120,20 +120,6 @@ impl<C: Clock + Clone> Limit<C> {
     }
 }
 
-/// Whom an address belongs to: a household has a /64 of IPv6 to choose addresses from.
-fn network(address: IpAddr) -> [u8; 8] {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            [0, 0, 0, 0, a, b, c, d]
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, e, f, g, h, ..] = v6.octets();
-            [a, b, c, d, e, f, g, h]
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,13 +167,6 @@ mod tests {
         let rates = rates(&clock);
         let addresses = (0..40).map(|last| IpAddr::from([192, 0, 2, last]));
         assert_eq!(addresses.filter(|address| rates.login(*address, "ann").is_ok()).count(), 30);
-    }
-
-    #[test]
-    fn addresses_of_one_network_of_ipv6_are_one() {
-        let [one, other]: [IpAddr; 2] = ["2001:db8::1", "2001:db8::ffff:1"].map(|text| text.parse().unwrap());
-        assert_eq!(network(one), network(other));
-        assert_eq!(network("::ffff:192.0.2.1".parse().unwrap()), network(HOME));
     }
 
     #[test]

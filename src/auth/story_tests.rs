@@ -321,3 +321,15 @@ async fn too_many_attempts_are_told_when_to_try_again() {
     }
     assert!(matches!(world.login("ann", "correct horse").await, Err(AccountError::RateLimited { .. })));
 }
+
+#[tokio::test]
+async fn who_was_let_in_is_confirmed_until_their_login_ends() {
+    let world = World::usual().await;
+    let session = world.register("ann").await.unwrap();
+    let ann = world.authenticator.authenticate(Some(&session.access_token), NOW).await.unwrap();
+    assert_eq!(world.authenticator.confirm(&ann, NOW).await, Ok(()));
+    let request = LogoutRequest { refresh_token: session.refresh_token };
+    assert!(world.accounts.logout(request, HOME, NOW).await.unwrap());
+    assert_eq!(world.authenticator.confirm(&ann, NOW).await, Err(AuthError::LoggedOut));
+    assert_eq!(world.authenticator.confirm(&Identity::Guest, NOW).await, Ok(()), "nothing to ask");
+}

@@ -1,7 +1,10 @@
 //! What the account routes take and give, as JSON.
 
-use super::error::AccountError;
-use communiconnect_protocol::{Code, ErrorBody, User};
+use super::{
+    error::{AccountError, Fault, Faults},
+    registration::Wish,
+};
+use communiconnect_protocol::User;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -56,26 +59,44 @@ pub struct Session {
 }
 
 impl RegisterRequest {
-    /// Reads a JSON body: `bad_request` where it is no object, `invalid` with the field where one is missing or no text.
-    pub fn from_json(body: &[u8]) -> Result<Self, ErrorBody> {
+    /// Reads a JSON body.
+    ///
+    /// # Errors
+    /// [`AccountError::NoObject`], or [`AccountError::Invalid`] with every field that is missing or no text; then also
+    /// with what else is wrong, so that a form shows everything at once.
+    pub fn from_json(body: &[u8]) -> Result<Self, AccountError> {
         let mut body = Body::read(body)?;
-        Ok(Self {
-            username: body.needed("username")?,
-            email: body.needed("email")?,
-            password: body.needed("password")?,
-            name: body.text("name")?,
-        })
+        let mut faults = Vec::new();
+        let mut read = |outcome: Result<Option<String>, Fault>| {
+            outcome.unwrap_or_else(|fault| {
+                faults.push(fault);
+                None
+            })
+        };
+        let [username, email, password] =
+            ["username", "email", "password"].map(|field| read(body.needed(field).map(Some)));
+        let name = read(body.text("name"));
+        let [username, email, password] = [username, email, password].map(Option::unwrap_or_default);
+        let request = Self { username, email, password, name };
+        if !faults.is_empty()
+            && let Err(meaning) = Wish::checked(request.clone())
+        {
+            let unread: Vec<_> = faults.iter().map(|fault| fault.field).collect();
+            faults.extend(meaning.iter().filter(|fault| !unread.contains(&fault.field)));
+        }
+        Faults::check(faults)?;
+        Ok(request)
     }
 }
 
 impl LoginRequest {
     /// Reads a JSON body, as [`RegisterRequest::from_json`].
-    pub fn from_json(body: &[u8]) -> Result<Self, ErrorBody> {
+    pub fn from_json(body: &[u8]) -> Result<Self, AccountError> {
         let mut body = Body::read(body)?;
         let login_name = match (body.text("username")?, body.text("email")?) {
             (Some(name), None) | (None, Some(name)) => name,
-            (None, None) => return Err(invalid("username", "is missing: give it or email")),
-            (Some(_), Some(_)) => return Err(invalid("email", "give it or username, not both")),
+            (None, None) => return Err(invalid("username", "is missing: give it or email").into()),
+            (Some(_), Some(_)) => return Err(invalid("email", "give it or username, not both").into()),
         };
         Ok(Self { login_name, password: body.needed("password")? })
     }
@@ -83,14 +104,14 @@ impl LoginRequest {
 
 impl RefreshRequest {
     /// Reads a JSON body, as [`RegisterRequest::from_json`].
-    pub fn from_json(body: &[u8]) -> Result<Self, ErrorBody> {
+    pub fn from_json(body: &[u8]) -> Result<Self, AccountError> {
         Ok(Self { refresh_token: Body::read(body)?.needed("refresh_token")? })
     }
 }
 
 impl LogoutRequest {
     /// Reads a JSON body, as [`RegisterRequest::from_json`].
-    pub fn from_json(body: &[u8]) -> Result<Self, ErrorBody> {
+    pub fn from_json(body: &[u8]) -> Result<Self, AccountError> {
         Ok(Self { refresh_token: Body::read(body)?.needed("refresh_token")? })
     }
 }
@@ -98,13 +119,11 @@ impl LogoutRequest {
 struct Body(Map<String, Value>);
 
 impl Body {
-    fn read(body: &[u8]) -> Result<Self, ErrorBody> {
-        serde_json::from_slice(body).map(Self).map_err(|error| {
-            ErrorBody::new(Code::BadRequest, format!("the body is not a JSON object: {error}"))
-        })
+    fn read(body: &[u8]) -> Result<Self, AccountError> {
+        serde_json::from_slice(body).map(Self).map_err(|error| AccountError::NoObject(error.to_string()))
     }
 
-    fn text(&mut self, field: &'static str) -> Result<Option<String>, ErrorBody> {
+    fn text(&mut self, field: &'static str) -> Result<Option<String>, Fault> {
         match self.0.remove(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -112,13 +131,13 @@ impl Body {
         }
     }
 
-    fn needed(&mut self, field: &'static str) -> Result<String, ErrorBody> {
+    fn needed(&mut self, field: &'static str) -> Result<String, Fault> {
         self.text(field)?.ok_or_else(|| invalid(field, "is missing"))
     }
 }
 
-fn invalid(field: &'static str, message: &'static str) -> ErrorBody {
-    AccountError::Invalid { field, message }.into()
+fn invalid(field: &'static str, message: &'static str) -> Fault {
+    Fault { field, message }
 }
 
 /// Secrets stay out of every log line, also by accident.
@@ -143,10 +162,22 @@ debug_without_secrets! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use communiconnect_protocol::{Code, ErrorBody};
 
-    fn refused(outcome: Result<impl fmt::Debug, ErrorBody>) -> (Code, Option<String>) {
-        let error = outcome.unwrap_err();
+    fn refused(outcome: Result<impl fmt::Debug, AccountError>) -> (Code, Option<String>) {
+        let error = ErrorBody::from(outcome.unwrap_err());
         (error.code, error.field)
+    }
+
+    #[test]
+    fn a_registration_names_everything_that_is_wrong_what_cannot_be_read_first() {
+        let AccountError::Invalid(faults) =
+            RegisterRequest::from_json(br#"{"username": "a", "password": 7, "name": ""}"#).unwrap_err()
+        else {
+            panic!("invalid")
+        };
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["email", "password", "username", "name"]);
     }
 
     #[test]

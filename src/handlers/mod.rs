@@ -76,6 +76,27 @@ impl Handlers {
             Command::NotificationList(body) => notifications::list(ask, body).await,
             Command::NotificationRead(body) => notifications::read(ask, body).await,
             Command::NotificationPreferences(body) => notifications::preferences(ask, body).await,
+            Command::LiveStart(_)
+            | Command::LiveStop(_)
+            | Command::LiveList(_)
+            | Command::LiveGet(_)
+            | Command::LiveJoin(_)
+            | Command::LiveLeave(_)
+            | Command::LiveReportGet(_)
+            | Command::LiveKeyRotate(_)
+            | Command::LiveKeyGet(_)
+            | Command::LiveDefaultsSet(_)
+            | Command::LiveBan(_)
+            | Command::LiveReact(_)
+            | Command::ChatSend(_)
+            | Command::ChatDelete(_)
+            | Command::ChatSlowMode(_)
+            | Command::RtcPublish(_)
+            | Command::RtcWatch(_)
+            | Command::RtcTrickle(_)
+            | Command::RtcRestart(_)
+            | Command::RtcLayer(_)
+            | Command::RtcClose(_) => Err(no_live()),
         }
     }
 }
@@ -119,6 +140,10 @@ impl Ask<'_> {
         })?;
         Ok(Actor { user, role })
     }
+}
+
+fn no_live() -> ErrorBody {
+    ErrorBody::new(Code::Unavailable, "this node carries no lives").retry_after(RETRY_AFTER_MS)
 }
 
 fn took_too_long() -> ErrorBody {

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use communiconnect_protocol::{Changed, Code, ErrorBody, Format};
+use communiconnect_protocol::Changed;
 use serde::Serialize;
 use std::{net::IpAddr, sync::Arc};
 
@@ -23,7 +23,7 @@ pub(super) async fn register(
 ) -> Result<Response, Problem> {
     let (address, body) = read(&state, request).await?;
     let request = RegisterRequest::from_json(&body)?;
-    let session = state.accounts.register(request, address, now_ms()).await.map_err(ErrorBody::from)?;
+    let session = state.accounts.register(request, address, now_ms()).await?;
     Ok(private(StatusCode::CREATED, session))
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn login(
 ) -> Result<Response, Problem> {
     let (address, body) = read(&state, request).await?;
     let request = LoginRequest::from_json(&body)?;
-    let session = state.accounts.login(request, address, now_ms()).await.map_err(ErrorBody::from)?;
+    let session = state.accounts.login(request, address, now_ms()).await?;
     Ok(private(StatusCode::OK, session))
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn refresh(
 ) -> Result<Response, Problem> {
     let (address, body) = read(&state, request).await?;
     let request = RefreshRequest::from_json(&body)?;
-    let session = state.accounts.refresh(request, address, now_ms()).await.map_err(ErrorBody::from)?;
+    let session = state.accounts.refresh(request, address, now_ms()).await?;
     Ok(private(StatusCode::OK, session))
 }
 
@@ -56,16 +56,13 @@ pub(super) async fn logout(
 ) -> Result<Response, Problem> {
     let (address, body) = read(&state, request).await?;
     let request = LogoutRequest::from_json(&body)?;
-    let changed = state.accounts.logout(request, address, now_ms()).await.map_err(ErrorBody::from)?;
+    let changed = state.accounts.logout(request, address, now_ms()).await?;
     Ok(private(StatusCode::OK, Changed { changed }))
 }
 
 async fn read(state: &HttpState, request: Request) -> Result<(IpAddr, Bytes), Problem> {
     let (head, body) = request.into_parts();
-    if media_type::of_body(&head.headers)? != Format::Json {
-        let message = "accounts speak application/json alone";
-        return Err(ErrorBody::new(Code::UnsupportedType, message).into());
-    }
+    media_type::must_be_json(&head.headers, "accounts speak application/json alone")?;
     let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
     Ok((peer.address.ip(), body::read(&head.headers, body, body_bounds(state)).await?))
 }

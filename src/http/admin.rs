@@ -1,6 +1,7 @@
-//! The operator's listener. It asks for no token: who reaches it may do all of this.
+//! The operator's listener. It asks for no token: who reaches it may do all of this. Pages in a browser may not, whatever
+//! name they come by: a page can have its visitor's browser call 127.0.0.1, and operators' tools name no `Origin`.
 
-use super::{Problem, body, routes::body_bounds, state::HttpState};
+use super::{Problem, body, media_type, routes::body_bounds, state::HttpState};
 use crate::{
     broker::Broadcast,
     clock::now_ms,
@@ -10,6 +11,8 @@ use crate::{
 use axum::{
     Json,
     extract::{Request, State},
+    http::header,
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use communiconnect_protocol::{Channel, Class, Code, Data, ErrorBody};
@@ -29,6 +32,7 @@ pub(super) async fn publish(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
+    media_type::must_be_json(&head.headers, "operators publish application/json alone")?;
     let body = body::read(&head.headers, body, body_bounds(&state)).await?;
     let wish = Wish::read(&body)?;
     let broadcast = match wish.class {
@@ -67,6 +71,14 @@ pub(super) async fn sessions(State(state): State<Arc<HttpState>>) -> Response {
         .collect();
     let sessions = state.door.hub.session_count();
     Json(json!({ "sessions": sessions, "channels": channels.len(), "busiest": listed })).into_response()
+}
+
+/// Refuses what a page in a browser sends (RFC 6454 §7.3).
+pub(super) async fn no_pages(request: Request, next: Next) -> Result<Response, Problem> {
+    if request.headers().contains_key(header::ORIGIN) {
+        return Err(ErrorBody::new(Code::Forbidden, "pages may not call the operators' listener").into());
+    }
+    Ok(next.run(request).await)
 }
 
 #[derive(Debug)]

@@ -21,6 +21,14 @@ pub(super) fn of_body(headers: &HeaderMap) -> Result<Format, ErrorBody> {
     })
 }
 
+/// Refuses a body in another encoding than JSON, where that is all that is taken.
+pub(super) fn must_be_json(headers: &HeaderMap, refusal: &str) -> Result<(), ErrorBody> {
+    match of_body(headers)? {
+        Format::Json => Ok(()),
+        Format::Msgpack => Err(ErrorBody::new(Code::UnsupportedType, refusal)),
+    }
+}
+
 /// The encoding of the answer: the one that `Accept` prefers of the two, else that of the body.
 pub(super) fn of_answer(headers: &HeaderMap, body: Format) -> Format {
     let wishes = text(headers, &header::ACCEPT).unwrap_or_default();

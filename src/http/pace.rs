@@ -1,6 +1,6 @@
-//! How many commands per second come over HTTP from one person, or from one address where nobody is named.
+//! How many commands per second come over HTTP from one person, or from one network where nobody is named.
 
-use crate::config::Config;
+use crate::{auth::Network, config::Config};
 use communiconnect_protocol::{Code, ErrorBody, UserId};
 use governor::{
     Quota, RateLimiter,
@@ -8,7 +8,7 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 use parking_lot::Mutex;
-use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 /// Whom a command counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ pub(super) enum Source {
     /// A person.
     Person(UserId),
     /// Guests by where they are.
-    Guests(IpAddr),
+    Guests(Network),
 }
 
 /// Counts commands over HTTP.
@@ -70,6 +70,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::network_of;
 
     fn pace(pairs: &[(&str, &str)]) -> Pace {
         Pace::of(&Config::with(pairs.iter().copied()).expect("good settings"))
@@ -78,12 +79,15 @@ mod tests {
     #[test]
     fn one_source_takes_nothing_from_another() {
         let pace = pace(&[("limits.commands_per_second_user", "1")]);
-        let (person, guests) = (Source::Person(UserId::new(1)), Source::Guests(IpAddr::from([127, 0, 0, 1])));
+        let guests = |address: &str| Source::Guests(network_of(address.parse().expect("an address")));
+        let person = Source::Person(UserId::new(1));
         assert_eq!(pace.take(person), Ok(()));
         let refused = pace.take(person).expect_err("the second at once");
         assert_eq!(refused.code, Code::RateLimited);
         assert!((1..=1_000).contains(&refused.retry_after_ms.expect("told")));
-        assert_eq!(pace.take(guests), Ok(()));
+        assert_eq!(pace.take(guests("2001:db8::1")), Ok(()));
+        assert!(pace.take(guests("2001:db8::2")).is_err(), "of the same /64");
+        assert_eq!(pace.take(guests("2001:db8:0:1::1")), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! problem+json (RFC 9457): how HTTP says no.
 
+use crate::auth::{AccountError, Fault};
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -14,13 +15,15 @@ pub struct Problem {
     pub status: StatusCode,
     /// The same body as an `error` reply of the socket.
     pub error: ErrorBody,
+    /// Every field that is wrong, where more than the first is known.
+    pub errors: Box<[Fault]>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// A refusal of HTTP itself, whose status says more than the code does.
     pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
-        Self { status, error: ErrorBody::new(code, message), headers: Vec::new() }
+        Self { status, ..ErrorBody::new(code, message).into() }
     }
 
     /// Adds a header.
@@ -37,6 +40,7 @@ impl Problem {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             error: &self.error,
+            errors: &self.errors,
         };
         serde_json::to_vec(&shape).expect("our own types always encode")
     }
@@ -45,7 +49,17 @@ impl Problem {
 impl From<ErrorBody> for Problem {
     fn from(error: ErrorBody) -> Self {
         let status = StatusCode::from_u16(error.code.http_status()).expect("every code has a status");
-        Self { status, error, headers: Vec::new() }
+        Self { status, error, errors: Box::default(), headers: Vec::new() }
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        let errors = match &error {
+            AccountError::Invalid(faults) => faults.iter().copied().collect(),
+            _ => Box::default(),
+        };
+        Self { errors, ..ErrorBody::from(error).into() }
     }
 }
 
@@ -76,6 +90,8 @@ struct Shape<'a> {
     status: u16,
     #[serde(flatten)]
     error: &'a ErrorBody,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Fault],
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
         .route("/metrics", get(health::metrics))
         .method_not_allowed_fallback(wrong_method)
         .fallback(page::page);
-    guarded(routes.layer(cors), state)
+    let hosts = state.settings.hosts.clone();
+    guarded(routes.layer(cors), state, hosts)
 }
 
 /// Routes of the operator's listener.
@@ -47,7 +48,8 @@ pub fn admin_router(state: Arc<HttpState>) -> Router {
         .route("/metrics", get(health::metrics))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here);
-    guarded(routes, state)
+    // `http.hosts` are the names of the public side: operators come by an address or the name of a service.
+    guarded(routes.layer(middleware::from_fn(admin::no_pages)), state, Arc::default())
 }
 
 /// Bounds of bodies that are no commands.
@@ -56,11 +58,11 @@ pub(super) fn body_bounds(state: &HttpState) -> BodyBounds {
 }
 
 /// Puts the gate before the routes, and on every answer what browsers should know.
-fn guarded(routes: Router<Arc<HttpState>>, state: Arc<HttpState>) -> Router {
+fn guarded(routes: Router<Arc<HttpState>>, state: Arc<HttpState>, hosts: Arc<[String]>) -> Router {
     let constant = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let gate = gate::Gate { hosts: state.settings.hosts.clone(), head_bytes: state.settings.head_bytes };
+    let gate = gate::Gate { hosts, head_bytes: state.settings.head_bytes };
     routes
         .with_state(state)
         .layer(middleware::from_fn_with_state(gate, gate::gate))

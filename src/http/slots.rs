@@ -1,5 +1,6 @@
-//! How many connections a listener has, in all and per address.
+//! How many connections a listener has, in all and per address (of IPv6: per /64).
 
+use crate::auth::{Network, network_of};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -22,14 +23,14 @@ struct Shared {
     most: usize,
     /// 0 is off, and then the map stays empty. Otherwise bounded by the connections there are.
     most_per_address: usize,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    by_address: Mutex<HashMap<Network, usize>>,
 }
 
 /// One connection's place; dropping it frees the place.
 #[derive(Debug)]
 pub(super) struct Slot {
     shared: Arc<Shared>,
-    address: IpAddr,
+    address: Network,
 }
 
 /// Why there is no place.
@@ -50,7 +51,7 @@ impl Slots {
 
     /// Takes a place.
     pub(super) fn take(&self, address: IpAddr) -> Result<Slot, Full> {
-        let shared = &self.shared;
+        let (shared, address) = (&self.shared, network_of(address));
         if shared.most_per_address > 0 {
             let mut by_address = shared.by_address.lock();
             let count = by_address.entry(address).or_default();
@@ -100,7 +101,7 @@ mod tests {
         assert!(slots.take(one).is_ok());
         drop(third);
         assert!(
-            !slots.shared.by_address.lock().contains_key(&other),
+            !slots.shared.by_address.lock().contains_key(&network_of(other)),
             "an address without connections is forgotten"
         );
     }

@@ -211,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Due::CommandLate { id } => {
                 let is_connect = self.running.as_ref().is_some_and(|running| running.is_connect);
                 self.let_go();
-                self.handle.reply(encode_error(format, id, &too_late()));
+                self.handle.refuse(encode_error(format, id, &too_late()));
                 if is_connect {
                     // What it may still do to the session must not meet a second attempt.
                     self.close_after = Some(CloseCode::ServerError);
@@ -221,9 +221,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         None
     }
 
-    /// A command whose answer nobody waits for any more goes on by itself: what it acknowledged elsewhere must hold.
+    /// A command whose answer nobody waits for any more goes on by itself: what it acknowledged elsewhere must hold. One
+    /// that changes this session alone is dropped, which undoes it.
     fn let_go(&mut self) {
-        if let Some(running) = self.running.take() {
+        if let Some(running) = self.running.take().filter(|running| running.goes_on) {
             self.door.tasks.spawn(async move { drop(running.future.await) });
         }
     }
@@ -240,7 +241,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Outcome::Answer(_) => {}
         }
         self.session.replied();
-        self.handle.reply(outcome.encode(format, id));
+        let bytes = outcome.encode(format, id);
+        if outcome.is_refusal() { self.handle.refuse(bytes) } else { self.handle.reply(bytes) }
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, now: u64) -> Result<Written, Ending> {
@@ -336,14 +338,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Err(refused) => {
                 self.session.refused(now);
-                self.handle.reply(encode_error(format, refused.id, &refused.error));
+                self.handle.refuse(encode_error(format, refused.id, &refused.error));
             }
         }
     }
 
     fn malformed(&mut self, now: u64, id: u64, error: &ErrorBody) {
         self.close_after = self.session.malformed(now);
-        self.handle.reply(encode_error(self.handle.format(), id, error));
+        self.handle.refuse(encode_error(self.handle.format(), id, error));
     }
 
     fn command(&mut self, now: u64, id: u64, command: Command) {
@@ -359,7 +361,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         match verdict {
             Verdict::Run => self.running = Some(commands::run(&self.door, &self.handle, id, command)),
-            Verdict::Refuse(error) => self.handle.reply(encode_error(self.handle.format(), id, &error)),
+            Verdict::Refuse(error) => self.handle.refuse(encode_error(self.handle.format(), id, &error)),
         }
     }
 

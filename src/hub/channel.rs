@@ -47,6 +47,8 @@ struct Subscriber {
 /// What waits for a subscription to open.
 #[derive(Debug, Default)]
 struct Hold {
+    /// What goes on if this beginning comes to nothing.
+    before: Before,
     /// The reply has left and the reader pages on: states go through already.
     is_paging: bool,
     publications: VecDeque<Arc<Delivery>>,
@@ -56,6 +58,27 @@ struct Hold {
     bytes: usize,
     /// Ended before it was opened.
     ended: Option<UnsubscribeReason>,
+}
+
+/// What a subscription was before it began (anew).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Before {
+    #[default]
+    Nothing,
+    Open,
+    Paging,
+}
+
+/// What became of a subscription whose beginning ended, by its reply or without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Settled {
+    /// It stands.
+    Stands,
+    /// It was to end meanwhile: whoever settles it ends it, and says so.
+    Ended(UnsubscribeReason),
+    /// It is none any more.
+    Gone,
 }
 
 /// How a subscription opens once its reply is on its way.
@@ -99,21 +122,45 @@ impl ChannelEntry {
     pub(super) fn hold(&self, slot: usize, session: &SessionHandle) -> bool {
         let mut inner = self.inner.lock();
         let Some(subscriber) = inner.of(slot, session) else { return false };
-        subscriber.release_hold();
-        subscriber.hold = Some(Box::default());
+        subscriber.begin_anew();
         true
     }
 
     /// Lets out what was held, after what the reply told of.
-    pub(super) fn open(
-        &self,
-        slot: usize,
-        session: &SessionHandle,
-        opening: Opening,
-    ) -> Option<UnsubscribeReason> {
+    pub(super) fn open(&self, slot: usize, session: &SessionHandle, opening: Opening) -> Settled {
         let mut inner = self.inner.lock();
-        let subscriber = inner.of(slot, session)?;
+        let Some(subscriber) = inner.of(slot, session) else { return Settled::Gone };
         subscriber.open(&self.channel, opening)
+    }
+
+    /// The beginning came to nothing: what was before goes on where it was, and a subscriber that was none is removed.
+    pub(super) fn take_back(&self, slot: usize, session: &SessionHandle) -> Settled {
+        let mut inner = self.inner.lock();
+        let Some(subscriber) = inner.of(slot, session) else { return Settled::Gone };
+        let has_more = match &subscriber.hold {
+            None => return Settled::Stands,
+            Some(hold) if hold.is_paging => return Settled::Stands,
+            Some(hold) => match hold.before {
+                Before::Nothing => {
+                    subscriber.release_hold();
+                    inner.subscribers.remove(slot);
+                    return Settled::Gone;
+                }
+                Before::Open => false,
+                Before::Paging => true,
+            },
+        };
+        let opening = Opening { upto: subscriber.upto, has_more };
+        subscriber.go_on(&self.channel, opening)
+    }
+
+    /// States that go out when the subscription opens, where it is held.
+    pub(super) fn keep_states(&self, slot: usize, session: &SessionHandle, states: &[Arc<Delivery>]) {
+        let mut inner = self.inner.lock();
+        let Some(hold) = inner.of(slot, session).and_then(|subscriber| subscriber.hold.as_mut()) else {
+            return;
+        };
+        states.iter().for_each(|state| hold.keep_state(state));
     }
 
     /// Whether the subscriber still pages through what it missed.
@@ -345,26 +392,44 @@ impl Subscriber {
         }
     }
 
-    fn open(&mut self, channel: &Channel, opening: Opening) -> Option<UnsubscribeReason> {
-        let hold = self.hold.as_mut()?;
+    fn begin_anew(&mut self) {
+        // What is held stays held: it goes on as it was if this comes to nothing.
+        let hold =
+            self.hold.get_or_insert_with(|| Box::new(Hold { before: Before::Open, ..Hold::default() }));
+        if std::mem::take(&mut hold.is_paging) {
+            hold.before = Before::Paging;
+        }
+    }
+
+    fn open(&mut self, channel: &Channel, opening: Opening) -> Settled {
+        if self.hold.as_ref().is_some_and(|hold| !hold.is_paging && hold.before != Before::Nothing) {
+            // The reply tells all of it, or more.
+            self.session.write(|pen| pen.purge(channel));
+        }
+        self.go_on(channel, opening)
+    }
+
+    /// Lets out what was held, as far as the reader has no pages to ask for first.
+    fn go_on(&mut self, channel: &Channel, opening: Opening) -> Settled {
+        let Some(hold) = self.hold.as_mut() else { return Settled::Stands };
         if let Some(reason) = hold.ended {
-            return Some(reason);
+            return Settled::Ended(reason);
         }
         self.upto = self.upto.max(opening.upto);
         let states = std::mem::take(&mut hold.states);
         self.session.write(|pen| states.iter().for_each(|state| pen.push(state)));
         if opening.has_more {
             hold.is_paging = true;
-            return None;
+            return Settled::Stands;
         }
-        let hold = self.hold.take()?;
+        let Some(hold) = self.hold.take() else { return Settled::Stands };
         self.session.release_bytes(hold.bytes);
         if let Some((from, to)) = hold.lost {
             self.lose(channel, from, to, GapReason::Slow);
         }
         let publications = Vec::from(hold.publications);
         self.take(channel, &publications);
-        None
+        Settled::Stands
     }
 
     fn release_hold(&mut self) {

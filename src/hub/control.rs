@@ -8,7 +8,10 @@ use super::{
 };
 use crate::store::Reader;
 use communiconnect_protocol::{Channel, CloseCode, UnsubscribeReason, UserControl, UserId};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// Pause before rights are asked for again that could not be judged.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl Hub {
     /// Acts on an entry of the `user:` log of `user`; all their sessions here listen to `entry`.
@@ -22,7 +25,7 @@ impl Hub {
         };
         for session in entry.sessions() {
             match &control {
-                UserControl::Unfollowed { .. } => self.judge_again(session),
+                UserControl::Unfollowed { .. } | UserControl::Banned { .. } => self.judge_again(session),
                 UserControl::Blocked { other, on } => {
                     session.change_blocked(*other, *on);
                     if *on {
@@ -46,14 +49,29 @@ impl Hub {
     }
 
     async fn end_lost_rights(&self, session: &SessionHandle) {
-        let reader = Reader { user: session.user_id(), role: session.identity().role() };
-        for channel in session.channels() {
-            if !matches!(channel, Channel::Author(_) | Channel::Post(_) | Channel::Live(_)) {
-                continue;
+        let mut unjudged = session.channels();
+        unjudged
+            .retain(|channel| matches!(channel, Channel::Author(_) | Channel::Post(_) | Channel::Live(_)));
+        loop {
+            let reader = Reader { user: session.user_id(), role: session.identity().role() };
+            let mut unanswered = Vec::new();
+            for channel in unjudged {
+                match self.access.may_read(&reader, &channel).await {
+                    Ok(()) => {}
+                    // No answer is no refusal. Nothing is published either while the store is away, so asking on until
+                    // it is back, or the reader has left, gives nothing away.
+                    Err(error) if error.code.leaves_outcome_unknown() => unanswered.push(channel),
+                    Err(_) => self.kick(session, &channel, UnsubscribeReason::Forbidden),
+                }
             }
-            // A right that cannot be confirmed is no right: the client may subscribe again.
-            if self.access.may_read(&reader, &channel).await.is_err() {
-                self.kick(session, &channel, UnsubscribeReason::Forbidden);
+            unanswered.retain(|channel| session.subscription(channel).is_some());
+            if unanswered.is_empty() {
+                return;
+            }
+            unjudged = unanswered;
+            tokio::select! {
+                () = tokio::time::sleep(ASK_AGAIN) => {}
+                () = self.tasks.stopping() => return,
             }
         }
     }

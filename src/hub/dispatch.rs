@@ -44,4 +44,7 @@ pub struct Denied {
 pub trait Authenticate: Send + Sync {
     /// Who the token belongs to; no token is a guest, where guests are let in. `now` in milliseconds since 1970 UTC.
     async fn authenticate(&self, token: Option<&str>, now: i64) -> Result<Identity, Denied>;
+    /// Whether somebody who was let in still is: their login may have ended between [`Authenticate::authenticate`] and
+    /// the moment from which the hub hears of its end. `now` likewise.
+    async fn confirm(&self, identity: &Identity, now: i64) -> Result<(), Denied>;
 }

@@ -1,10 +1,11 @@
 //! One connection's place in the hub: who it is, what waits for it, and how to wake its socket.
 
 use super::{
-    channel::{ChannelEntry, Opening, gap_push},
+    channel::{ChannelEntry, Opening, Settled, gap_push},
     delivery::Delivery,
     outbox::{Budget, Outbox, Verdict},
     people::PersonEntry,
+    registry::Registry,
 };
 use crate::auth::Identity;
 use bytes::Bytes;
@@ -28,6 +29,7 @@ use std::{
 pub struct SessionHandle {
     id: SessionId,
     format: Format,
+    registry: Arc<Registry>,
     hold_limit: usize,
     held: AtomicUsize,
     user: OnceLock<UserId>,
@@ -46,7 +48,7 @@ struct Shared {
     block_changes: Option<Vec<(UserId, bool)>>,
     subscriptions: Vec<Subscription>,
     /// Subscriptions that open when the next reply is queued.
-    openings: Vec<(Arc<ChannelEntry>, usize, Opening)>,
+    openings: Vec<(Subscription, Opening)>,
     closing: Option<Closing>,
     /// The driver was woken and has not come to rest since: it need not be woken again.
     is_awake: bool,
@@ -72,10 +74,17 @@ pub struct Closing {
 }
 
 impl SessionHandle {
-    pub(super) fn new(id: SessionId, format: Format, budget: Budget, hold_limit: usize) -> Self {
+    pub(super) fn new(
+        id: SessionId,
+        format: Format,
+        registry: &Arc<Registry>,
+        budget: Budget,
+        hold_limit: usize,
+    ) -> Self {
         Self {
             id,
             format,
+            registry: Arc::clone(registry),
             hold_limit,
             held: AtomicUsize::new(0),
             user: OnceLock::new(),
@@ -115,19 +124,33 @@ impl SessionHandle {
         self.user.get().copied()
     }
 
-    /// Queues the reply to a command, and lets subscriptions begin that it speaks of.
+    /// Queues the answer to a command, and lets subscriptions begin that it speaks of.
     pub fn reply(&self, bytes: Bytes) {
+        for (Subscription { entry, slot, .. }, opening) in self.push_reply(bytes) {
+            match entry.open(slot, self, opening) {
+                Settled::Stands => {}
+                Settled::Ended(reason) => drop(self.end(entry.channel(), reason)),
+                // It ended while it began anew, and the push that said so may have left before this reply.
+                Settled::Gone => self.tell_ended(entry.channel(), UnsubscribeReason::Forbidden),
+            }
+        }
+    }
+
+    /// Queues the refusal of a command: subscriptions that it had begun come to nothing.
+    pub fn refuse(&self, bytes: Bytes) {
+        for (subscription, _) in self.push_reply(bytes) {
+            self.take_back(&subscription);
+        }
+    }
+
+    fn push_reply(&self, bytes: Bytes) -> Vec<(Subscription, Opening)> {
         let (openings, wakes) = {
             let mut shared = self.shared.lock();
             shared.outbox.push_reply(bytes);
             (std::mem::take(&mut shared.openings), shared.wake())
         };
         self.wake_if(wakes);
-        for (entry, slot, opening) in openings {
-            if let Some(reason) = entry.open(slot, self, opening) {
-                self.end(entry.channel(), reason);
-            }
-        }
+        openings
     }
 
     /// Queues news of the connection itself, before everything of channels.
@@ -297,7 +320,7 @@ impl SessionHandle {
     /// Forgets a subscription, and takes back what waits of it.
     pub(super) fn forget(&self, channel: &Channel) -> Option<Subscription> {
         let subscription = self.take_out(channel)?;
-        self.purge(channel);
+        self.shared.lock().outbox.purge(channel);
         Some(subscription)
     }
 
@@ -307,17 +330,28 @@ impl SessionHandle {
         Some(shared.subscriptions.swap_remove(place))
     }
 
-    /// Takes back what waits of a channel.
-    pub(super) fn purge(&self, channel: &Channel) {
-        self.shared.lock().outbox.purge(channel);
-    }
-
-    /// The subscription opens when the next reply is queued.
+    /// The subscription opens when the answer to the running command is queued.
     pub(super) fn open_with_reply(&self, subscription: Subscription, opening: Opening) {
-        self.shared.lock().openings.push((subscription.entry, subscription.slot, opening));
+        let mut shared = self.shared.lock();
+        // One command may name a channel twice: what it says last counts.
+        shared.openings.retain(|(other, _)| !Arc::ptr_eq(&other.entry, &subscription.entry));
+        shared.openings.push((subscription, opening));
     }
 
-    /// Tells that a subscription ended, and ends it.
+    /// A subscription that began comes to nothing: what was before goes on.
+    pub(super) fn take_back(&self, subscription: &Subscription) {
+        let Subscription { entry, slot, .. } = subscription;
+        match entry.take_back(*slot, self) {
+            Settled::Stands => {}
+            Settled::Ended(reason) => drop(self.end(entry.channel(), reason)),
+            Settled::Gone => {
+                self.take_out(entry.channel());
+                self.registry.retire(entry);
+            }
+        }
+    }
+
+    /// Tells that a subscription ended, and ends it; false where there is none.
     pub(super) fn end(&self, channel: &Channel, reason: UnsubscribeReason) -> bool {
         let ended = match reason {
             // The publication that says so waits, and is the last that the channel has to say.
@@ -325,11 +359,15 @@ impl SessionHandle {
             _ => self.forget(channel),
         };
         let Some(subscription) = ended else { return false };
-        subscription.entry.remove(subscription.slot, self);
+        self.registry.remove(&subscription.entry, subscription.slot, self);
+        self.tell_ended(channel, reason);
+        true
+    }
+
+    fn tell_ended(&self, channel: &Channel, reason: UnsubscribeReason) {
         let push = UnsubscribedPush { channel: channel.clone(), reason };
         let bytes = encode_push(self.format, kind::UNSUBSCRIBED, &push);
         self.with(|shared| shared.outbox.push_control(bytes));
-        true
     }
 
     /// The connection has ended: what it listened to.
@@ -401,6 +439,11 @@ impl Pen<'_> {
         if verdict == Verdict::Overloaded {
             self.shared.closing.get_or_insert(Closing { code: CloseCode::Overloaded, after_ms: 0 });
         }
+    }
+
+    /// Takes back what waits of a channel.
+    pub(super) fn purge(&mut self, channel: &Channel) {
+        self.shared.outbox.purge(channel);
     }
 
     /// Offsets that will not be sent.

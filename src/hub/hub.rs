@@ -19,7 +19,10 @@ use communiconnect_protocol::{
 use dashmap::DashMap;
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,10 +48,11 @@ pub struct Hub {
     pub(super) access: Arc<dyn Access>,
     pub(super) log: Arc<dyn Log>,
     pub(super) tasks: Tasks,
-    pub(super) registry: Registry,
+    pub(super) registry: Arc<Registry>,
     sessions: DashMap<SessionId, Arc<SessionHandle>>,
     people: People,
     traffic: Traffic,
+    is_draining: AtomicBool,
 }
 
 impl Hub {
@@ -61,10 +65,11 @@ impl Hub {
             access,
             log,
             tasks,
-            registry: Registry::default(),
+            registry: Arc::default(),
             sessions: DashMap::new(),
             people: People::default(),
             traffic: Traffic::default(),
+            is_draining: AtomicBool::new(false),
         })
     }
 
@@ -95,8 +100,13 @@ impl Hub {
     pub fn open(&self, format: Format) -> Arc<SessionHandle> {
         let id = SessionId::new(clock::now_ms());
         let budget = Budget { bytes: self.settings.outbox_bytes, count: self.settings.outbox_count };
-        let session = Arc::new(SessionHandle::new(id, format, budget, self.settings.hold_bytes));
+        let hold_limit = self.settings.hold_bytes;
+        let session = Arc::new(SessionHandle::new(id, format, &self.registry, budget, hold_limit));
         self.sessions.insert(id, Arc::clone(&session));
+        if self.is_draining.load(Ordering::SeqCst) {
+            // Its handshake was done before the stop, and the drain may have looked already.
+            send_away(&session, 0);
+        }
         session
     }
 
@@ -156,24 +166,20 @@ impl Hub {
 
     /// Sends everybody away, spread over `over`: each client is told its own slot and then closed with 4000.
     pub fn drain(&self, over: Duration) {
+        self.is_draining.store(true, Ordering::SeqCst);
         let sessions = self.sessions();
         let (count, over) =
             (sessions.len().max(1) as u64, u64::try_from(over.as_millis()).unwrap_or(u64::MAX));
         for (place, session) in (0u64..).zip(&sessions) {
-            let after_ms = over.saturating_mul(place) / count;
-            let push = ReconnectPush { code: CloseCode::Drain.number(), after_ms, url: None };
-            session.notice(encode_push(session.format(), kind::RECONNECT, &push));
-            session.close(Closing { code: CloseCode::Drain, after_ms });
+            send_away(session, over.saturating_mul(place) / count);
         }
     }
 
     /// Ends one subscription and tells the client; nothing where there is none.
     pub(super) fn kick(&self, session: &SessionHandle, channel: &Channel, reason: UnsubscribeReason) {
         let Some(subscription) = session.subscription(channel) else { return };
-        if !subscription.entry.end_when_open(subscription.slot, session, reason)
-            && session.end(channel, reason)
-        {
-            self.registry.retire(&subscription.entry);
+        if !subscription.entry.end_when_open(subscription.slot, session, reason) {
+            session.end(channel, reason);
         }
     }
 
@@ -187,7 +193,7 @@ impl Hub {
         for delivery in telling {
             match delivery.channel() {
                 Channel::User(user) => self.act(*user, entry, &delivery),
-                Channel::Post(_) => self.end_all(entry, UnsubscribeReason::Deleted),
+                Channel::Post(_) | Channel::Live(_) => self.end_all(entry, UnsubscribeReason::Deleted),
                 _ => {}
             }
         }
@@ -249,11 +255,18 @@ impl Grouped {
     }
 }
 
+/// Tells a client its slot, and closes with 4000 when it comes.
+fn send_away(session: &SessionHandle, after_ms: u64) {
+    let push = ReconnectPush { code: CloseCode::Drain.number(), after_ms, url: None };
+    session.notice(encode_push(session.format(), kind::RECONNECT, &push));
+    session.close(Closing { code: CloseCode::Drain, after_ms });
+}
+
 /// Whether the hub itself must act on a publication.
 fn tells_the_server(delivery: &Delivery) -> bool {
     match delivery.channel() {
         Channel::User(_) => delivery.audience() == Some(Audience::Server),
-        Channel::Post(_) => delivery.event() == event::POST_DELETED,
+        Channel::Post(_) | Channel::Live(_) => delivery.event() == event::POST_DELETED,
         _ => false,
     }
 }

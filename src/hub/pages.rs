@@ -1,14 +1,15 @@
 //! Pages of a channel's log, as one reader may see them: `history`, and how a subscription begins.
 
-use super::{Caller, Hub, channel::Opening, subscribe::parse};
+use super::{Caller, Hub, channel::Opening, delivery::Delivery, subscribe::parse};
 use crate::{
-    publication::{Audience, Publication},
+    publication::{Audience, Publication, State},
     store::log::{LogPage, PageSize, Range},
 };
 use communiconnect_protocol::{
-    Channel, ErrorBody, GapRange, History, HistoryPage, LogItem, Position, Recovered, Subscribed, UserId,
+    Channel, ErrorBody, GapRange, History, HistoryPage, LogItem, Position, Recovered, StateItem, Subscribed,
+    UserId,
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// How a subscription begins, and how it opens once that was told.
 pub(super) struct Start {
@@ -16,16 +17,20 @@ pub(super) struct Start {
     pub(super) opening: Opening,
 }
 
-/// Bytes of publications that one reply may still carry.
+/// Bytes of publications and states that one reply may still carry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     bytes: usize,
+    /// What the states of one channel may take beside: they are bounded, and many channels of them are not little.
+    states: usize,
 }
 
 /// Publications of one page.
 const PAGE_ITEMS: usize = 256;
 /// Bytes of one page.
 const PAGE_BYTES: usize = 256 << 10;
+/// Bytes counted for a state beside its own words and data: the keys of its map.
+const STATE_FRAME: usize = 48;
 /// Bytes of `sync` and of what `connect` resumes, all channels together.
 const SYNC_BYTES: usize = 1 << 20;
 /// Above every offset: asks for the head alone.
@@ -34,14 +39,26 @@ const BEYOND: u64 = i64::MAX as u64;
 impl Budget {
     /// What one channel may bring.
     pub(super) fn one_page() -> Self {
-        Self { bytes: PAGE_BYTES }
+        Self { bytes: PAGE_BYTES, states: PAGE_BYTES }
     }
 
     /// What a client asks for, up to what the server gives.
     pub(super) fn of_sync(bytes: Option<u64>) -> Self {
-        Self {
-            bytes: bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(SYNC_BYTES).min(SYNC_BYTES),
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(SYNC_BYTES).min(SYNC_BYTES);
+        Self { bytes, states: 0 }
+    }
+
+    /// Takes what these states weigh; false where there is no room for them.
+    fn has_room_for(&mut self, states: &[StateItem]) -> bool {
+        let weight = |state: &StateItem| {
+            STATE_FRAME + state.event.len() + state.key.len() + state.data.as_bytes().len()
+        };
+        let beyond = states.iter().map(weight).sum::<usize>().saturating_sub(self.states);
+        let fits = beyond <= self.bytes;
+        if fits {
+            self.bytes -= beyond;
         }
+        fits
     }
 }
 
@@ -69,10 +86,10 @@ impl Hub {
                 gap_between(1, page.first.min(before)).filter(|_| reaches_the_end)
             }
         };
-        if let (Some(_), None, false) = (command.after, command.before, page.more) {
-            open_after(caller, &channel, page.head);
-        }
         let blocked = self.blocked_of(caller).await?;
+        if let (Some(_), None, false) = (command.after, command.before, page.more) {
+            self.open_after(caller, &channel, page.head).await?;
+        }
         Ok(HistoryPage {
             publications: items_of(page.publications, &blocked),
             gap,
@@ -103,6 +120,12 @@ impl Hub {
         }
         let blocked = self.blocked_of(caller).await?;
         let publications = if start.recovers() { items_of(page.publications, &blocked) } else { Vec::new() };
+        let mut states = self.states(channel).await?;
+        if !budget.has_room_for(&states) {
+            states.clear();
+            // Whoever goes on from a position is given them behind the last page; others load what they show anyway.
+            start.more |= start.recovers();
+        }
         let upto = if start.more { start.upto } else { page.head };
         let subscribed = Subscribed {
             channel: channel.clone(),
@@ -112,12 +135,26 @@ impl Hub {
             gap: start.gap,
             publications,
             more: start.more,
-            states: self.states(channel).await?,
+            states,
         };
         Ok(Start { subscribed, opening: Opening { upto, has_more: start.more } })
     }
 
-    async fn states(&self, channel: &Channel) -> Result<Vec<communiconnect_protocol::StateItem>, ErrorBody> {
+    /// The reader has paged up to the head: behind this reply comes what was held, and the present states, for which there
+    /// may have been no room when the subscription began.
+    async fn open_after(&self, caller: &Caller, channel: &Channel, upto: u64) -> Result<(), ErrorBody> {
+        let Some(session) = &caller.session else { return Ok(()) };
+        let Some(subscription) = session.subscription(channel) else { return Ok(()) };
+        if subscription.entry.is_paging(subscription.slot, session) {
+            let states: Vec<_> =
+                self.states(channel).await?.into_iter().map(|item| state_of(item, channel)).collect();
+            subscription.entry.keep_states(subscription.slot, session, &states);
+            session.open_with_reply(subscription, Opening { upto, has_more: false });
+        }
+        Ok(())
+    }
+
+    async fn states(&self, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         match channel {
             Channel::Test(_) | Channel::User(_) => Ok(Vec::new()),
             _ => self.access.states(channel).await,
@@ -175,11 +212,9 @@ fn items_of(publications: Vec<Publication>, blocked: &HashSet<UserId>) -> Vec<Lo
     publications.into_iter().map(item).collect()
 }
 
-/// The reader has paged up to the head: with this reply, what was held comes out.
-fn open_after(caller: &Caller, channel: &Channel, upto: u64) {
-    let Some(session) = &caller.session else { return };
-    let Some(subscription) = session.subscription(channel) else { return };
-    if subscription.entry.is_paging(subscription.slot, session) {
-        session.open_with_reply(subscription, Opening { upto, has_more: false });
-    }
+/// A present state as the push that tells it.
+fn state_of(item: StateItem, channel: &Channel) -> Arc<Delivery> {
+    let StateItem { event, key, version, data } = item;
+    let state = State { channels: Vec::new(), event: event.into(), key, version, data };
+    Delivery::state(&state, channel)
 }

@@ -8,6 +8,7 @@ use communiconnect_protocol::Channel;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use std::{
+    fmt,
     hash::BuildHasher,
     sync::{Arc, OnceLock},
 };
@@ -53,11 +54,9 @@ impl Registry {
                 break (entry, slot);
             }
         };
-        let carried = entry.carried.get_or_try_init(|| self.join(channel)).await;
-        if let Err(error) = carried {
-            self.remove(&entry, slot, session);
-            return Err(error);
-        }
+        let place = Place { registry: self, session, entry: &entry, slot, is_kept: false };
+        entry.carried.get_or_try_init(|| self.join(channel)).await?;
+        place.keep();
         Ok((entry, slot))
     }
 
@@ -118,5 +117,34 @@ impl Registry {
         let hash = self.channels.hasher().hash_one(channel);
         let place = usize::try_from(hash % self.order.len() as u64).unwrap_or(0);
         &self.order[place]
+    }
+}
+
+/// A subscriber's place that is given back unless it is kept: whoever joins may be dropped while the broker is asked.
+struct Place<'a> {
+    registry: &'a Registry,
+    session: &'a SessionHandle,
+    entry: &'a Arc<ChannelEntry>,
+    slot: usize,
+    is_kept: bool,
+}
+
+impl Place<'_> {
+    fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.registry.remove(self.entry, self.slot, self.session);
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("channels", &self.channels.len()).finish_non_exhaustive()
     }
 }

@@ -30,8 +30,9 @@ impl Hub {
         });
     }
 
-    /// Compares the heads of the log with what was delivered, so that a lost tail is found: to be called every second
-    /// where the broker may lose, and when it has come back.
+    /// Compares the heads of the log with what was delivered, so that a lost tail is found. A broker that may lose must see
+    /// to it that this is called every second, and when it has come back; the broker in memory cannot lose, so that
+    /// nothing calls it while that is the only one.
     pub async fn check_heads(&self) {
         let entries = self.registry.entries();
         for some in entries.chunks(PAGE.items) {

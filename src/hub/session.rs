@@ -132,11 +132,6 @@ impl Session {
         self.work == Work::Idle && self.phase != Phase::Closed
     }
 
-    /// Whether a command runs.
-    pub fn is_running(&self) -> bool {
-        matches!(self.work, Work::Running { .. })
-    }
-
     /// Whether nothing runs and no reply waits.
     pub fn is_idle(&self) -> bool {
         self.work == Work::Idle
@@ -212,11 +207,6 @@ impl Session {
     /// The socket has taken something.
     pub fn write_moved(&mut self) {
         self.blocked_since = None;
-    }
-
-    /// Nothing is due any more: the connection is being closed.
-    pub fn close(&mut self) {
-        self.phase = Phase::Closed;
     }
 
     /// What is due now, one thing at a time.

@@ -60,11 +60,7 @@ impl Hub {
             let message = "one's own channel cannot be left: it brings what concerns the session itself";
             return Err(ErrorBody::new(Code::Forbidden, message));
         }
-        let left = session.forget(&channel);
-        if let Some(Subscription { entry, slot, .. }) = &left {
-            self.registry.remove(entry, *slot, session);
-        }
-        Ok(Changed { changed: left.is_some() })
+        Ok(Changed { changed: self.leave_channel(session, &channel) })
     }
 
     /// What a session that was just admitted listens to: its own channel, and those that it wishes to resume.
@@ -108,17 +104,29 @@ impl Hub {
         budget: &mut Budget,
     ) -> Result<Subscribed, ErrorBody> {
         let subscription = self.register(session, channel).await?;
+        let tentative = Tentative { session, subscription: Some(subscription) };
         match self.start(session, channel, from, budget).await {
             Ok((subscribed, opening)) => {
-                session.open_with_reply(subscription, opening);
+                tentative.open_with_reply(opening);
                 Ok(subscribed)
             }
             Err(error) => {
-                session.forget(channel);
-                self.registry.remove(&subscription.entry, subscription.slot, session);
+                if !error.code.leaves_outcome_unknown() {
+                    // Not theirs to read (any more), whatever was before.
+                    self.leave_channel(session, channel);
+                }
                 Err(error)
             }
         }
+    }
+
+    /// Whether there was a subscription.
+    fn leave_channel(&self, session: &SessionHandle, channel: &Channel) -> bool {
+        let left = session.forget(channel);
+        if let Some(Subscription { entry, slot, .. }) = &left {
+            self.registry.remove(entry, *slot, session);
+        }
+        left.is_some()
     }
 
     async fn register(
@@ -129,7 +137,6 @@ impl Hub {
         if let Some(subscription) = session.subscription(channel)
             && subscription.entry.hold(subscription.slot, session)
         {
-            session.purge(channel);
             return Ok(subscription);
         }
         let is_own = session.user_id().is_some_and(|user| *channel == Channel::User(user));
@@ -190,6 +197,29 @@ impl Hub {
             (Some(session), _) => Ok(session.blocked()),
             (None, Some(user)) => Ok(self.access.blocked_with(user).await?.into_iter().collect()),
             (None, None) => Ok(HashSet::new()),
+        }
+    }
+}
+
+/// A subscription that begins. Dropped before it may open, because the store failed or the command took too long, it
+/// leaves what was before.
+struct Tentative<'a> {
+    session: &'a SessionHandle,
+    subscription: Option<Subscription>,
+}
+
+impl Tentative<'_> {
+    fn open_with_reply(mut self, opening: Opening) {
+        if let Some(subscription) = self.subscription.take() {
+            self.session.open_with_reply(subscription, opening);
+        }
+    }
+}
+
+impl Drop for Tentative<'_> {
+    fn drop(&mut self) {
+        if let Some(subscription) = &self.subscription {
+            self.session.take_back(subscription);
         }
     }
 }

@@ -149,7 +149,7 @@ pub struct SentMedia {
     pub kind: MediaKind,
     /// The section's `mid`.
     pub mid: String,
-    /// Every codec that both sides know, in the viewer's order.
+    /// Every codec that both sides know: first those that can carry the source, then in the viewer's order.
     pub codecs: Vec<PayloadCodec>,
     /// Header extensions.
     pub extensions: ExtensionIds,

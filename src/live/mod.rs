@@ -3,6 +3,11 @@
 //! Owns lives, their peers and the packets between. `media` is the shared vocabulary; `forward` is the pure packet path;
 //! `rtc` is the transport (SDP, ICE, DTLS, SRTP). Knows no HTTP and no WebSocket.
 
+pub mod audience;
+pub mod chat;
+pub mod cockpit;
 pub mod forward;
+pub mod machine;
 pub mod media;
+pub mod report;
 pub mod rtc;

@@ -3,10 +3,11 @@
 use super::{policy, posts::counts_state};
 use crate::{
     hub::Access,
-    store::{Reader, Stores},
+    store::{Reader, Stores, lives::WhichLive},
 };
 use communiconnect_protocol::{
-    Channel, CommentCountsState, Data, ErrorBody, PostCountsState, PostId, Role, StateItem, UserId, event,
+    Channel, CommentCountsState, Data, ErrorBody, LiveId, LiveViewersState, PostCountsState, PostId, Role,
+    StateItem, UserId, event,
 };
 
 /// Comments whose counts a new subscriber of a post gets: those that a page shows.
@@ -34,6 +35,27 @@ impl SocialAccess {
             data: Data::of(&CommentCountsState { comment_id, counts }),
         });
         Ok(of_post.chain(of_comments).collect())
+    }
+
+    async fn live_states(&self, live_id: LiveId) -> Result<Vec<StateItem>, ErrorBody> {
+        let found = self.stores.lives.get(NOBODY, WhichLive::Id(live_id)).await?;
+        let viewers = found.map(|found| {
+            let state =
+                LiveViewersState { live_id, version: found.viewers_version, viewers: found.live.viewers };
+            StateItem {
+                event: event::LIVE_VIEWERS.into(),
+                key: live_id.to_string(),
+                version: state.version,
+                data: Data::of(&state),
+            }
+        });
+        let slow_mode = self.stores.chat.slow_mode(live_id).await?.map(|state| StateItem {
+            event: event::CHAT_SLOW_MODE.into(),
+            key: live_id.to_string(),
+            version: state.version,
+            data: Data::of(&state),
+        });
+        Ok(viewers.into_iter().chain(slow_mode).collect())
     }
 }
 
@@ -64,15 +86,22 @@ impl Access for SocialAccess {
                 let (_, facts) = found.first().ok_or_else(|| policy::not_found("channel"))?;
                 policy::read_analytics(facts)
             }
-            Channel::User(_) | Channel::Live(_) | Channel::AnalyticsLive(_) | Channel::Test(_) => {
-                Err(policy::not_found("channel"))
+            Channel::Live(id) => {
+                let found = self.stores.lives.get(reader, WhichLive::Id(*id)).await?;
+                policy::read_live_channel(&found.ok_or_else(|| policy::not_found("channel"))?.facts)
             }
+            Channel::AnalyticsLive(id) => {
+                let found = self.stores.lives.get(reader, WhichLive::Id(*id)).await?;
+                policy::read_live_analytics(&found.ok_or_else(|| policy::not_found("channel"))?.facts)
+            }
+            Channel::User(_) | Channel::Test(_) => Err(policy::not_found("channel")),
         }
     }
 
     async fn states(&self, channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
         match channel {
             Channel::Post(id) => self.post_states(*id).await,
+            Channel::Live(id) => self.live_states(*id).await,
             _ => Ok(Vec::new()),
         }
     }

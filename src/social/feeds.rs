@@ -8,7 +8,7 @@ use crate::store::{
     Reader, Stores,
     communities::Communities,
     people::People,
-    posts::{FeedQuery, FeedScope, Posts as Store},
+    posts::{FeedQuery, FeedScope, OnlyLive, Posts as Store},
 };
 use communiconnect_protocol::{Code, ErrorBody, FeedList, PostId, Posts};
 use std::sync::Arc;
@@ -43,12 +43,9 @@ impl FeedService {
         let limit = page_limit(body.limit);
         let before = List::Posts.id(body.cursor.as_deref())?.map(PostId::from_bytes);
         let scope = self.scope(reader, &body).await?;
-        if body.live {
-            // Exactly the running lives: this server runs none.
-            return Ok(Posts { posts: Vec::new(), cursor: None });
-        }
+        let live = if body.live { OnlyLive::Yes } else { OnlyLive::No };
         let Page { items, ended_at } = fill(limit, before, |before, limit| async move {
-            let query = FeedQuery { scope, kind: body.kind, before, limit };
+            let query = FeedQuery { scope, kind: body.kind, live, before, limit };
             let found = self.posts.feed(reader, query).await?;
             let judged = found
                 .into_iter()

@@ -4,8 +4,10 @@
 //! listing. Two refusals: what a reader may not see is `not_found`, in the very words that a store uses for what is not
 //! there; what they may see but not do is `forbidden`. Knows no store, no clock and no text.
 
-use crate::store::{CommentFacts, CommunityFacts, PairFacts, PostFacts, Reader, Relation, StoreError};
-use communiconnect_protocol::{Code, CommunityRole, ErrorBody, Role, Visibility};
+use crate::store::{
+    ChatFacts, CommentFacts, CommunityFacts, LiveFacts, PairFacts, PostFacts, Reader, Relation, StoreError,
+};
+use communiconnect_protocol::{Code, CommunityRole, ErrorBody, LiveState, Role, Visibility};
 
 /// What a rule answers.
 pub type Verdict = Result<(), ErrorBody>;
@@ -70,6 +72,26 @@ pub fn edit_post(post: &PostFacts, at: i64, window_ms: i64) -> Verdict {
     Ok(())
 }
 
+/// What an edit touches that a live's post must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// The kind.
+    pub kind: bool,
+    /// The title, which it takes away.
+    pub takes_title: bool,
+}
+
+/// The post of a live stays one, and keeps a title: it is the live's.
+pub fn keep_live_post(post: &PostFacts, touched: Touched) -> Verdict {
+    if post.is_live && touched.kind {
+        return Err(ErrorBody::invalid("kind", "the post of a live keeps its kind: leave `kind` out"));
+    }
+    if post.is_live && touched.takes_title {
+        return Err(ErrorBody::invalid("title", "the title of a live is its post's: give another instead"));
+    }
+    Ok(())
+}
+
 /// Deleting a post is for its author, for moderators of its community who may see it, and for moderators and admins of
 /// the server, who may delete without seeing, lest a block be a shield against them.
 pub fn delete_post(reader: Reader, post: &PostFacts) -> Verdict {
@@ -118,6 +140,114 @@ pub fn delete_comment(reader: Reader, comment: &CommentFacts) -> Verdict {
         return Ok(());
     }
     Err(forbidden("only its author or a moderator deletes a comment"))
+}
+
+/// Whether a live exists for its reader: as its post does.
+pub fn read_live(live: &LiveFacts) -> Verdict {
+    sees_post(&live.post).then_some(()).ok_or_else(|| not_found("live"))
+}
+
+/// Joining takes a live that has not ended, and that one was not banned from.
+pub fn join_live(live: &LiveFacts) -> Verdict {
+    read_live(live)?;
+    if live.banned && !live.post.relation.is_self {
+        return Err(forbidden("you were banned from this live"));
+    }
+    if live.state == LiveState::Ended {
+        return Err(ErrorBody::new(Code::Conflict, "this live has ended"));
+    }
+    Ok(())
+}
+
+/// Milliseconds after which a live that nobody sends into yet may be asked for again.
+const NOT_YET_MS: u64 = 2_000;
+
+/// Watching takes a live that one may join and that has, or had, a picture.
+pub fn watch_live(live: &LiveFacts) -> Verdict {
+    join_live(live)?;
+    match live.state {
+        LiveState::Created | LiveState::Connecting => {
+            Err(ErrorBody::new(Code::Conflict, "this live has not begun yet: ask again")
+                .retry_after(NOT_YET_MS))
+        }
+        LiveState::Live | LiveState::Interrupted | LiveState::Ended => Ok(()),
+    }
+}
+
+/// Sending into a live is for its owner, while it runs.
+pub fn publish_live(live: &LiveFacts) -> Verdict {
+    read_live(live)?;
+    if !live.post.relation.is_self {
+        return Err(forbidden("only its owner sends into a live"));
+    }
+    if live.state == LiveState::Ended {
+        return Err(ErrorBody::new(Code::Conflict, "this live has ended: start another"));
+    }
+    Ok(())
+}
+
+/// Stopping a live is for its owner, and for moderators and admins of the server, who need not see it.
+pub fn stop_live(reader: Reader, live: &LiveFacts) -> Verdict {
+    if is_staff(reader) {
+        return Ok(());
+    }
+    read_live(live)?;
+    if live.post.relation.is_self { Ok(()) } else { Err(forbidden("only its owner stops a live")) }
+}
+
+/// The report and the figures of a live are its owner's.
+pub fn read_live_report(live: &LiveFacts) -> Verdict {
+    read_live(live)?;
+    if live.post.relation.is_self { Ok(()) } else { Err(forbidden("only its owner reads a live's report")) }
+}
+
+/// Whether somebody keeps order in a live: its owner, moderators of its community, moderators and admins of the server.
+pub fn moderates_live(reader: Reader, live: &LiveFacts) -> bool {
+    let of_community = live.post.community_role == Some(CommunityRole::Moderator);
+    is_staff(reader) || live.post.relation.is_self || (sees_post(&live.post) && of_community)
+}
+
+/// Banning from a live and setting its slow mode is for those who keep order in it.
+pub fn moderate_live(reader: Reader, live: &LiveFacts) -> Verdict {
+    if moderates_live(reader, live) {
+        return Ok(());
+    }
+    read_live(live)?;
+    Err(forbidden("only its owner or a moderator keeps order in a live"))
+}
+
+/// Writing takes a live that one may join. Reacting too.
+pub fn chat_in(live: &LiveFacts) -> Verdict {
+    join_live(live)
+}
+
+/// Deleting a message is for who wrote it, and for those who keep order.
+pub fn delete_message(reader: Reader, message: &ChatFacts) -> Verdict {
+    if moderates_live(reader, &message.live) {
+        return Ok(());
+    }
+    read_live(&message.live).map_err(|_| not_found("message"))?;
+    if message.is_author {
+        Ok(())
+    } else {
+        Err(forbidden("only its author or a moderator deletes a message"))
+    }
+}
+
+/// Who may listen to `live:`: who may read the live and was not banned from it.
+pub fn read_live_channel(live: &LiveFacts) -> Verdict {
+    if !sees_post(&live.post) {
+        return Err(not_found("channel"));
+    }
+    if live.banned && !live.post.relation.is_self {
+        return Err(forbidden("you were banned from this live"));
+    }
+    Ok(())
+}
+
+/// Who may read the figures of a live: its owner. Others are told that there are none.
+pub fn read_live_analytics(live: &LiveFacts) -> Verdict {
+    live.post.relation.is_self.then_some(()).ok_or_else(|| not_found("channel"))
 }
 
 /// A community may lie in another while there are no more than `levels` of them, counted from the outermost.

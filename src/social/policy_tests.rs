@@ -73,6 +73,7 @@ fn post() -> PostFacts {
         version: 1,
         relation: Relation::default(),
         community_role: None,
+        is_live: false,
     }
 }
 

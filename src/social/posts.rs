@@ -1,6 +1,12 @@
 //! Posts: writing, editing, deleting, reading, viewing, and their counts.
 
-use super::{Act, RateLimits, Settings, cursor::PAGE_MAX, op::op_of, policy, text::Text};
+use super::{
+    Act, RateLimits, Settings,
+    cursor::PAGE_MAX,
+    op::op_of,
+    policy::{self, Touched},
+    text::Text,
+};
 use crate::store::{
     Actor, PostFacts, Reader, Stores,
     posts::{NewPost, PostChange, Posts as Store, View, Viewer},
@@ -63,6 +69,10 @@ impl PostService {
                 "nothing to change: give `title`, `content` or `kind`",
             ));
         }
+        let touched = Touched {
+            kind: body.kind.is_some(),
+            takes_title: body.title.as_deref().is_some_and(str::is_empty),
+        };
         let change = PostChange {
             post_id: body.post_id,
             version: body.version,
@@ -72,7 +82,10 @@ impl PostService {
             at,
         };
         let window_ms = self.settings.edit_window_ms;
-        let rule = Box::new(move |post: &PostFacts| policy::edit_post(post, at, window_ms));
+        let rule = Box::new(move |post: &PostFacts| {
+            policy::edit_post(post, at, window_ms)?;
+            policy::keep_live_post(post, touched)
+        });
         Ok(PostReply { post: self.store.edit(actor, change, rule).await? })
     }
 

@@ -1,7 +1,7 @@
 //! What rules may know: read by the store inside the transaction, judged by the policy of `social`.
 
 use communiconnect_protocol::{
-    CommentId, CommunityId, CommunityRole, ErrorBody, PostId, Role, UserId, Visibility,
+    CommentId, CommunityId, CommunityRole, ErrorBody, LiveId, LiveState, PostId, Role, UserId, Visibility,
 };
 
 /// Who reads; a guest has no user.
@@ -72,6 +72,30 @@ pub struct PostFacts {
     pub relation: Relation,
     /// What the reader is in the community of the post.
     pub community_role: Option<CommunityRole>,
+    /// Whether it announces a live.
+    pub is_live: bool,
+}
+
+/// What rules may know of a live, its post and the reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveFacts {
+    /// Which.
+    pub id: LiveId,
+    /// Where it stands.
+    pub state: LiveState,
+    /// Whether the reader was banned from it.
+    pub banned: bool,
+    /// The post that announces it; its author is the live's owner.
+    pub post: PostFacts,
+}
+
+/// What rules may know of a chat message, its live and the reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatFacts {
+    /// Whether the reader wrote it.
+    pub is_author: bool,
+    /// The live it was written in.
+    pub live: LiveFacts,
 }
 
 /// What rules may know of a comment, its post and the reader.

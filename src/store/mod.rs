@@ -5,12 +5,15 @@
 //! It does not know the broker: what was committed is handed on as [`crate::publication::Committed`].
 
 pub mod accounts;
+pub mod chat;
 pub mod comments;
 pub mod communities;
 #[cfg(test)]
 mod conformance;
 mod error;
 mod facts;
+pub mod live_keys;
+pub mod lives;
 pub mod log;
 pub mod notifications;
 pub mod people;
@@ -21,7 +24,10 @@ pub mod sqlite;
 pub mod username;
 
 pub use error::StoreError;
-pub use facts::{Actor, CommentFacts, CommunityFacts, Op, PairFacts, PostFacts, Reader, Relation, Rule};
+pub use facts::{
+    Actor, ChatFacts, CommentFacts, CommunityFacts, LiveFacts, Op, PairFacts, PostFacts, Reader, Relation,
+    Rule,
+};
 
 use std::sync::Arc;
 
@@ -45,6 +51,12 @@ pub struct Stores {
     pub reactions: Arc<dyn reactions::Reactions>,
     /// Notifications and preferences.
     pub notifications: Arc<dyn notifications::Notifications>,
+    /// Lives.
+    pub lives: Arc<dyn lives::Lives>,
+    /// Lasting keys of encoders.
+    pub live_keys: Arc<dyn live_keys::LiveKeys>,
+    /// Chats of lives.
+    pub chat: Arc<dyn chat::Chat>,
     /// The channel logs.
     pub log: Arc<dyn log::Log>,
 }

@@ -68,10 +68,22 @@ pub struct FeedQuery {
     pub scope: FeedScope,
     /// Only of this kind.
     pub kind: Option<PostKind>,
+    /// Whether only posts of running lives.
+    pub live: OnlyLive,
     /// The last one of the page before.
     pub before: Option<PostId>,
     /// At most so many candidates.
     pub limit: usize,
+}
+
+/// Whether a feed is asked for running lives alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnlyLive {
+    /// Everything.
+    #[default]
+    No,
+    /// Posts of lives that have not ended.
+    Yes,
 }
 
 /// Who saw a post.

@@ -2,11 +2,29 @@
 // with a WebSocket). It owns the connection: connecting and coming back, commands and their repetition, the position
 // in each channel and its repair. It knows nothing of posts, pages or storage; tokens come from a function it is given.
 //
+//     import { Client, newOp } from './client.js';
+//
+//     const client = new Client({
+//       url: 'wss://example.org/v1/ws',
+//       token: async ({ force }) => (force ? await freshToken() : currentToken()), // null: a guest
+//     });
+//     client.start();
+//     const leave = client.subscribe('feed:0199c82c-…', {
+//       opened: () => loadPosts(),                             // the following begins here: read the state now
+//       publication: ({ event, data }) => apply(event, data),
+//       reset: () => loadPosts(),                              // something is lost for good: read the state anew
+//     });
+//     const { post } = await client.command('post.create', { op: newOp(), … }); // answered, whatever the network does
+//
 // What it promises (protocol/SPEC.md has the wire):
-// - every publication of a subscribed channel is delivered once and in offset order, or a `lost` or `reset` is
-//   reported that says to load the state anew;
-// - a command that carries an `op`, or is marked `repeat`, is sent again after a reconnect until it is answered;
-// - waits are jittered, a server's `reconnect {after_ms}` is honoured, and close codes 4500-4999 end the attempts.
+// - every publication of a subscribed channel is delivered once and in offset order; what can be fetched again
+//   (a jump, a slow `gap`, a head in `ping`) is fetched, and what is gone (`expired`, another epoch) is a `reset`;
+// - a state is delivered only if it is newer than the last of its key;
+// - a command that carries an `op`, or is marked `repeat`, is sent again after a reconnect, and after `unavailable` or
+//   `internal`, with the same body, until it is answered;
+// - a token that runs out is replaced on the open connection; one that was refused as expired, before coming back;
+// - waits are jittered, a server's `reconnect {after_ms, url}` is honoured, and close codes 4500-4999 end the attempts;
+// - a handler that throws is told to `onError` and disturbs nothing else.
 //
 // The upper half is pure: time and chance are arguments. Only `Client` touches a socket or a timer.
 
@@ -291,7 +309,8 @@ const realClock = {
  *
  * `options`: `url`; `token({force})` resolving to a JWT or null for a guest (`force`: the last one was refused or
  * expires); `client` {name, version}; `onStatus({phase, attempt, retryAt, code, reason})` with phase `connecting`,
- * `online`, `waiting` or `stopped`; `onWelcome(body)` after each connect; `onMessage(event, data)`; `onFlow(body)`.
+ * `online`, `waiting` or `stopped`; `onWelcome(body)` after each connect; `onMessage(event, data)`; `onFlow(body)`;
+ * `onError(error)` for what a handler threw (without it, it goes the way of any uncaught error).
  * For tests also `WebSocket`, `clock` {now, setTimeout, clearTimeout} and `random`.
  */
 export class Client {
@@ -383,17 +402,19 @@ export class Client {
   }
 
   /**
-   * Follows a channel. `handler` has any of `opened()` (once, when the following begins), `publication({offset, event, data, at})`, `state(state)`,
-   * `signal(event, data)`, `reset()` (load anew: also called when publications were lost), `closed(reason)`.
+   * Follows a channel; there is one handler for each, the latest. It has any of `opened()` (once, when the following
+   * begins), `publication({offset, event, data, at})`, `state({event, key, version, data})`, `signal(event, data)`,
+   * `reset()` (load anew: also called when publications were lost), `closed(reason)` (the following has ended by itself).
    * Returns a function that ends the following.
    */
   subscribe(channel, handler) {
     const entry = { channel, handler, cursor: new ChannelCursor(), states: new StateVersions(), open: false };
+    this.#forgetChannel(channel);
     this.#channels.set(channel, entry);
     if (this.#phase === 'online') this.#askSubscribe(entry);
     return () => {
       if (this.#channels.get(channel) !== entry) return;
-      this.#channels.delete(channel);
+      this.#forgetChannel(channel);
       if (this.#phase === 'online') this.command('unsubscribe', { channel }).catch(() => {});
     };
   }
@@ -448,7 +469,7 @@ export class Client {
     // What the application subscribes or sends from within `onWelcome` takes its own way.
     const entries = [...this.#channels.values()];
     const commands = [...this.#pending.values()].filter((command) => !command.sent && !command.resting);
-    this.#options.onWelcome?.(body);
+    this.#tell(this.#options, 'onWelcome', body);
     const rest = [];
     for (const entry of entries) {
       const result = body.subscriptions?.[entry.channel];
@@ -467,8 +488,7 @@ export class Client {
     this.#leave();
     if (verdict === 'stop') {
       this.#cancelAll();
-      this.#become('stopped', { code, reason });
-      return;
+      return this.#become('stopped', { code, reason });
     }
     if (verdict === 'token') this.#forceToken = true;
     const wait = returnDelayMs({ attempt: this.#attempt, notBefore: this.#notBefore }, now, this.#random);
@@ -484,9 +504,8 @@ export class Client {
   #leave() {
     this.#generation += 1;
     for (const name of [...this.#timers.keys()]) this.#stopTimer(name);
-    const socket = this.#socket;
+    if (this.#socket?.readyState <= 1) this.#socket.close(1000);
     this.#socket = null;
-    if (socket && socket.readyState <= 1) socket.close(1000);
     for (const entry of this.#channels.values()) {
       entry.open = false;
       entry.cursor.interrupted();
@@ -500,7 +519,7 @@ export class Client {
 
   #become(phase, detail) {
     this.#phase = phase;
-    this.#options.onStatus?.({ phase, ...detail });
+    this.#tell(this.#options, 'onStatus', { phase, ...detail });
   }
 
   #watchSilence() {
@@ -530,6 +549,7 @@ export class Client {
     }
     if (!Array.isArray(envelope) || envelope.length < 3) return;
     const [id, type, body] = envelope;
+    if (typeof body !== 'object' || body === null) return;
     if (id === 0 && type !== 'error') this.#push(type, body);
     else if (id === this.#connectId) this.#connected(type, body);
     else this.#answer(id, type, body);
@@ -570,10 +590,10 @@ export class Client {
         if (entry) this.#follow(entry, entry.cursor.push(type === 'skip' ? { offset: body.offset, skip: true } : body));
         break;
       case 'state':
-        if (entry && entry.states.accept(body)) entry.handler.state?.(body);
+        if (entry && entry.states.accept(body)) this.#tell(entry.handler, 'state', body);
         break;
       case 'signal':
-        entry?.handler.signal?.(body.event, body.data);
+        if (entry) this.#tell(entry.handler, 'signal', body.event, body.data);
         break;
       case 'gap':
         if (entry) this.#follow(entry, entry.cursor.gap(body));
@@ -598,10 +618,10 @@ export class Client {
         this.#timer('refresh', refreshDelayMs(body.expires_at, this.#clock.now()), () => this.#refreshToken());
         break;
       case 'message':
-        this.#options.onMessage?.(body.event, body.data);
+        this.#tell(this.#options, 'onMessage', body.event, body.data);
         break;
       case 'flow':
-        this.#options.onFlow?.(body);
+        this.#tell(this.#options, 'onFlow', body);
         break;
       default: // a later server may say more than we know
     }
@@ -644,17 +664,23 @@ export class Client {
       const passing = ['unavailable', 'internal', 'rate_limited', 'timeout'].includes(error.code);
       if (!passing) return this.#closeChannel(entry, error.code);
       const wait = error.retryAfterMs ?? error.retry_after_ms ?? backoffMs(2, this.#random);
-      this.#timer(`subscribe ${entry.channel}`, wait, () => this.#askSubscribe(entry));
+      this.#timer(repetitionOf(entry.channel), wait, () => this.#askSubscribe(entry));
       return;
     }
     entry.open = true;
     this.#follow(entry, entry.cursor.opened(result));
-    for (const state of result.states ?? []) if (entry.states.accept(state)) entry.handler.state?.({ channel: entry.channel, ...state });
+    for (const state of result.states ?? []) if (entry.states.accept(state)) this.#tell(entry.handler, 'state', { channel: entry.channel, ...state });
   }
 
   #closeChannel(entry, reason) {
-    this.#channels.delete(entry.channel);
-    entry.handler.closed?.(reason);
+    this.#forgetChannel(entry.channel);
+    this.#tell(entry.handler, 'closed', reason);
+  }
+
+  /** Whoever follows no more must not be subscribed by a repetition that still waits. */
+  #forgetChannel(channel) {
+    this.#channels.delete(channel);
+    this.#stopTimer(repetitionOf(channel));
   }
 
   /** Does what a cursor decided. */
@@ -662,16 +688,16 @@ export class Client {
     for (const step of steps) {
       if (this.#channels.get(entry.channel) !== entry) return; // a handler has ended the following
       if (step.do === 'opened') {
-        entry.handler.opened?.();
+        this.#tell(entry.handler, 'opened');
       } else if (step.do === 'apply') {
-        if (!step.item.skip) entry.handler.publication?.(step.item);
+        if (!step.item.skip) this.#tell(entry.handler, 'publication', step.item);
       } else if (step.do === 'fetch') {
         this.#fetch(entry, step.after);
       } else if (step.do === 'resubscribe') {
         this.#askSubscribe(entry);
       } else if (step.do === 'reset' || step.do === 'lost') {
         if (step.do === 'reset') entry.states.clear();
-        entry.handler.reset?.(step);
+        this.#tell(entry.handler, 'reset', step);
       }
     }
   }
@@ -684,7 +710,7 @@ export class Client {
       (error) => {
         if (this.#channels.get(entry.channel) !== entry) return;
         if (error.code === 'not_found' || error.code === 'forbidden') return this.#closeChannel(entry, error.code);
-        this.#timer(`history ${entry.channel}`, error.retryAfterMs ?? 1_000, () => this.#fetch(entry, after));
+        this.#timer(repetitionOf(entry.channel), error.retryAfterMs ?? 1_000, () => this.#fetch(entry, after));
       },
     );
   }
@@ -729,6 +755,15 @@ export class Client {
     for (const command of [...this.#pending.values()]) this.#fail(command, { code: 'cancelled' });
   }
 
+  /** Calls what the application gave. What it throws is its own affair: the position in a channel goes on. */
+  #tell(handler, method, ...news) {
+    try {
+      handler[method]?.(...news);
+    } catch (error) {
+      (this.#options.onError ?? uncaught)(error);
+    }
+  }
+
   // --- timers: one of each name, none outlives its connection ------------------------------------------------------
 
   #timer(name, ms, run) {
@@ -747,6 +782,15 @@ export class Client {
     this.#clock.clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
   }
+}
+
+function uncaught(error) {
+  queueMicrotask(() => { throw error; });
+}
+
+/** The timer that asks for a channel, or for a page of it, once more: never both at a time. */
+function repetitionOf(channel) {
+  return `repetition ${channel}`;
 }
 
 /** The position of a channel that has one; one that was forgotten has none to offer. */

@@ -135,6 +135,7 @@ export async function launchBrowser() {
 export class Person {
   /** Console errors, broken policies and exceptions, as text. */
   complaints = [];
+  username = null;
 
   static async open(browser, origin, options = {}) {
     const person = new Person();
@@ -171,7 +172,9 @@ export class Person {
   }
 
   async register(username, name = username) {
-    await this.press('register-open');
+    this.username = username;
+    // Phones have room for it on the welcome alone.
+    await this.page.locator('[data-testid=register-open]:visible, [data-testid=welcome-register]:visible').first().click();
     await this.at('register-name').fill(name);
     await this.at('register-username').fill(username);
     await this.at('register-email').fill(`${username}@example.org`);
@@ -181,13 +184,13 @@ export class Person {
     await this.online();
   }
 
-  /** Makes a community; its id. */
-  async makeCommunity(name) {
+  /** Makes a community, which may be shown otherwise than it was written; its id. */
+  async makeCommunity(name, shown = name) {
     await this.page.goto(`${new URL(this.page.url()).origin}/#/communities`);
     await this.press('community-create');
     await this.at('community-name').fill(name);
     await this.press('community-submit');
-    const item = this.page.locator('[data-testid=community-title], [data-testid=community-item]').filter({ hasText: name });
+    const item = this.page.locator('[data-testid=community-title], [data-testid=community-item]').filter({ hasText: shown });
     await item.first().waitFor();
     if (!/#\/c\//.test(this.page.url())) await item.first().click();
     await this.page.waitForURL(/#\/c\//);
@@ -214,6 +217,20 @@ export class Person {
   /** The post that says this. */
   card(content) {
     return this.page.getByTestId('post-card').filter({ has: this.page.getByTestId('post-content').filter({ hasText: content }) });
+  }
+
+  /** What the keyboard would press now: its test id, or its tag and text. */
+  async focused() {
+    return this.page.evaluate(() => document.activeElement.dataset.testid ?? `${document.activeElement.tagName} ${document.activeElement.textContent.slice(0, 40)}`);
+  }
+
+  /** Waits until the keyboard is at the element with this test id. */
+  async isAt(id) {
+    await this.page.waitForFunction((wanted) => document.activeElement.dataset.testid === wanted, id);
+  }
+
+  async key(...names) {
+    for (const name of names) await this.page.keyboard.press(name);
   }
 
   async close() {

@@ -97,6 +97,22 @@ async fn a_wrong_registration_names_its_field_and_makes_nobody() {
 }
 
 #[tokio::test]
+async fn a_wrong_registration_tells_everything_that_is_wrong() {
+    let server = Server::start().await;
+    let http = server.http();
+    let body = json!({"username": "a b", "email": "nowhere", "name": "x".repeat(81)});
+    let error = http.post("/v1/auth/register", &body).await.problem(400, "invalid");
+    let all = error["errors"].as_array().expect("a list");
+    let fields: Vec<_> = all.iter().map(|fault| text(&fault["field"])).collect();
+    // What is missing or no text comes first, as in every command.
+    assert_eq!(fields, ["password", "username", "email", "name"], "{error}");
+    assert_eq!((&error["field"], &error["message"]), (&all[0]["field"], &all[0]["message"]));
+    // Other refusals have no such list.
+    let error = http.post("/v1/auth/login", &json!({"username": "a", "password": "b"})).await;
+    assert!(error.problem(401, "unauthenticated")["errors"].is_null());
+}
+
+#[tokio::test]
 async fn a_failed_login_does_not_tell_whether_the_person_exists() {
     let server = Server::start().await;
     let http = server.http();

@@ -42,7 +42,6 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ("rtc_dtls", &["live/rtc/"], "the transport's library can be changed in one place"),
     ("rtc_srtp", &["live/rtc/"], "the transport's library can be changed in one place"),
     ("rtc_sdp", &["live/rtc/"], "the transport's library can be changed in one place"),
-    ("rtc_stun", &["live/rtc/"], "the transport's library can be changed in one place"),
     ("axum", &["http/"], "handlers are used by socket and HTTP alike"),
 ];
 

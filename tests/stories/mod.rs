@@ -5,6 +5,7 @@ mod connection;
 mod delivery;
 mod heartbeat;
 mod identity;
+mod image;
 mod input;
 mod layers;
 mod malformed;

@@ -340,6 +340,27 @@ async fn the_operator_publishes_on_test_channels() {
 }
 
 #[tokio::test]
+async fn operators_come_by_any_name_and_pages_do_not() {
+    let server = Server::with(&["http.hosts=hub.example", "admin.test_channels=on"]).await;
+    server.http().get("/").await.problem(421, "bad_request");
+    let admin = server.admin();
+    assert!(admin.get("/v1/admin/sessions").await.ok()["sessions"].is_number());
+    let body = json!({"channel": "test:a", "event": "e", "class": "A"}).to_string().into_bytes();
+    let send = async |headers: &[(&str, &str)]| {
+        admin.request(Method::POST, "/v1/admin/publish", headers, body.clone()).await
+    };
+    let json = ("content-type", "application/json");
+    send(&[json, ("host", "hub.internal:8081")]).await.ok();
+    for wrong in ["text/plain", "application/msgpack", "application/x-www-form-urlencoded"] {
+        send(&[("content-type", wrong)]).await.problem(415, "unsupported_type");
+    }
+    // A page that has its visitor's browser call this, under whatever name.
+    for origin in ["https://evil.example", "http://127.0.0.1:8081", "null"] {
+        send(&[json, ("origin", origin)]).await.problem(403, "forbidden");
+    }
+}
+
+#[tokio::test]
 async fn test_channels_are_closed_unless_turned_on() {
     let server = Server::start().await;
     let mut alice = server.client("alice", Encoding::Json).await;

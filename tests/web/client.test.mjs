@@ -402,6 +402,161 @@ test('a subscription that may not be is told, one that cannot be just now is ask
   assert.equal(socket.sent.filter(([, type, body]) => type === 'subscribe' && body.channel === 'feed:busy').length, 2);
 });
 
+test('whoever stops following is not subscribed again by a repetition that waits', async () => {
+  const world = new World();
+  const client = world.client();
+  const stop = client.subscribe('feed:busy', {});
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  socket.reply(socket.last('subscribe')[0], 'error', { code: 'unavailable', message: '', retry_after_ms: 50 });
+  stop();
+  await world.advance(1_000);
+  assert.equal(socket.count('subscribe'), 1);
+
+  const stopReading = client.subscribe('feed:read', {});
+  socket.answer('subscribe', { channel: 'feed:read', epoch: 'a', offset: 1, recovered: 'new', publications: [], more: false, states: [] });
+  socket.push('publication', { channel: 'feed:read', ...item(3) });
+  socket.reply(socket.last('history')[0], 'error', { code: 'unavailable', message: '', retry_after_ms: 50 });
+  stopReading();
+  await world.advance(1_000);
+  assert.equal(socket.count('history'), 1);
+});
+
+test('following anew while an older repetition waits asks once', async () => {
+  const world = new World();
+  const client = world.client();
+  const stop = client.subscribe('feed:x', {});
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  socket.reply(socket.last('subscribe')[0], 'error', { code: 'unavailable', message: '', retry_after_ms: 50 });
+  stop();
+  const told = [];
+  client.subscribe('feed:x', { opened: () => told.push('opened'), reset: () => told.push('reset') });
+  socket.answer('subscribe', { channel: 'feed:x', epoch: 'a', offset: 1, recovered: 'new', publications: [], more: false, states: [] });
+  await world.advance(1_000);
+  assert.equal(socket.count('subscribe'), 2);
+  assert.deepEqual(told, ['opened']);
+});
+
+test('a handler that throws is reported and costs nobody else a publication', async () => {
+  const world = new World();
+  const errors = [];
+  const client = world.client({ onError: (error) => errors.push(error.message) });
+  const got = [];
+  client.subscribe('feed:x', {
+    publication: ({ offset }) => {
+      if (offset === 2) throw new Error('broken page');
+      got.push(offset);
+    },
+  });
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  socket.answer('subscribe', { channel: 'feed:x', epoch: 'a', offset: 1, recovered: 'new', publications: [], more: false, states: [] });
+  socket.push('publication', { channel: 'feed:x', ...item(3) });
+  socket.answer('history', { epoch: 'a', offset: 3, publications: [item(2)], more: false });
+  socket.push('publication', { channel: 'feed:x', ...item(4) });
+  assert.deepEqual(got, [3, 4]);
+  assert.deepEqual(errors, ['broken page']);
+});
+
+test('a skip, a slow gap and an expired one keep the order on a socket', async () => {
+  const world = new World();
+  const told = [];
+  const client = world.client();
+  client.subscribe('feed:x', { publication: ({ offset }) => told.push(offset), reset: ({ do: why }) => told.push(why) });
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  socket.answer('subscribe', { channel: 'feed:x', epoch: 'a', offset: 1, recovered: 'new', publications: [], more: false, states: [] });
+  socket.push('skip', { channel: 'feed:x', offset: 2 });
+  socket.push('publication', { channel: 'feed:x', ...item(3) });
+  socket.push('gap', { channel: 'feed:x', from: 4, to: 5, reason: 'slow' });
+  socket.push('publication', { channel: 'feed:x', ...item(6) });
+  socket.answer('history', { epoch: 'a', offset: 6, publications: [item(4), { offset: 5, skip: true }], more: false });
+  socket.push('gap', { channel: 'feed:x', from: 7, to: 9, reason: 'expired' });
+  socket.push('publication', { channel: 'feed:x', ...item(10) });
+  assert.deepEqual(told, [3, 4, 6, 'lost', 10]);
+});
+
+test('another epoch after coming back resets the states too', async () => {
+  const world = new World();
+  const told = [];
+  const client = world.client();
+  client.subscribe('post:p', { state: ({ version }) => told.push(version), reset: () => told.push('reset') });
+  const counted = (version) => ({ event: 'post.counts', key: 'p', version, data: {} });
+  client.start();
+  await world.settle();
+  let socket = world.accept();
+  socket.welcome();
+  socket.answer('subscribe', { channel: 'post:p', epoch: 'a', offset: 8, recovered: 'new', publications: [], more: false, states: [counted(7)] });
+  socket.close(1006);
+  await world.advance(1_000);
+  socket = world.accept();
+  socket.welcome({ 'post:p': { channel: 'post:p', epoch: 'b', offset: 1, recovered: 'reset', publications: [], more: false, states: [counted(2)] } });
+  assert.deepEqual(told, [7, 'reset', 2]);
+});
+
+test('a server that sends people elsewhere is followed once, then the way home is tried', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  socket.push('reconnect', { code: 4000, after_ms: 100, url: 'ws://other/v1/ws' });
+  socket.close(4000);
+  await world.advance(1_000);
+  assert.equal(world.sockets[1].url, 'ws://other/v1/ws');
+  world.sockets[1].close(1006);
+  await world.advance(2_000);
+  assert.equal(world.sockets[2].url, 'ws://test/v1/ws');
+});
+
+test('a command that rests between two tries outlives the connection, and is sent once on the next', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  let socket = world.accept();
+  socket.welcome();
+  const done = client.command('post.create', { op: 'p' });
+  socket.reply(socket.last('post.create')[0], 'error', { code: 'unavailable', message: '', retry_after_ms: 5_000 });
+  socket.close(1006);
+  await world.advance(1_000);
+  socket = world.accept();
+  socket.welcome();
+  await world.advance(10_000);
+  assert.equal(socket.count('post.create'), 1);
+  socket.reply(socket.last('post.create')[0], 'ok', { post: {} });
+  assert.deepEqual(await done, { post: {} });
+});
+
+test('a token that cannot be had in time is asked for again on the way back', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  let socket = world.accept();
+  socket.welcome();
+  world.tokenError = new Error('the server is away');
+  socket.push('token.expiring', { expires_at: world.now + 60_000 });
+  await world.advance(30_000);
+  assert.equal(socket.count('refresh'), 0);
+  assert.equal(client.phase, 'online');
+  world.tokenError = null;
+  socket.close(4004);
+  await world.advance(1_000);
+  assert.equal(world.asked.at(-1), true);
+  assert.equal(world.accept().sent[0][2].token, `token-${world.asked.length}`);
+});
+
 test('unknown pushes and broken extras are ignored', async () => {
   const world = new World();
   const client = world.client();
@@ -412,6 +567,7 @@ test('unknown pushes and broken extras are ignored', async () => {
   socket.push('something.new', { channel: 'feed:x' });
   socket.onmessage({ data: '[0,"skip",{"channel":"feed:unknown","offset":3},"extra"]' });
   socket.onmessage({ data: '{}' });
+  for (const type of ['ping', 'state', 'publication', 'reconnect', 'token.expiring']) socket.onmessage({ data: `[0,"${type}",null]` });
   assert.equal(client.phase, 'online');
 });
 
@@ -423,16 +579,18 @@ class World {
   sockets = [];
   status = [];
   asked = [];
+  tokenError = null;
   #timers = new Map();
   #nextTimer = 1;
 
-  client() {
+  client(more = {}) {
     const world = this;
     return new Client({
       url: 'ws://test/v1/ws',
       client: { name: 'test', version: '1' },
       token: async ({ force }) => {
         world.asked.push(force);
+        if (world.tokenError) throw world.tokenError;
         return `token-${world.asked.length}`;
       },
       onStatus: (status) => world.status.push(status),
@@ -451,6 +609,7 @@ class World {
         },
         clearTimeout: (timer) => world.#timers.delete(timer),
       },
+      ...more,
     });
   }
 
@@ -484,6 +643,10 @@ class World {
 class FakeSocket {
   readyState = 0;
   sent = [];
+
+  constructor(url) {
+    this.url = url;
+  }
 
   send(text) {
     this.sent.push(JSON.parse(text));

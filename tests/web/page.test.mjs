@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { editable, length, mergeComment, mergePost, newestFirst, subtree, withReaction } from '../../src/web/app/model.js';
+import { editable, isolated, length, mergeComment, mergePost, nameOf, newestFirst, oneLine, subtree, withReaction } from '../../src/web/app/model.js';
+import { ACCOUNT_RULES, needed } from '../../src/web/app/rules.js';
 
 const web = new URL('../../src/web/', import.meta.url);
 const modules = readdirSync(new URL('app/', web)).map((name) => ({ name, text: readFileSync(new URL(`app/${name}`, web), 'utf8') }));
@@ -60,6 +61,65 @@ test('characters are counted as the server does', () => {
   assert.equal(length('😀'), 1);
 });
 
+test('members are counted by states, the newest of which holds whatever comes late', async () => {
+  const { Communities } = await import('../../src/web/app/communities.js');
+  const community = { id: 'c', name: 'Quay', path: ['Quay'], members: 1, my: { member: false, role: null } };
+  const asked = [];
+  const communities = new Communities({
+    ask: async (type) => {
+      asked.push(type);
+      return { community: { ...community, members: 2, my: { member: true, role: 'member' } } };
+    },
+  });
+  communities.put(community);
+  const state = (version, members) => ({ event: 'community.counts', key: 'c', version, data: { community_id: 'c', version, members } });
+  communities.counts(state(7, 7));
+  communities.counts(state(6, 6));
+  assert.equal(communities.get('c').members, 7);
+  communities.counts({ ...state(9, 9), key: 'unknown' });
+  assert.equal(communities.get('unknown'), undefined);
+  await communities.setMember('c', true);
+  assert.deepEqual(asked, ['community.join', 'community.get']);
+  assert.equal(communities.get('c').members, 2, 'an answer is as new as the question');
+  assert.equal(communities.get('c').my.member, true);
+  communities.counts(state(8, 8));
+  assert.equal(communities.get('c').members, 8);
+});
+
+test('a name neither hides nor turns what stands beside it', () => {
+  assert.equal(oneLine('\u202eevil\u202c \u2066x\u2069'), 'evil x');
+  assert.equal(oneLine('a\u200bd\u2060m\ufeffin\n  two'), 'admin two');
+  assert.equal(oneLine('می‌خواهم 👩‍👩‍👧'), 'می‌خواهم 👩‍👩‍👧', 'joiners belong to the writing');
+  assert.equal(nameOf({ name: '\u200b\u3164\u2800', username: 'ada' }), 'ada');
+  assert.equal(nameOf({ name: '\u202e', username: 'ada' }), 'ada');
+  assert.equal(nameOf({ name: ' Ada ', username: 'ada' }), 'Ada');
+  assert.equal(isolated('Ada'), 'Ada');
+  assert.equal(isolated('عمر'), '\u2068عمر\u2069');
+  assert.equal(isolated('\u202eabc\u2069'), '\u2068abc\u2069', 'nobody closes the fence from inside');
+});
+
+test('while a name is typed only what more typing cannot mend is wrong', () => {
+  const { username, password, email, name } = ACCOUNT_RULES;
+  assert.equal(username('ada.l-1_'), null);
+  assert.deepEqual(username('ab'), { key: 'rule.short', values: { count: 1 }, soon: false });
+  assert.deepEqual(username('a b'), { key: 'rule.username.space', soon: true });
+  assert.deepEqual(username('zoé!'), { key: 'rule.username.characters', values: { characters: 'é !' }, soon: true });
+  assert.deepEqual(username('x'.repeat(33)), { key: 'rule.long', values: { count: 32 }, soon: true });
+  assert.deepEqual(password('1234567'), { key: 'rule.short', values: { count: 1 }, soon: false });
+  assert.equal(password('😀'.repeat(8)), null);
+  assert.equal(password('x'.repeat(129)).soon, true);
+  assert.equal(name(''), null);
+  assert.equal(name('x'.repeat(81)).key, 'rule.long');
+  assert.equal(email('ada@example.org'), null);
+  assert.equal(email('ada@localhost'), null);
+  assert.equal(email('ada').soon, false);
+  assert.equal(email('ada lovelace@example.org').soon, true);
+  assert.equal(email('').key, 'rule.empty');
+  assert.equal(needed(3)('  ').key, 'rule.empty');
+  assert.deepEqual(needed(3)('four'), { key: 'rule.long', values: { count: 3 }, soon: true });
+  assert.equal(needed(3)(' 😀😀😀 '), null);
+});
+
 test('every word exists in both languages, with the same blanks to fill', async () => {
   const { DICTIONARY } = await import('../../src/web/app/dictionary.js');
   const blanks = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
@@ -67,6 +127,7 @@ test('every word exists in both languages, with the same blanks to fill', async 
     for (const form of entry.other ? [entry.one, entry.other] : [entry]) {
       assert.ok(form.en && form.fr, key);
       assert.deepEqual(blanks(form.en), blanks(form.fr), key);
+      assert.doesNotMatch(form.fr, / [:;?!»]|« /, `${key}: French punctuation hangs on by a no-break space`);
     }
   }
   for (const { name, text } of modules) {
@@ -91,6 +152,15 @@ test('every name that a browser test may use is told at the top of main.js', () 
       const family = testid.replace(/^(auth-to|toast)-.*/, '$1');
       assert.ok(told.includes(family), `${testid} of ${name}`);
     }
+  }
+});
+
+test('every stylesheet is linked, and whole', () => {
+  const index = readFileSync(new URL('index.html', web), 'utf8');
+  for (const name of readdirSync(new URL('css/', web))) {
+    assert.ok(index.includes(`href="css/${name}"`), name);
+    const text = readFileSync(new URL(`css/${name}`, web), 'utf8').replace(/\/\*.*?\*\//gs, '');
+    assert.equal(text.split('{').length, text.split('}').length, `${name}: every brace has its other`);
   }
 });
 

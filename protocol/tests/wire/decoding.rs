@@ -176,6 +176,39 @@ fn what_does_not_fit_names_the_field_and_what_is_allowed() {
         (json!([7, "notification.preferences", {"reply": "no"}]), "reply", "true or false"),
         (json!([7, "notification.read", {"ids": [1]}]), "ids.0", "id (text)"),
         (json!([7, "post.counts", {"post_ids": ["a", "b", {}]}]), "post_ids.2", "id (text)"),
+        (post(json!({"kind": "live"})), "kind", "one of info, event, help, announcement, discussion"),
+        (json!([7, "post.edit", {"post_id": "p", "version": 1, "kind": "live"}]), "kind", "one of info"),
+        (json!([7, "live.start", {}]), "op", "required"),
+        (json!([7, "rtc.trickle", {"peer_id": "p"}]), "candidate", "required"),
+        (json!([7, "rtc.trickle", {"peer_id": "p", "candidate": ["x"]}]), "candidate", "a map"),
+        (json!([7, "rtc.trickle", {"peer_id": "p", "candidate": {}}]), "candidate.candidate", "required"),
+        (json!([7, "rtc.layer", {"peer_id": "p"}]), "max_height", "required"),
+        (
+            json!([7, "rtc.layer", {"peer_id": "p", "max_height": null}]),
+            "max_height",
+            "height in pixels or auto",
+        ),
+        (
+            json!([7, "rtc.layer", {"peer_id": "p", "max_height": "best"}]),
+            "max_height",
+            "height in pixels or auto",
+        ),
+        (
+            json!([7, "rtc.layer", {"peer_id": "p", "max_height": -1}]),
+            "max_height",
+            "height in pixels or auto",
+        ),
+        (
+            json!([7, "rtc.layer", {"peer_id": "p", "max_height": 1.5}]),
+            "max_height",
+            "height in pixels or auto",
+        ),
+        (
+            json!([7, "rtc.layer", {"peer_id": "p", "max_height": 4294967296_u64}]),
+            "max_height",
+            "height in pixels",
+        ),
+        (json!([7, "chat.slow_mode", {"live_id": "l", "seconds": "1"}]), "seconds", "integer"),
     ] {
         let DecodeError { id, error } = refusal(message.clone());
         assert_eq!((error.code, id), (Code::Invalid, 7), "{message}: {error:?}");

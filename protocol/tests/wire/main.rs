@@ -3,6 +3,7 @@
 mod decoding;
 mod frozen;
 mod lines;
+mod live;
 mod mutations;
 mod round_trip;
 mod samples;

@@ -1,6 +1,6 @@
 //! Whatever a client or server can say reads back as it was said, in both encodings.
 
-use crate::seed;
+use crate::{live, seed};
 use communiconnect_protocol::*;
 use proptest::{collection, option, prelude::*};
 use std::collections::BTreeMap;
@@ -73,13 +73,17 @@ fn hub_command() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// What a person may write; a live's post is made by `live.start`.
+const KINDS_OF_TEXT: [PostKind; 5] =
+    [PostKind::Info, PostKind::Event, PostKind::Help, PostKind::Announcement, PostKind::Discussion];
+
 fn post_command() -> impl Strategy<Value = Command> {
     let create = (
-        (text(), community_id(), word(PostKind::ALL), option::of(text())),
+        (text(), community_id(), word(&KINDS_OF_TEXT), option::of(text())),
         (text(), collection::vec(text(), 0..6), word(Visibility::ALL), any::<bool>()),
     );
     let edit =
-        (post_id(), any::<u64>(), option::of(text()), option::of(text()), option::of(word(PostKind::ALL)));
+        (post_id(), any::<u64>(), option::of(text()), option::of(text()), option::of(word(&KINDS_OF_TEXT)));
     let feed = (
         (option::of(community_id()), option::of(user_id()), any::<bool>()),
         (option::of(word(PostKind::ALL)), any::<bool>(), option::of(text()), option::of(any::<u32>())),
@@ -154,6 +158,7 @@ fn command() -> impl Strategy<Value = Command> {
         post_command().boxed(),
         comment_command().boxed(),
         people_command().boxed(),
+        live::command_strategy(),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! One of everything that goes over the wire.
 
-use super::shapes::*;
+use super::{live, shapes::*};
 use communiconnect_protocol::*;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::BTreeMap, fmt::Debug};
@@ -19,10 +19,10 @@ pub(crate) struct Sample {
 
 /// Every sample, in the order of the specification.
 pub(crate) fn all() -> Vec<Sample> {
-    [commands(), replies(), pushes(), events()].into_iter().flatten().collect()
+    [commands(), replies(), pushes(), events(), live::samples()].into_iter().flatten().collect()
 }
 
-fn command(command: Command) -> Sample {
+pub(crate) fn command(command: Command) -> Sample {
     let sent = command.clone();
     Sample {
         heading: format!("command {}", command.name()),
@@ -33,7 +33,7 @@ fn command(command: Command) -> Sample {
     }
 }
 
-fn reply<T>(name: &str, body: T, wrap: fn(T) -> Reply) -> Sample
+pub(crate) fn reply<T>(name: &str, body: T, wrap: fn(T) -> Reply) -> Sample
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug + Clone + 'static,
 {
@@ -58,7 +58,7 @@ where
 }
 
 /// A publication whose `data` is of interest.
-fn publication<T>(event: &'static str, channel: Channel, body: T) -> Sample
+pub(crate) fn publication<T>(event: &'static str, channel: Channel, body: T) -> Sample
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug + Clone + 'static,
 {
@@ -75,7 +75,11 @@ where
 }
 
 /// A state whose `data` is of interest.
-fn state<T>((event, key, version): (&'static str, &'static str, u64), channel: Channel, body: T) -> Sample
+pub(crate) fn state<T>(
+    (event, key, version): (&'static str, &'static str, u64),
+    channel: Channel,
+    body: T,
+) -> Sample
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug + Clone + 'static,
 {
@@ -87,6 +91,40 @@ where
             let (_, _, message) = decode_message(format, bytes).expect("a push");
             let state: StatePush = message.read().expect("a state");
             assert_eq!(state.data.read::<T>().expect("a value"), body, "{format:?}");
+        }),
+    }
+}
+
+/// A signal whose `data` is of interest.
+pub(crate) fn signal<T>(event: &'static str, channel: Channel, body: T) -> Sample
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug + Clone + 'static,
+{
+    let sent = SignalPush { channel, event: event.into(), data: Data::of(&body) };
+    Sample {
+        heading: format!("data {event}"),
+        encode: Box::new(move |format| encode_push(format, kind::SIGNAL, &sent).to_vec()),
+        check: Box::new(move |format, bytes| {
+            let (_, _, message) = decode_message(format, bytes).expect("a push");
+            let signal: SignalPush = message.read().expect("a signal");
+            assert_eq!(signal.data.read::<T>().expect("a body"), body, "{format:?}");
+        }),
+    }
+}
+
+/// A message to one session whose `data` is of interest.
+pub(crate) fn message<T>(event: &'static str, body: T) -> Sample
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug + Clone + 'static,
+{
+    let sent = MessagePush { event: event.into(), data: Data::of(&body) };
+    Sample {
+        heading: format!("data {event}"),
+        encode: Box::new(move |format| encode_push(format, kind::MESSAGE, &sent).to_vec()),
+        check: Box::new(move |format, bytes| {
+            let (_, _, message) = decode_message(format, bytes).expect("a push");
+            let message: MessagePush = message.read().expect("a message");
+            assert_eq!(message.data.read::<T>().expect("a body"), body, "{format:?}");
         }),
     }
 }

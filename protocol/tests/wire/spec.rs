@@ -2,7 +2,8 @@
 
 use crate::lines::{bytes_of, frozen};
 use communiconnect_protocol::{
-    Command, Format, NotificationKind, PostKind, ReactionKind, Visibility, decode_command, decode_message,
+    Command, Format, LayerCause, LiveReason, LiveState, NotificationKind, PostKind, ReactionKind,
+    RtcCloseReason, UploadLevel, Visibility, decode_command, decode_message,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -54,7 +55,12 @@ fn every_command_and_word_is_specified() {
         .chain(PostKind::ALL.iter().map(|word| word.as_str()))
         .chain(Visibility::ALL.iter().map(|word| word.as_str()))
         .chain(ReactionKind::ALL.iter().map(|word| word.as_str()))
-        .chain(NotificationKind::ALL.iter().map(|word| word.as_str()));
+        .chain(NotificationKind::ALL.iter().map(|word| word.as_str()))
+        .chain(LiveState::ALL.iter().map(|word| word.as_str()))
+        .chain(LiveReason::ALL.iter().map(|word| word.as_str()))
+        .chain(RtcCloseReason::ALL.iter().map(|word| word.as_str()))
+        .chain(LayerCause::ALL.iter().map(|word| word.as_str()))
+        .chain(UploadLevel::ALL.iter().map(|word| word.as_str()));
     for word in words {
         assert!(SPEC.contains(&format!("`{word}`")) || SPEC.contains(&format!("`{word} {{")), "{word}");
     }

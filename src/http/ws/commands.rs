@@ -17,6 +17,8 @@ use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 pub(super) struct Running {
     pub(super) id: u64,
     pub(super) is_connect: bool,
+    /// It changes more than this session, so that it is brought to its end whoever waits for it.
+    pub(super) goes_on: bool,
     pub(super) future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
 }
 
@@ -33,6 +35,11 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// Whether it is an `error`.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Answer(Err(_)) | Self::Denied(_))
+    }
+
     /// The reply to the command `id`.
     pub(super) fn encode(&self, format: Format, id: u64) -> Bytes {
         match self {
@@ -48,6 +55,7 @@ impl Outcome {
 pub(super) fn run(door: &Arc<Door>, session: &Arc<SessionHandle>, id: u64, command: Command) -> Running {
     let (door, session) = (Arc::clone(door), Arc::clone(session));
     let is_connect = matches!(command, Command::Connect(_));
+    let goes_on = !is_of_the_session(&command);
     let outcome = async move {
         match command {
             Command::Connect(command) => connect(&door, &session, command).await,
@@ -63,7 +71,16 @@ pub(super) fn run(door: &Arc<Door>, session: &Arc<SessionHandle>, id: u64, comma
     // A bug in one command must not look like a dead server to everybody on the same connection.
     let guarded =
         AssertUnwindSafe(outcome).catch_unwind().map(|outcome| outcome.unwrap_or_else(|_| broken()));
-    Running { id, is_connect, future: Box::pin(guarded) }
+    Running { id, is_connect, goes_on, future: Box::pin(guarded) }
+}
+
+/// Whether a command changes nothing but the session: half done it is undone, and later it would meet the next command.
+fn is_of_the_session(command: &Command) -> bool {
+    use Command::{Connect, History, Presence, Refresh, Subscribe, Sync, Unsubscribe};
+    matches!(
+        command,
+        Connect(_) | Refresh(_) | Subscribe(_) | Sync(_) | Unsubscribe(_) | History(_) | Presence(_)
+    )
 }
 
 async fn connect(door: &Door, session: &Arc<SessionHandle>, command: Connect) -> Outcome {
@@ -81,8 +98,12 @@ async fn connect(door: &Door, session: &Arc<SessionHandle>, command: Connect) ->
         Ok(subscriptions) => subscriptions,
         Err(error) => return Outcome::Denied(Denied { error, close: CloseCode::ServerError }),
     };
+    // The end of a login comes through the person's own channel: what came before that was joined is asked for.
+    if let Err(denied) = door.auth.confirm(&session.identity(), clock::now_ms()).await {
+        return Outcome::Denied(denied);
+    }
     if let Some(client) = &command.client {
-        tracing::debug!(session = %session.id(), client = %client.name, version = %client.version, "connected");
+        tracing::debug!(session = %session.id(), client = ?client.name, version = ?client.version, "connected");
     }
     let settings = door.hub.settings();
     let reply = Connected {
@@ -104,9 +125,13 @@ async fn refresh(door: &Door, session: &SessionHandle, command: Refresh) -> Outc
         Err(denied) => return Outcome::Answer(Err(denied.error)),
     };
     let expires_at = identity.person().and_then(|person| person.expires_at);
-    match door.hub.refresh(session, identity) {
+    if let Err(error) = door.hub.refresh(session, identity) {
+        return Outcome::Answer(Err(error));
+    }
+    // From here on the end of this login closes the session; before, nobody knew that it belongs to it.
+    match door.auth.confirm(&session.identity(), clock::now_ms()).await {
         Ok(()) => Outcome::Refreshed { reply: Refreshed { expires_at }, expires_in: left(expires_at) },
-        Err(error) => Outcome::Answer(Err(error)),
+        Err(denied) => Outcome::Denied(denied),
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-/// `ann` is a person, anything else is not; `ann-soon` ends in 100 seconds.
+/// `ann` is a person, anything else is not; `ann-soon` ends in 100 seconds, the login of `ann-left` while it is judged.
 struct Tokens;
 
 #[async_trait::async_trait]
@@ -35,11 +35,21 @@ impl Authenticate for Tokens {
         let Identity::Person(mut ann) = person("ann") else { panic!("a person") };
         ann.user.id = communiconnect_protocol::UserId::from_bytes([7; 16]);
         ann.expires_at = (name == "ann-soon").then(|| now + 100_000);
+        ann.login = Some(name.to_owned());
         Ok(Identity::Person(ann))
+    }
+
+    async fn confirm(&self, identity: &Identity, _now: i64) -> Result<(), Denied> {
+        let login = identity.person().and_then(|person| person.login.as_deref());
+        if login == Some("ann-left") {
+            let error = ErrorBody::new(Code::Unauthenticated, "this login has ended");
+            return Err(Denied { error, close: CloseCode::InvalidToken });
+        }
+        Ok(())
     }
 }
 
-/// `subscribe` goes to the hub, `unsubscribe` waits for a permit, `history` is a bug.
+/// `subscribe` goes to the hub, `community.join` waits for a permit, `history` is a bug.
 struct Commands {
     hub: Arc<Hub>,
     permits: Semaphore,
@@ -51,7 +61,7 @@ impl Dispatch for Commands {
     async fn run(&self, caller: &Caller, command: Command) -> Result<Reply, ErrorBody> {
         match command {
             Command::Subscribe(command) => self.hub.subscribe(caller, command).await.map(Reply::Subscribed),
-            Command::Unsubscribe(_) => {
+            Command::CommunityJoin(_) => {
                 self.permits.acquire().await.expect("open").forget();
                 self.finished.add_permits(1);
                 Ok(Reply::Changed(Changed { changed: true }))
@@ -195,7 +205,7 @@ async fn pushes_go_on_while_a_command_runs_and_the_next_command_waits() {
     let server = Server::new(HubSettings::default());
     let mut client = server.connected().await;
     client.ask(json!([2, "subscribe", {"channel": "test:a"}])).await;
-    client.send(json!([3, "unsubscribe", {"channel": "test:b"}])).await;
+    client.send(json!([3, "community.join", {"community_id": "c"}])).await;
     client.send(json!([4, "subscribe", {"channel": "test:b"}])).await;
     sleep(Duration::from_millis(10)).await;
     server.world.publish(&test_channel("a"));
@@ -209,7 +219,7 @@ async fn pushes_go_on_while_a_command_runs_and_the_next_command_waits() {
 async fn a_late_command_is_unavailable_and_still_done() {
     let server = Server::new(HubSettings::default());
     let mut client = server.connected().await;
-    let reply = client.ask(json!([2, "unsubscribe", {"channel": "test:a"}])).await;
+    let reply = client.ask(json!([2, "community.join", {"community_id": "c"}])).await;
     assert_eq!((&reply[2]["code"], &reply[2]["retry_after_ms"]), (&json!("unavailable"), &json!(1_000)));
     assert_eq!(client.ask(json!([3, "subscribe", {"channel": "test:a"}])).await[1], "ok");
     server.commands.permits.add_permits(1);
@@ -220,7 +230,7 @@ async fn a_late_command_is_unavailable_and_still_done() {
 async fn a_command_goes_on_when_its_caller_is_gone() {
     let server = Server::new(HubSettings::default());
     let mut client = server.connected().await;
-    client.send(json!([2, "unsubscribe", {"channel": "test:a"}])).await;
+    client.send(json!([2, "community.join", {"community_id": "c"}])).await;
     sleep(Duration::from_millis(10)).await;
     drop(client);
     for session in server.world.hub.sessions() {
@@ -406,4 +416,33 @@ fn the_command_of_a_test_is_one_of_the_protocol() {
 fn the_state_of_a_socket_stays_small() {
     let size = size_of::<Driver<tokio::net::TcpStream>>();
     assert!(size <= 1_200, "{size} bytes of every connection");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_ended_while_it_connected_or_refreshed_is_closed() {
+    let server = Server::new(HubSettings::default());
+    let mut client = server.open(Format::Json, 1 << 20).await;
+    let reply = client.ask(json!([1, "connect", {"token": "ann-left"}])).await;
+    assert_eq!(reply[2]["code"], "unauthenticated");
+    assert_eq!(client.next().await, 4501);
+    let mut client = server.connected().await;
+    let reply = client.ask(json!([2, "refresh", {"token": "ann-left"}])).await;
+    assert_eq!(reply[2]["code"], "unauthenticated");
+    assert_eq!(client.next().await, 4501);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscribe_that_was_too_late_has_not_begun() {
+    let server = Server::new(HubSettings::default());
+    let mut client = server.connected().await;
+    server.world.log.is_stuck.store(true, std::sync::atomic::Ordering::Relaxed);
+    let reply = client.ask(json!([2, "subscribe", {"channel": "test:a"}])).await;
+    assert_eq!(reply[2]["code"], "unavailable");
+    server.world.log.is_stuck.store(false, std::sync::atomic::Ordering::Relaxed);
+    sleep(Duration::from_secs(1)).await;
+    let channels: Vec<_> = server.world.hub.channels().into_iter().map(|(channel, _)| channel).collect();
+    assert!(!channels.contains(&test_channel("a")), "nobody is kept for it: {channels:?}");
+    assert_eq!(client.ask(json!([3, "subscribe", {"channel": "test:a"}])).await[1], "ok");
+    server.world.publish(&test_channel("a"));
+    assert_eq!(client.push("publication").await["offset"], 1);
 }

@@ -34,6 +34,8 @@ pub(crate) struct MemoryLog {
     channels: Mutex<HashMap<Channel, Vec<Publication>>>,
     first: Mutex<HashMap<Channel, u64>>,
     pub(crate) is_down: AtomicBool,
+    /// Reads wait for ever.
+    pub(crate) is_stuck: AtomicBool,
 }
 
 impl MemoryLog {
@@ -48,6 +50,9 @@ impl Log for MemoryLog {
     async fn page(&self, channel: &Channel, range: Range, size: PageSize) -> store::Result<LogPage> {
         if self.is_down.load(Ordering::Relaxed) {
             return Err(StoreError::Unavailable("the test says so".into()));
+        }
+        if self.is_stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
         }
         // Whoever reads may be overtaken here.
         tokio::task::yield_now().await;
@@ -99,6 +104,8 @@ pub(crate) struct Rights {
     forbidden: Mutex<HashSet<(Option<UserId>, Channel)>>,
     pub(crate) blocked: Mutex<HashMap<UserId, Vec<UserId>>>,
     pub(crate) unnamed: Mutex<Option<UserId>>,
+    pub(crate) states: Mutex<Vec<StateItem>>,
+    pub(crate) is_down: AtomicBool,
 }
 
 impl Rights {
@@ -111,6 +118,9 @@ impl Rights {
 impl Access for Rights {
     async fn may_read(&self, reader: &Reader, channel: &Channel) -> Result<(), ErrorBody> {
         tokio::task::yield_now().await;
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(ErrorBody::new(Code::Unavailable, "the test says so"));
+        }
         if self.forbidden.lock().contains(&(reader.user, channel.clone())) {
             return Err(ErrorBody::new(Code::NotFound, "no such thing"));
         }
@@ -118,7 +128,7 @@ impl Access for Rights {
     }
 
     async fn states(&self, _channel: &Channel) -> Result<Vec<StateItem>, ErrorBody> {
-        Ok(Vec::new())
+        Ok(self.states.lock().clone())
     }
 
     async fn blocked_with(&self, user: UserId) -> Result<Vec<UserId>, ErrorBody> {
@@ -238,6 +248,8 @@ pub(crate) struct Seen {
     pub(crate) gaps: Vec<(u64, u64, String)>,
     pub(crate) skips: Vec<u64>,
     pub(crate) ended: Vec<(String, String)>,
+    /// Versions of states that were pushed.
+    pub(crate) states: Vec<u64>,
     /// Types of everything else.
     pub(crate) others: Vec<String>,
 }
@@ -292,6 +304,7 @@ impl Seen {
                 self.offsets.remove(channel);
                 self.ended.push((channel.to_owned(), body["reason"].as_str().unwrap_or_default().to_owned()));
             }
+            "state" => self.states.push(number("version")),
             other => self.others.push(other.to_owned()),
         }
     }
@@ -330,7 +343,12 @@ impl Client {
         let (epoch, offset) = from.map(|from| (from.epoch, from.offset)).unzip();
         let command = communiconnect_protocol::Subscribe { channel: channel.to_string(), epoch, offset };
         let subscribed = self.hub.subscribe(&self.caller(), command).await;
-        self.handle.reply(encode_ok(Format::Json, 1, &()));
+        let bytes = encode_ok(Format::Json, 1, &());
+        if subscribed.is_ok() {
+            self.handle.reply(bytes)
+        } else {
+            self.handle.refuse(bytes)
+        }
         subscribed
     }
 

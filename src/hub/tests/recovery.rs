@@ -1,8 +1,10 @@
 //! No hole, nothing twice: subscribing, resuming, paging, and what the broker lost.
 
-use super::fixture::{Client, EPOCH, World, plain, test_channel};
+use super::fixture::{Client, EPOCH, World, person, plain, test_channel};
 use crate::hub::HubSettings;
-use communiconnect_protocol::{Code, History, Position, Recovered, Sync, SyncChannel};
+use communiconnect_protocol::{
+    Channel, Code, History, Position, Recovered, SubscribeOutcome, Sync, SyncChannel,
+};
 use std::{sync::atomic::Ordering, time::Duration};
 
 fn world() -> World {
@@ -290,4 +292,97 @@ async fn a_stalled_reader_changes_nothing_for_others_and_ends_in_the_same_place(
     assert_eq!(clients[1].at(&channel), Some(2_000));
     assert!(!clients[1].seen.gaps.is_empty());
     assert_eq!(clients[1].seen.others.last().map(String::as_str), Some("flow"), "told of the recovery");
+}
+
+#[tokio::test]
+async fn a_subscribe_that_fails_leaves_what_was_before() {
+    let world = world();
+    let ann = person("ann");
+    let own = Channel::User(ann.user_id().expect("ann"));
+    let mut ann = world.connect(ann).await;
+    world.publish(&own);
+    world.log.is_down.store(true, Ordering::Relaxed);
+    let error = ann.ask(&own, Some(Position { epoch: EPOCH.into(), offset: 0 })).await.expect_err("no log");
+    assert_eq!(error.code, Code::Unavailable);
+    let other = test_channel("a");
+    assert_eq!(ann.ask(&other, None).await.expect_err("no log").code, Code::Unavailable);
+    world.log.is_down.store(false, Ordering::Relaxed);
+    world.publish(&own);
+    world.publish(&other);
+    assert_eq!(ann.at(&own), Some(2), "what waited is still there, and what comes follows");
+    assert_eq!(ann.handle.channels(), [own], "the other was never begun");
+    assert_eq!(world.hub.channels().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reader_who_pages_pages_on_after_a_subscribe_that_failed() {
+    let (world, channel) = (world(), test_channel("a"));
+    (0..300).for_each(|_| world.publish(&channel));
+    let mut client = world.guest().await;
+    assert!(client.subscribe(&channel, Some(0)).await.expect("subscribed").more);
+    world.publish(&channel);
+    world.log.is_down.store(true, Ordering::Relaxed);
+    assert!(client.ask(&channel, None).await.is_err());
+    world.log.is_down.store(false, Ordering::Relaxed);
+    world.publish(&channel);
+    assert_eq!(client.at(&channel), Some(256), "nothing overtakes the pages");
+    client.catch_up(&channel).await;
+    assert_eq!(client.at(&channel), Some(302));
+    assert_eq!(client.seen.gaps, []);
+}
+
+#[tokio::test]
+async fn a_subscribe_that_is_given_up_half_way_leaves_nothing() {
+    let (world, channel) = (world(), test_channel("a"));
+    let client = world.guest().await;
+    world.log.is_stuck.store(true, Ordering::Relaxed);
+    let asked = client.ask(&channel, None);
+    assert!(tokio::time::timeout(Duration::from_millis(1), asked).await.is_err());
+    assert_eq!(client.handle.channels(), []);
+    assert_eq!(world.hub.channels(), [], "and nobody is kept for it");
+}
+
+#[tokio::test]
+async fn a_sync_that_is_refused_begins_none_of_its_channels() {
+    let (world, channel) = (world(), test_channel("a"));
+    let client = world.guest().await;
+    let channels = vec![SyncChannel { channel: channel.to_string(), epoch: None, offset: None }];
+    world.hub.sync(&client.caller(), Sync { channels, bytes: None }).await.expect("synced");
+    // Its reply was too late.
+    client.handle.refuse(communiconnect_protocol::encode_ok(communiconnect_protocol::Format::Json, 2, &()));
+    assert_eq!(client.handle.channels(), []);
+    assert_eq!(world.hub.channels(), []);
+}
+
+#[tokio::test]
+async fn states_count_against_the_bytes_of_a_sync_and_come_behind_the_last_page() {
+    let world = world();
+    let names = [1, 2].map(|id| Channel::Post(communiconnect_protocol::PostId::new(id)));
+    for version in 1..=3 {
+        let (event, key) = ("post.counts".into(), format!("key-{version}"));
+        let data = communiconnect_protocol::Data::of(&"x".repeat(100));
+        world.rights.states.lock().push(communiconnect_protocol::StateItem { event, key, version, data });
+    }
+    let mut client = world.guest().await;
+    let wish = |channel: &Channel, offset: Option<u64>| SyncChannel {
+        channel: channel.to_string(),
+        epoch: offset.map(|_| EPOCH.into()),
+        offset,
+    };
+    let channels = vec![wish(&names[0], None), wish(&names[1], Some(0))];
+    let synced = world.hub.sync(&client.caller(), Sync { channels, bytes: Some(800) }).await.expect("synced");
+    client.handle.reply(communiconnect_protocol::encode_ok(communiconnect_protocol::Format::Json, 2, &()));
+    let told: Vec<_> = synced
+        .subscriptions
+        .iter()
+        .map(|outcome| match outcome {
+            SubscribeOutcome::Subscribed(subscribed) => (subscribed.states.len(), subscribed.more),
+            SubscribeOutcome::Refused(refused) => panic!("{refused:?}"),
+        })
+        .collect();
+    assert_eq!(told, [(3, false), (0, true)]);
+    client.seen.offsets.insert(names[1].to_string(), 0);
+    assert!(client.read().states.is_empty(), "not before the last page");
+    client.catch_up(&names[1]).await;
+    assert_eq!(client.read().states, [1, 2, 3]);
 }

@@ -287,3 +287,51 @@ async fn a_drain_gives_each_its_own_slot() {
     slots.sort_unstable();
     assert_eq!(slots, [0, 2_000, 4_000, 6_000, 8_000]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_cannot_be_judged_is_judged_later() {
+    let world = world();
+    let ann = person("ann");
+    let ann_id = ann.user_id().expect("ann");
+    let (kept, lost) = (Channel::Author(UserId::new(5)), Channel::Author(UserId::new(6)));
+    let mut ann = world.connect(ann).await;
+    for channel in [&kept, &lost] {
+        ann.subscribe(channel, None).await.expect("subscribed");
+    }
+    world.rights.is_down.store(true, std::sync::atomic::Ordering::Relaxed);
+    world.rights.forbid(Some(ann_id), &lost);
+    world.control(ann_id, &UserControl::Unfollowed { author: UserId::new(6) });
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(ann.read().ended, [], "no answer is no refusal");
+    world.rights.is_down.store(false, std::sync::atomic::Ordering::Relaxed);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(ann.read().ended, [(lost.to_string(), "forbidden".to_owned())]);
+    world.publish(&kept);
+    assert_eq!(ann.at(&kept), Some(1));
+}
+
+#[tokio::test]
+async fn a_subscription_that_ends_with_its_reply_leaves_no_channel_behind() {
+    let world = world();
+    let (post_id, channel) = post();
+    let guest = world.guest().await;
+    let command =
+        communiconnect_protocol::Subscribe { channel: channel.to_string(), epoch: None, offset: None };
+    world.hub.subscribe(&guest.caller(), command).await.expect("subscribed");
+    let entry = world.write(&channel, |offset| crate::publication::Publication {
+        event: event::POST_DELETED.into(),
+        data: Data::of(&PostDeleted { post_id }),
+        ..plain(&channel, offset)
+    });
+    world.deliver([entry]);
+    guest.handle.reply(communiconnect_protocol::encode_ok(communiconnect_protocol::Format::Json, 2, &()));
+    assert_eq!(world.hub.channels(), []);
+}
+
+#[tokio::test]
+async fn who_comes_in_while_the_node_stops_is_sent_on_at_once() {
+    let world = world();
+    world.hub.drain(std::time::Duration::from_secs(10));
+    let late = world.hub.open(communiconnect_protocol::Format::Json);
+    assert_eq!(late.closing(), Some(Closing { code: CloseCode::Drain, after_ms: 0 }));
+}

@@ -1,8 +1,10 @@
 //! One suite for every store: what the traits promise, told as stories. A backend runs it by [`suite`].
 
 pub(super) mod accounts;
+pub(super) mod chat;
 pub(super) mod comments;
 pub(super) mod communities;
+pub(super) mod lives;
 pub(super) mod log;
 pub(super) mod notifications;
 pub(super) mod people;
@@ -51,6 +53,15 @@ macro_rules! suite {
                 trimming_by_age_keeps_the_young a_refused_operation_leaves_no_hole
                 an_op_is_answered_again_after_a_restart an_op_with_another_body_is_refused
                 views_are_swept_after_their_window the_probe_writes_and_reads;
+            lives: a_live_begins_with_its_post a_refused_live_leaves_no_trace
+                a_person_runs_one_live_and_every_start_makes_a_fresh_key states_are_told_where_the_post_went
+                a_live_ends_once_with_its_report a_pulse_tells_viewers_and_keeps_the_lease
+                lives_that_nobody_carries_are_ended running_lives_are_listed_newest_first
+                a_deleted_post_takes_its_live_with_it a_lasting_key_is_one_until_it_is_rotated
+                defaults_stay_until_they_are_changed;
+            chat: messages_are_publications_of_their_live a_message_answers_one_of_the_same_live
+                a_deleted_message_is_gone_from_history a_ban_is_known_to_rules_and_told_to_the_server
+                slow_mode_is_a_state old_messages_are_swept_with_the_log;
             workload: every_counter_equals_its_rows;
         }
     };

@@ -9,7 +9,7 @@ use crate::{
     store::{
         Actor, StoreError,
         log::{PageSize, Range},
-        posts::{FeedQuery, FeedScope, PostChange, View, Viewer},
+        posts::{FeedQuery, FeedScope, OnlyLive, PostChange, View, Viewer},
     },
 };
 use communiconnect_protocol::{
@@ -181,7 +181,13 @@ pub(crate) async fn feeds_are_newest_first_and_stable(world: World) {
         posts.push(world.post(ada, if number % 2 == 0 { outer } else { inner }).await.id);
     }
     posts.reverse();
-    let mut query = FeedQuery { scope: FeedScope::Community(outer), kind: None, before: None, limit: 2 };
+    let mut query = FeedQuery {
+        scope: FeedScope::Community(outer),
+        kind: None,
+        live: OnlyLive::No,
+        before: None,
+        limit: 2,
+    };
     let first = ids(&world, ada, query).await;
     assert_eq!(first, posts[..2]);
     // The clock goes back, and posts arrive: what was read stays in its place.
@@ -201,7 +207,8 @@ pub(crate) async fn feeds_know_kinds_and_authors(world: World) {
     let mut new = world.draft(community, "help!");
     new.kind = PostKind::Help;
     let help = world.stores.posts.create(bob, world.op(), new, yes()).await.expect("posted").0;
-    let of_kind = |scope, kind| FeedQuery { scope, kind: Some(kind), before: None, limit: 10 };
+    let of_kind =
+        |scope, kind| FeedQuery { scope, kind: Some(kind), live: OnlyLive::No, before: None, limit: 10 };
     let everything = FeedScope::Community(community);
     assert_eq!(ids(&world, ada, of_kind(everything, PostKind::Help)).await, [help.id]);
     assert_eq!(ids(&world, ada, of_kind(FeedScope::Author(bob.user), PostKind::Info)).await, []);
@@ -228,7 +235,8 @@ pub(crate) async fn the_home_feed_merges_its_sources(world: World) {
     hidden.anonymous = true;
     world.stores.posts.create(bob, world.op(), hidden, yes()).await.expect("posted");
     assert_eq!(feed(&world, eve, FeedScope::Home).await, [both, followed, below]);
-    let rest = FeedQuery { scope: FeedScope::Home, kind: None, before: Some(both), limit: 1 };
+    let rest =
+        FeedQuery { scope: FeedScope::Home, kind: None, live: OnlyLive::No, before: Some(both), limit: 1 };
     assert_eq!(ids(&world, eve, rest).await, [followed]);
     let guest = world.stores.posts.feed(GUEST, rest).await;
     assert_eq!(guest, Ok(Vec::new()));
@@ -296,7 +304,7 @@ fn change(world: &World, post: &Post, version: u64) -> PostChange {
 }
 
 async fn feed(world: &World, reader: Actor, scope: FeedScope) -> Vec<PostId> {
-    ids(world, reader, FeedQuery { scope, kind: None, before: None, limit: 100 }).await
+    ids(world, reader, FeedQuery { scope, kind: None, live: OnlyLive::No, before: None, limit: 100 }).await
 }
 
 async fn ids(world: &World, reader: Actor, query: FeedQuery) -> Vec<PostId> {

@@ -8,7 +8,7 @@ use crate::{
         comments::CommentQuery,
         communities::Membership,
         notifications::{NotificationQuery, ReadMark},
-        posts::{FeedQuery, FeedScope, View, Viewer},
+        posts::{FeedQuery, FeedScope, OnlyLive, View, Viewer},
     },
 };
 use communiconnect_protocol::{
@@ -157,8 +157,13 @@ impl Crowd {
         let community =
             world.stores.communities.get(reader, self.community).await.expect("read").expect("there");
         assert_eq!(community.members, members);
-        let query =
-            FeedQuery { scope: FeedScope::Community(self.community), kind: None, before: None, limit: 100 };
+        let query = FeedQuery {
+            scope: FeedScope::Community(self.community),
+            kind: None,
+            live: OnlyLive::No,
+            before: None,
+            limit: 100,
+        };
         let feed = world.stores.posts.feed(reader, query).await.expect("a feed");
         let mut there = Vec::new();
         for post in self.posts.iter().rev() {

@@ -31,6 +31,7 @@ macro_rules! post_fact_columns {
             "p.id, p.community, p.author, p.anonymous, p.visibility, p.version, p.created_at, p.path, ",
             "(SELECT role FROM members WHERE community = p.community AND user = ?2), ",
             $crate::store::sqlite::facts::relation_columns!("p.author"),
+            ", p.kind = 'live'",
         )
     };
 }
@@ -50,7 +51,7 @@ macro_rules! comment_fact_columns {
 pub(super) use {comment_fact_columns, post_fact_columns, relation_columns};
 
 /// How many columns [`post_fact_columns`] has.
-pub(super) const POST_FACTS: usize = 11;
+pub(super) const POST_FACTS: usize = 12;
 
 /// How many columns [`comment_fact_columns`] has.
 pub(super) const COMMENT_FACTS: usize = 8 + POST_FACTS;
@@ -146,6 +147,7 @@ pub(super) fn post_at(row: &Row<'_>, first: usize, reader: &Reader) -> rusqlite:
         created_at: row.get(first + 6)?,
         community_role: optional_word(row, first + 8, CommunityRole::from_word)?,
         relation: relation_at(row, first + 9, reader.user == Some(author))?,
+        is_live: row.get(first + 11)?,
     };
     Ok(PostRow { facts, path: path(row, first + 7)? })
 }

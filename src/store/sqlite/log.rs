@@ -3,6 +3,7 @@
 use super::{
     SqliteStore,
     channel_key::ChannelKey,
+    chat,
     posts::sweep,
     tx::{Draft, Tx, audience_of},
 };
@@ -65,7 +66,8 @@ impl Log for SqliteStore {
                 .sql("DELETE FROM ops WHERE id IN (SELECT id FROM ops ORDER BY id LIMIT ?2) AND at < ?1")?
                 .execute(params![now - keep.keep_ops_ms, TRIM_ROWS as i64])?;
             let views = sweep(tx, now, TRIM_ROWS)?;
-            Ok(by_count + by_age + ops + views)
+            let chat = chat::sweep(tx, now - keep.keep_ms, TRIM_ROWS)?;
+            Ok(by_count + by_age + ops + views + chat)
         })
         .await
     }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod channel_key;
+mod chat;
 mod columns;
 mod comments;
 mod communities;
@@ -12,6 +13,8 @@ mod error;
 mod events;
 mod facts;
 mod ids;
+mod live_keys;
+mod lives;
 mod log;
 mod notifications;
 mod open;
@@ -72,6 +75,9 @@ impl SqliteStore {
             comments: self.clone(),
             reactions: self.clone(),
             notifications: self.clone(),
+            lives: self.clone(),
+            live_keys: self.clone(),
+            chat: self.clone(),
             log: self.clone(),
         }
     }

@@ -1,7 +1,9 @@
 // Registering and logging in.
 
-import { errorLine, complainIn, explain } from './toasts.js';
-import { field, onSubmit, openDialog } from './dialogs.js';
+import { checkedAsTyped, complainIn, errorLine, field, onSubmit } from './forms.js';
+import { openDialog } from './dialogs.js';
+import { explain } from './toasts.js';
+import { ACCOUNT_RULES } from './rules.js';
 import { h } from './dom.js';
 import { t } from './i18n.js';
 
@@ -49,13 +51,14 @@ function loginForm(account, close) {
 function registerForm(account, close) {
   const value = (name) => form.elements.namedItem(name).value;
   const form = h('form', { testid: 'register-form', novalidate: true },
-    field(t('auth.name'), h('input', { name: 'name', autocomplete: 'name', maxlength: 100, required: true, testid: 'register-name' })),
-    field(t('auth.username'), h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: 32, required: true, testid: 'register-username' }), t('auth.username.hint')),
+    field(t('auth.name'), h('input', { name: 'name', autocomplete: 'name', testid: 'register-name' }), t('auth.name.hint')),
+    field(t('auth.username'), h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, testid: 'register-username' }), t('auth.username.hint')),
     field(t('auth.email'), h('input', { name: 'email', type: 'email', autocomplete: 'email', required: true, testid: 'register-email' })),
-    field(t('auth.password'), h('input', { name: 'password', type: 'password', autocomplete: 'new-password', maxlength: 128, required: true, testid: 'register-password' }), t('auth.password.hint')),
+    field(t('auth.password'), h('input', { name: 'password', type: 'password', autocomplete: 'new-password', required: true, testid: 'register-password' }), t('auth.password.hint')),
     errorLine(),
     h('button', { class: 'button button-primary button-wide', testid: 'register-submit' }, t('auth.register')));
-  return onSubmit(form, async () => {
+  onSubmit(form, async () => {
+    if (!allIsWell()) return;
     try {
       await account.register({
         username: value('username').trim(),
@@ -65,7 +68,10 @@ function registerForm(account, close) {
       });
       close();
     } catch (error) {
-      complainIn(form, error, error.code === 'conflict' ? t('auth.taken') : explain(error));
+      const taken = error.code === 'conflict' && (error.field === 'email' ? t('auth.taken.email') : t('auth.taken'));
+      complainIn(form, error, taken || explain(error));
     }
   });
+  const allIsWell = checkedAsTyped(form, ACCOUNT_RULES);
+  return form;
 }

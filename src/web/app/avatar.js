@@ -2,6 +2,7 @@
 // people are told apart at a glance and look the same everywhere. Anonymous authors all look alike.
 
 import { h, icon, svgElement } from './dom.js';
+import { nameOf } from './model.js';
 
 export function avatar(user, size = 'm') {
   if (!user) return h('span', { class: `avatar avatar-${size} avatar-anonymous` }, icon('mask'));
@@ -16,7 +17,7 @@ export function avatar(user, size = 'm') {
   rings.append(svgElement('circle', { cx: '8', cy: '14', r: '13', stroke: `hsl(${(hue + 40) % 360} 60% 56%)` }));
   rings.append(svgElement('circle', { cx: '31', cy: '28', r: '12', stroke: `hsl(${(hue + 320) % 360} 55% 60%)` }));
   const letter = svgElement('text', { x: '20', y: '20', dy: '.36em', 'text-anchor': 'middle', fill: '#fff', 'font-size': '17', 'font-weight': '650' });
-  letter.textContent = [...(user.name || user.username || '?')][0].toUpperCase();
+  letter.textContent = [...nameOf(user)][0].toUpperCase();
   picture.append(rings, letter);
   return picture;
 }

@@ -2,12 +2,13 @@
 
 import { avatar } from './avatar.js';
 import { newOp } from '../client.js';
-import { confirmed, menu, onSubmit } from './dialogs.js';
-import { fill, growing, h, icon, timeTag, written } from './dom.js';
+import { confirmed, menu } from './dialogs.js';
+import { complainIn, errorLine, onSubmit } from './forms.js';
+import { fill, growing, h, icon, removeKeepingPlace, timeTag, written } from './dom.js';
 import { t } from './i18n.js';
-import { MAX_DEPTH, mergeComment, newerCounts, subtree } from './model.js';
+import { MAX_DEPTH, mergeComment, nameOf, newerCounts, subtree } from './model.js';
 import { ReactionBar } from './reactions.js';
-import { complain, complainIn, errorLine } from './toasts.js';
+import { announce, complain, explain } from './toasts.js';
 
 const PAGE = 50;
 /** Threads whose replies are loaded without being asked for. */
@@ -22,7 +23,8 @@ export class Comments {
   #pending = new Map();
   #cursor = null;
   #loading = 0;
-  #loaded = false;
+  /** The first page could not be had: what is shown says nothing of what there is. */
+  #failed = false;
   #unfolded = 0;
   #list;
   #note;
@@ -45,14 +47,22 @@ export class Comments {
   async load() {
     this.#loading += 1;
     this.#unfolded = 0;
+    this.#failed = false;
     this.#nodes.clear();
-    this.#list.replaceChildren();
+    this.#list.replaceChildren(...this.#pending.values());
+    this.#more.hidden = true;
+    fill(this.#note, h('p', { class: 'empty' }, t('loading')));
     await this.#loadPage(undefined, undefined);
-    this.#loaded = true;
   }
 
+  /** A channel that opens late may have had news after the list was read. */
   opened() {
-    if (this.#loaded) this.load();
+    this.load();
+  }
+
+  /** The connection is back: what it could not bring is asked for again. */
+  returned() {
+    if (this.#failed) this.load();
   }
 
   publication({ event, data }) {
@@ -93,7 +103,10 @@ export class Comments {
         }
       }
     } catch (error) {
-      if (turn === this.#loading && error.code !== 'not_found') complain(error);
+      if (turn !== this.#loading || error.code === 'not_found' || error.code === 'cancelled') return;
+      if (parentId || cursor) return complain(error); // the button that asked for it is still there
+      this.#failed = true;
+      this.#say(error);
     }
   }
 
@@ -112,8 +125,10 @@ export class Comments {
       this.#pending.delete(op);
     }
     if (comment.parent_id && !this.#nodes.has(comment.parent_id)) return; // its thread is not unfolded
+    const isNews = !this.#nodes.has(comment.id);
     const node = this.#put(comment);
     node?.element.classList.add('post-new');
+    if (isNews && node && !node.comment.my?.author) announce(t('comment.arrived', { name: comment.author ? nameOf(comment.author) : t('post.someone') }));
     this.#say();
   }
 
@@ -139,7 +154,7 @@ export class Comments {
   #remove(rootId) {
     if (!this.#nodes.has(rootId)) return;
     const comments = [...this.#nodes.values()].map(({ comment }) => comment);
-    this.#nodes.get(rootId).element.remove();
+    removeKeepingPlace(this.#nodes.get(rootId).element);
     for (const id of subtree(comments, rootId)) this.#nodes.delete(id);
     this.#say();
   }
@@ -151,16 +166,22 @@ export class Comments {
     this.#show(node);
   }
 
-  #say() {
+  #say(error) {
+    if (this.#failed) {
+      fill(this.#note,
+        h('p', { class: 'empty', testid: 'comments-failed' }, t('comment.failed'), error && ` ${explain(error)}`),
+        h('button', { class: 'button', type: 'button', testid: 'comments-again', onclick: () => this.load() }, t('again')));
+      return;
+    }
     const empty = this.#nodes.size === 0 && this.#pending.size === 0;
-    fill(this.#note, empty ? h('p', { class: 'empty', testid: 'comments-empty' }, t('comment.none')) : null);
+    fill(this.#note, empty ? h('p', { class: 'empty', testid: 'comments-empty' }, t(this.#site.me ? 'comment.none' : 'comment.none.guest')) : null);
   }
 
   // --- one comment ------------------------------------------------------------------------------------------------
 
   #build(comment) {
     const node = { comment };
-    node.body = h('div', { class: 'comment-body', testid: 'comment-content' });
+    node.body = h('div', { class: 'comment-body', dir: 'auto', testid: 'comment-content' });
     node.edited = h('span', { testid: 'comment-edited', hidden: true }, t('post.edited'));
     node.kids = h('div', { class: 'thread' });
     node.more = h('button', { class: 'button-plain', type: 'button', hidden: true, testid: 'replies-more' });
@@ -171,13 +192,13 @@ export class Comments {
     });
     const { author } = comment;
     node.menu = h('span', {});
-    const name = author?.name || author?.username || t('post.someone');
+    const name = author ? nameOf(author) : t('post.someone');
     node.element = h('article', { class: 'comment', testid: 'comment', 'data-comment-id': comment.id, 'data-at': comment.created_at, 'data-depth': comment.depth },
       h('div', { class: 'comment-own' },
         avatar(author, 's'),
         h('div', { class: 'comment-main' },
           h('header', { class: 'comment-head' },
-            author ? h('a', { class: 'post-author', href: `#/u/${author.id}`, testid: 'comment-author' }, name) : h('span', { class: 'post-author', testid: 'comment-author' }, name),
+            author ? h('a', { class: 'post-author', href: `#/u/${author.id}`, dir: 'auto', testid: 'comment-author' }, name) : h('span', { class: 'post-author', testid: 'comment-author' }, name),
             timeTag(comment.created_at), node.edited),
           node.body,
           h('div', { class: 'comment-foot' },
@@ -210,10 +231,11 @@ export class Comments {
   }
 
   #edit(node) {
-    const area = growing(h('textarea', { name: 'content', rows: 2, maxlength: 2000, 'aria-label': t('post.content'), testid: 'comment-edit-content' }));
+    const area = growing(h('textarea', { name: 'content', rows: 2, 'aria-label': t('post.content'), testid: 'comment-edit-content' }));
     area.value = node.comment.content;
     const close = () => {
       form.replaceWith(node.body);
+      node.menu.querySelector('summary')?.focus();
     };
     const form = h('form', { class: 'comment-form', testid: 'comment-edit-form', novalidate: true }, area, errorLine(),
       h('div', { class: 'comment-form-foot' },
@@ -227,6 +249,9 @@ export class Comments {
       } catch (error) {
         complainIn(form, error);
       }
+    });
+    form.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') close();
     });
     node.body.replaceWith(form);
     area.focus();
@@ -253,7 +278,9 @@ export class Comments {
     }
     const form = this.#form(node, t('comment.reply.to', { name }));
     form.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') form.remove();
+      if (event.key !== 'Escape') return;
+      form.remove();
+      node.element.querySelector('[data-testid=comment-reply]').focus();
     });
     node.place.append(form);
     form.querySelector('textarea').focus();
@@ -283,6 +310,8 @@ export class Comments {
         ({ comment }) => {
           this.#arrived(comment, body.op);
           if (parent) form.remove();
+          // Whoever wrote by keyboard goes on where their words are now.
+          if (document.activeElement === document.body) this.#nodes.get(comment.id)?.element.querySelector('button').focus();
         },
         (error) => {
           this.#pending.get(body.op)?.remove();
@@ -302,8 +331,8 @@ export class Comments {
     const copy = h('article', { class: 'comment post-pending', testid: 'comment-pending', 'data-pending': 'true' },
       h('div', { class: 'comment-own' }, avatar(author, 's'),
         h('div', { class: 'comment-main' },
-          h('header', { class: 'comment-head' }, h('span', { class: 'post-author' }, author?.name ?? t('post.someone')), h('span', { class: 'post-state' }, t(online ? 'post.sending' : 'post.waiting'))),
-          h('div', { class: 'comment-body' }, written(body.content)))));
+          h('header', { class: 'comment-head' }, h('span', { class: 'post-author' }, author ? nameOf(author) : t('post.someone')), h('span', { class: 'post-state' }, t(online ? 'post.sending' : 'post.waiting'))),
+          h('div', { class: 'comment-body', dir: 'auto' }, written(body.content)))));
     this.#pending.set(body.op, copy);
     (parent ? parent.kids : this.#list).append(copy);
     this.#say();

@@ -2,6 +2,7 @@
 
 import { Signal } from './signal.js';
 import { newOp } from '../client.js';
+import { oneLine } from './model.js';
 
 /** Lists asked for when the page opens, to find one's memberships; deeper ones appear when they are unfolded. */
 const FIRST_LISTS = 24;
@@ -38,8 +39,7 @@ export class Communities {
   }
 
   put(community) {
-    const known = this.#known.get(community.id);
-    this.#known.set(community.id, { ...community, my: community.my ?? known?.my });
+    this.#keep(community);
     const siblings = this.#children.get(community.parent_id ?? '');
     if (siblings && !siblings.includes(community.id)) siblings.push(community.id);
     this.changed.emit();
@@ -61,7 +61,7 @@ export class Communities {
     for (let page = 0; page < PAGES; page += 1) {
       const answer = await this.#connection.ask('community.list', { ...(parentId && { parent_id: parentId }), ...(cursor && { cursor }) });
       for (const community of answer.communities) {
-        this.#known.set(community.id, community);
+        this.#keep(community);
         ids.push(community.id);
       }
       cursor = answer.cursor;
@@ -87,10 +87,20 @@ export class Communities {
   }
 
   async setMember(id, member) {
-    const { changed } = await this.#connection.ask(member ? 'community.join' : 'community.leave', { community_id: id });
-    const community = this.#known.get(id);
-    if (!community) return;
-    const members = community.members + (changed ? (member ? 1 : -1) : 0);
-    this.put({ ...community, members, my: { ...community.my, member, role: member ? (community.my?.role ?? 'member') : null } });
+    await this.#connection.ask(member ? 'community.join' : 'community.leave', { community_id: id });
+    await this.load(id);
+  }
+
+  /** A `community.counts` state: how many are in it now. */
+  counts({ key, version, data }) {
+    const community = this.#known.get(key);
+    if (!community || version <= (community.countsVersion ?? -1)) return;
+    this.#known.set(key, { ...community, members: data.members, countsVersion: version });
+    this.changed.emit();
+  }
+
+  #keep(community) {
+    const known = this.#known.get(community.id);
+    this.#known.set(community.id, { ...community, name: oneLine(community.name), path: community.path.map(oneLine), my: community.my ?? known?.my, countsVersion: known?.countsVersion });
   }
 }

@@ -3,10 +3,9 @@
 import { avatar } from './avatar.js';
 import { newOp } from '../client.js';
 import { growing, h, icon } from './dom.js';
-import { onSubmit } from './dialogs.js';
 import { t } from './i18n.js';
 import { KINDS, VISIBILITIES, length } from './model.js';
-import { complainIn, errorLine } from './toasts.js';
+import { complainIn, errorLine, onSubmit } from './forms.js';
 import { remember, remembered } from './storage.js';
 
 export class Composer {
@@ -23,7 +22,7 @@ export class Composer {
     this.#send = send;
     const fields = this.#fields;
     fields.content = growing(h('textarea', { name: 'content', rows: 1, placeholder: t('post.write'), 'aria-label': t('post.content'), testid: 'composer-content' }));
-    fields.title = h('input', { name: 'title', maxlength: 200, placeholder: t('post.title'), 'aria-label': t('post.title'), class: 'composer-title', testid: 'composer-title' });
+    fields.title = h('input', { name: 'title', maxlength: site.connection.limits.post_title, placeholder: t('post.title'), 'aria-label': t('post.title'), class: 'composer-title', testid: 'composer-title' });
     fields.kind = h('select', { name: 'kind', 'aria-label': t('post.kind'), testid: 'composer-kind' }, KINDS.map((kind) => h('option', { value: kind }, t(`kind.${kind}`))));
     fields.visibility = h('select', { name: 'visibility', 'aria-label': t('visibility'), testid: 'composer-visibility' }, VISIBILITIES.map((each) => h('option', { value: each }, t(`visibility.${each}`))));
     fields.community = h('select', { name: 'community_id', 'aria-label': t('post.community'), testid: 'composer-community' });
@@ -69,7 +68,7 @@ export class Composer {
   }
 
   #count() {
-    const left = (this.#site.connection.limits.post_content ?? 5000) - length(this.#fields.content.value);
+    const left = this.#site.connection.limits.post_content - length(this.#fields.content.value);
     this.#fields.left.textContent = left < 300 ? t('characters.left', { count: left }) : '';
   }
 
@@ -110,7 +109,7 @@ export class Composer {
     visibility.disabled = false;
     left.textContent = '';
     this.element.querySelector('[data-testid=form-error]').textContent = '';
-    document.activeElement?.blur();
+    if (this.element.contains(document.activeElement)) document.getElementById('content').focus({ preventScroll: true });
     this.element.classList.remove('composer-open');
     content.dispatchEvent(new Event('input'));
   }

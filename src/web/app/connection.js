@@ -16,7 +16,8 @@ export class Connection {
   /** Emits the body of `connect`'s reply, and whether it was a return. */
   welcomed = new Signal();
   state = 'connecting';
-  limits = {};
+  /** Characters of texts; the server tells its own with every welcome. */
+  limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80 };
   #account;
   #client;
   #followed = new Map();
@@ -97,7 +98,7 @@ export class Connection {
   }
 
   #welcome(body) {
-    this.limits = body.limits ?? {};
+    this.limits = { ...this.limits, ...body.limits };
     this.#refusals = 0;
     const returned = this.#wasOnline;
     this.#wasOnline = true;

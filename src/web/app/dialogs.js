@@ -13,8 +13,11 @@ export function openDialog({ title, testid, build }) {
       h('button', { class: 'icon-button', type: 'button', 'aria-label': t('dialog.close'), testid: 'dialog-close', onclick: close }, icon('close'))),
     build(close));
   dialog.addEventListener('close', () => dialog.remove());
+  let written = false;
+  dialog.addEventListener('input', () => (written = true));
   dialog.addEventListener('pointerdown', (event) => {
-    if (event.target === dialog) close();
+    // A slip beside a dialog must not cost what was typed in it.
+    if (event.target === dialog && !written) close();
   });
   document.body.append(dialog);
   dialog.showModal();
@@ -44,32 +47,6 @@ export function confirmed(question, yes) {
     });
     dialog.addEventListener('close', () => resolve(answer));
   });
-}
-
-/** A labelled field. */
-export function field(label, control, hint) {
-  return h('label', { class: 'field' },
-    h('span', { class: 'field-label' }, label),
-    control,
-    hint && h('span', { class: 'field-hint' }, hint));
-}
-
-/** Listens to a form: one sending at a time, its button disabled meanwhile. */
-export function onSubmit(form, send) {
-  let busy = false;
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    if (busy) return;
-    busy = true;
-    form.setAttribute('aria-busy', 'true');
-    try {
-      await send();
-    } finally {
-      busy = false;
-      form.removeAttribute('aria-busy');
-    }
-  });
-  return form;
 }
 
 /** A menu behind a button: closes by Escape, by a press elsewhere, and when something in it was chosen. */

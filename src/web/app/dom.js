@@ -1,6 +1,7 @@
 // Building the page. Text goes in as text nodes only; nothing here or elsewhere parses markup.
 
 import { ago, fullDate } from './i18n.js';
+import { oneLine } from './model.js';
 
 /**
  * An element: `h('button', {class: 'chip', testid: 'like', onclick: press, 'aria-pressed': 'true'}, 'Like')`.
@@ -43,11 +44,14 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** An address ends before a space, and before characters that would turn it around or hide a part of it. */
+const WEB_ADDRESS = /https?:\/\/[^\s<>"\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+(?<![.,;:!?)\]'»])/g;
+
 /** What a person wrote, with web addresses made into links. */
 export function written(text) {
   const parts = [];
   let end = 0;
-  for (const match of text.matchAll(/https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]'»]/g)) {
+  for (const match of text.matchAll(WEB_ADDRESS)) {
     parts.push(text.slice(end, match.index));
     parts.push(h('a', { href: match[0], rel: 'noopener noreferrer nofollow ugc', target: '_blank' }, match[0]));
     end = match.index + match[0].length;
@@ -67,6 +71,20 @@ export function refreshTimes(root = document) {
     const text = ago(Number(element.dataset.at));
     if (element.textContent !== text) element.textContent = text;
   }
+}
+
+/** A name or title in a line of ours: it keeps its own direction and turns nothing beside it. */
+export function named(text) {
+  return h('bdi', {}, oneLine(text));
+}
+
+/** Takes an element away; the focus, if it was inside, goes to what stands where it stood. */
+export function removeKeepingPlace(element) {
+  const hadFocus = element.contains(document.activeElement);
+  const next = element.nextElementSibling ?? element.previousElementSibling;
+  element.remove();
+  if (!hadFocus) return;
+  (next?.querySelector('a[href]:not([tabindex]), button') ?? document.getElementById('content'))?.focus({ preventScroll: true });
 }
 
 /** Makes a text area as high as its text. */

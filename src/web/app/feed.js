@@ -1,11 +1,11 @@
 // A list of posts that keeps itself up to date: newest first, older ones by pages, new ones inserted as they come. A
 // reader who is further down is not moved by them, but is told by a button that leads to the top.
 
-import { calm, fill, h } from './dom.js';
+import { calm, fill, h, icon, removeKeepingPlace } from './dom.js';
 import { t } from './i18n.js';
-import { KINDS, newestFirst } from './model.js';
+import { KINDS, nameOf, newestFirst } from './model.js';
 import { PostCard } from './postcard.js';
-import { explain } from './toasts.js';
+import { announce, explain } from './toasts.js';
 
 const PAGE = 20;
 /** A reader who has scrolled further than this does not see what comes in at the top. */
@@ -37,7 +37,7 @@ export class Feed {
     this.#options = options;
     const parts = this.#parts;
     parts.filter = h('div', { class: 'filter', role: 'group', 'aria-label': t('feed.filter') }, [null, ...KINDS].map((kind) => this.#filterButton(kind)));
-    parts.news = h('button', { class: 'button button-primary feed-news', type: 'button', hidden: true, testid: 'feed-new', 'aria-live': 'polite', onclick: () => this.#toTop() });
+    parts.news = h('button', { class: 'button button-primary feed-news', type: 'button', hidden: true, testid: 'feed-new', onclick: () => this.#toTop() });
     parts.list = h('div', { class: 'feed-list', testid: 'feed', 'aria-busy': 'true' });
     parts.note = h('div', { class: 'feed-note' });
     parts.more = h('button', { class: 'button feed-more', type: 'button', hidden: true, testid: 'feed-more', onclick: () => this.#loadMore() }, t('feed.more'));
@@ -96,7 +96,8 @@ export class Feed {
     } catch (error) {
       if (turn !== this.#loading || error.code === 'cancelled') return;
       if (this.#options.refused?.(error)) return;
-      fill(this.#parts.note, h('p', { class: 'empty' }, `${t('feed.failed')} ${explain(error)}`), h('button', { class: 'button', type: 'button', onclick: () => this.load() }, t('again')));
+      fill(this.#parts.note, h('div', { class: 'empty-place', testid: 'feed-failed' }, icon('info'), h('p', {}, `${t('feed.failed')} ${explain(error)}`),
+        h('div', { class: 'empty-actions' }, h('button', { class: 'button', type: 'button', testid: 'feed-again', onclick: () => this.load() }, t('again')))));
     } finally {
       if (turn === this.#loading) this.#parts.list.setAttribute('aria-busy', 'false');
     }
@@ -135,6 +136,7 @@ export class Feed {
 
   state(state) {
     if (state.event === 'post.counts') this.#site.posts.counts(state);
+    else if (state.event === 'community.counts') this.#site.communities.counts(state);
   }
 
   reset() {
@@ -168,6 +170,7 @@ export class Feed {
     this.#place(post).classList.add('post-new');
     const below = !this.#active || scrollY >= AT_TOP_PX;
     if (below && !post.my?.author) this.#unseen.add(post.id);
+    if (this.#active && !post.my?.author) this.#announceNews(post);
     // Browsers that anchor the scroll position do this by themselves.
     if (below && this.#active && !CSS.supports('overflow-anchor', 'auto')) scrollBy(0, document.documentElement.scrollHeight - height);
     this.#say();
@@ -181,6 +184,11 @@ export class Feed {
     const count = this.#unseen.size;
     this.#parts.news.hidden = count === 0;
     this.#parts.news.textContent = count === 0 ? '' : t('feed.new', { count });
+  }
+
+  #announceNews(post) {
+    const count = this.#unseen.size;
+    announce(count > 1 ? t('feed.new', { count }) : t('feed.arrived', { name: post.author ? nameOf(post.author) : t('post.someone') }));
   }
 
   #toTop() {
@@ -217,15 +225,23 @@ export class Feed {
     if (!card) return;
     this.#cards.delete(id);
     this.#site.views.forget(card.element);
-    card.element.remove();
+    removeKeepingPlace(card.element);
     this.#say();
   }
 
   #say() {
     this.#parts.more.hidden = this.#cursor === null;
     const empty = this.#cards.size === 0 && this.#pending.size === 0;
-    fill(this.#parts.note, empty ? h('p', { class: 'empty', testid: 'feed-empty' }, this.#options.empty ?? t('feed.empty')) : null);
+    fill(this.#parts.note, empty ? this.#emptiness() : null);
     this.#announce();
+  }
+
+  /** What to do where there is nothing. */
+  #emptiness() {
+    const { text, actions } = this.#kind === null
+      ? (this.#options.empty?.() ?? { text: t('feed.empty') })
+      : { text: t('feed.empty.kind'), actions: [h('button', { class: 'button', type: 'button', testid: 'feed-show-all', onclick: () => this.#choose(null) }, t('feed.empty.all'))] };
+    return h('div', { class: 'empty-place', testid: 'feed-empty' }, icon(this.#kind ?? 'discussion'), h('p', {}, text), actions && h('div', { class: 'empty-actions' }, actions));
   }
 
   async #loadMore() {
@@ -252,13 +268,19 @@ export class Feed {
   #filterButton(kind) {
     return h('button', {
       class: `filter-chip${kind ? ` kind-${kind}` : ''}`, type: 'button', 'aria-pressed': String(kind === null), testid: `filter-${kind ?? 'all'}`,
-      onclick: (event) => {
-        this.#kind = kind;
-        for (const button of this.#parts.filter.children) button.setAttribute('aria-pressed', String(button === event.currentTarget));
-        for (const id of [...this.#cards.keys()]) this.#remove(id);
-        this.load();
-      },
+      onclick: () => this.#choose(kind),
     }, t(kind ? `kind.${kind}` : 'feed.all'));
+  }
+
+  #choose(kind) {
+    this.#kind = kind;
+    for (const button of this.#parts.filter.children) {
+      const chosen = button.dataset.testid === `filter-${kind ?? 'all'}`;
+      button.setAttribute('aria-pressed', String(chosen));
+      if (chosen) button.focus({ preventScroll: true });
+    }
+    for (const id of [...this.#cards.keys()]) this.#remove(id);
+    this.load();
   }
 
   #follow() {

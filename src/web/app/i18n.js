@@ -1,6 +1,7 @@
 // The language of the page: words from the dictionary, dates and plurals by the browser's own rules.
 
 import { DICTIONARY } from './dictionary.js';
+import { isolated } from './model.js';
 import { remembered, remember } from './storage.js';
 
 export const LANGUAGES = { en: 'English', fr: 'Français' };
@@ -46,7 +47,7 @@ export function fullDate(at) {
 }
 
 function shown(value) {
-  return typeof value === 'number' ? number(value) : String(value);
+  return typeof value === 'number' ? number(value) : isolated(String(value));
 }
 
 function choose() {

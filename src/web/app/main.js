@@ -18,7 +18,8 @@
 //             community-join (data-member: true | false; the same button leaves)
 // Composer    composer with composer-content (focus unfolds the rest), composer-title, composer-community (home only),
 //             composer-kind, composer-visibility, composer-anonymous, composer-submit
-// Feed        feed (aria-busy), feed-new ("N new posts" above, leads to the top), feed-more, feed-empty, filter-all, filter-<kind>
+// Feed        feed (aria-busy), feed-new ("N new posts" above, leads to the top), feed-more, filter-all, filter-<kind>;
+//             feed-empty with feed-show-all, home-communities, home-community-create; feed-failed with feed-again
 // Post        post-card (data-post-id, data-pending, data-kind, data-version) with post-title, post-content, post-author,
 //             post-community, post-kind, post-visibility, post-edited, post-state, view-count and comment-count
 //             (data-count), post-comments, post-menu, then post-edit, post-delete, post-link, post-block;
@@ -29,11 +30,11 @@
 //             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply, then
 //             reply-form with reply-content, reply-anonymous, reply-submit; comment-menu, then comment-edit,
 //             comment-delete; comment-edit-form with comment-edit-content, comment-edit-save; comment-pending,
-//             comments-more, comments-empty, replies-more; guests see comment-login
+//             comments-more, comments-empty, comments-failed with comments-again, replies-more; guests see comment-login
 // People      profile, profile-name, follow (aria-pressed), block (aria-pressed), profile-logout
-// Notices     notifications, notification (data-unread, data-kind), notifications-read-all, notifications-more,
+// Notices     notifications, notification (data-unread, data-kind) with notification-excerpt, notifications-read-all, notifications-more,
 //             notifications-empty
-// Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error; toasts with toast-done, toast-error
+// Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error and field-error; announcer; toasts with toast-done, toast-error
 
 import { Account } from './account.js';
 import { openAuth } from './authdialog.js';
@@ -42,6 +43,7 @@ import { Connection } from './connection.js';
 import { confirmed } from './dialogs.js';
 import { calm, fill, refreshTimes } from './dom.js';
 import { setLanguage, t } from './i18n.js';
+import { nameOf } from './model.js';
 import { Notices, NoticesView } from './notices.js';
 import { Posts } from './posts.js';
 import { Shell } from './shell.js';
@@ -103,7 +105,7 @@ class Site {
     try {
       await this.communities.setMember(community.id, member);
       if (member) toast(t('community.joined', { name: community.name }));
-      this.forgetViews('home');
+      this.forgetViews();
     } catch (error) {
       complain(error);
     }
@@ -111,12 +113,13 @@ class Site {
 
   /** Blocks or unblocks somebody, after asking; true if it was done. */
   async block(person, on) {
-    const name = person.name || person.username;
+    const name = nameOf(person);
     if (on && !(await confirmed(t('profile.block.sure', { name }), t('profile.block')))) return false;
     try {
       await this.connection.ask('block.set', { user_id: person.id, on });
       if (on) for (const id of this.posts.ids()) if (this.posts.get(id)?.author?.id === person.id) this.posts.remove(id);
-      this.forgetViews('home');
+      // What a kept feed left out while the two were apart, it would go on leaving out.
+      this.forgetViews();
       return true;
     } catch (error) {
       complain(error);
@@ -137,11 +140,11 @@ class Site {
     document.querySelector('[data-testid=language-switch]')?.focus();
   }
 
-  /** Views of this name that are not shown are built anew when they are next looked at. */
-  forgetViews(name) {
+  /** Kept feeds that are not shown are built anew when they are next looked at. */
+  forgetViews() {
     const shown = [...this.#kept.keys()].at(-1);
     for (const [hash, kept] of this.#kept) {
-      if (kept.name !== name || hash === shown) continue;
+      if (hash === shown) continue;
       kept.view.destroy?.();
       this.#kept.delete(hash);
     }
@@ -169,7 +172,7 @@ class Site {
   #becameAnother(reason) {
     this.#rebuild();
     if (reason === 'expired' || (reason === 'elsewhere' && !this.me)) toast(t('auth.ended'), 'error');
-    if (reason === 'login') toast(t('auth.hello', { name: this.me.name || this.me.username }));
+    if (reason === 'login') toast(t('auth.hello', { name: nameOf(this.me) }));
   }
 
   #explore() {
@@ -195,10 +198,16 @@ class Site {
     fill(this.#shell.main, kept.view.element);
     kept.view.enter?.();
     this.#shell.at({ name: kept.name, id });
-    document.title = kept.view.title ? `${kept.view.title} · CommuniConnect` : 'CommuniConnect';
+    this.entitle();
     scrollTo({ top: kept.scroll, behavior: 'instant' });
     if (previous) this.#shell.main.focus({ preventScroll: true });
     if (!calm()) this.#shell.main.animate([{ opacity: 0.4 }, { opacity: 1 }], 160);
+  }
+
+  /** A view has learnt what it is called, or another is shown. */
+  entitle() {
+    const title = [...this.#kept.values()].at(-1)?.view.title;
+    document.title = title ? `${title} · CommuniConnect` : 'CommuniConnect';
   }
 
   #hide(hash, kept) {

@@ -57,6 +57,28 @@ export function length(text) {
   return [...text.normalize('NFC')].length;
 }
 
+/** Characters that turn the direction of what follows them. Names and titles need none: each stands in its own isolate. */
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Characters that show nothing and that no script needs. Joiners stay: Persian and emoji are written with them. */
+const NOTHING = /[\u00ad\u200b\u2060-\u2064\u206a-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
+const INVISIBLE = /^[\s\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2800\u3164\ufe00-\ufe0f\uffa0]*$/u;
+
+/** A name or title on one line: without characters that hide, or that turn what stands beside it. */
+export function oneLine(text) {
+  return text.replace(TURNS, '').replace(NOTHING, '').replace(/\s+/g, ' ').trim();
+}
+
+/** What a person is called; one whose name shows nothing is called by the username. */
+export function nameOf(person) {
+  const name = oneLine(person.name ?? '');
+  return INVISIBLE.test(name) ? person.username : name;
+}
+
+/** Text that may run the other way, fenced off (Unicode bidi FSI … PDI) so that it turns nothing around it. */
+export function isolated(text) {
+  return /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u.test(text) ? `\u2068${text.replace(TURNS, '')}\u2069` : text;
+}
+
 function mine(known, news, myId) {
   if (news.my) return news.my;
   return known?.my ?? { author: myId !== null && news.author?.id === myId };

@@ -1,8 +1,9 @@
 // Notifications: the number of unread ones, pushed live, and the list.
 
 import { avatar } from './avatar.js';
-import { fill, h, timeTag } from './dom.js';
+import { fill, h, icon, timeTag } from './dom.js';
 import { t } from './i18n.js';
+import { isolated, nameOf, oneLine } from './model.js';
 import { Signal } from './signal.js';
 import { complain, explain } from './toasts.js';
 
@@ -90,7 +91,7 @@ export class NoticesView {
       for (const notice of page.notifications) if (!this.#items.has(notice.id)) this.#list.append(this.#item(notice));
       this.#cursor = page.cursor;
       this.#more.hidden = !page.cursor;
-      fill(this.#note, this.#items.size === 0 ? h('p', { class: 'empty', testid: 'notifications-empty' }, t('notice.none')) : null);
+      fill(this.#note, this.#items.size === 0 ? h('div', { class: 'empty-place', testid: 'notifications-empty' }, icon('bell'), h('p', {}, t('notice.none'))) : null);
     } catch (error) {
       if (error.code !== 'cancelled') fill(this.#note, h('p', { class: 'empty' }, explain(error)));
     }
@@ -105,7 +106,12 @@ export class NoticesView {
         item.dataset.unread = 'false';
         this.#notices.read({ ids: [notice.id] }).catch(complain);
       },
-    }, avatar(notice.actors[0] ?? null), h('span', { class: 'notice-text' }, words(notice)), timeTag(notice.created_at));
+    },
+    h('span', { class: 'notice-face' }, avatar(notice.actors[0] ?? null), h('span', { class: 'notice-kind' }, icon(symbolOf(notice)))),
+    h('span', { class: 'notice-text' },
+      h('span', { class: 'notice-words' }, words(notice)),
+      notice.text && h('span', { class: 'notice-excerpt', dir: 'auto', testid: 'notification-excerpt' }, oneLine(notice.text)),
+      timeTag(notice.created_at)));
     this.#items.set(notice.id, item);
     return item;
   }
@@ -120,11 +126,21 @@ export class NoticesView {
   }
 }
 
-/** In the reader's language; a kind that this page does not know yet is told in the server's words. */
-function words({ kind, actors, count, text }) {
-  const names = actors.map((actor) => actor.name || actor.username).join(', ') || t('post.someone');
+/** What happened, in the reader's language and with the people set off; of a kind that is unknown here only the people. */
+function words({ kind, actors, count }) {
+  const names = actors.map((actor) => isolated(nameOf(actor))).join(', ') || t('post.someone');
   const others = count - Math.max(1, actors.length);
-  const who = others > 0 ? t('notice.others', { names, count: others }) : names;
-  const known = t(`notice.${kind}`, { who });
-  return known === `notice.${kind}` ? text : known;
+  const who = h('strong', {}, others > 0 ? t('notice.others', { names, count: others }) : names);
+  const key = `notice.${kind}`;
+  const [before, after] = t(key, { who: BLANK }).split(BLANK);
+  return before === key ? [who] : [before, who, after];
+}
+
+/** Stands for the people while the sentence is looked up. */
+const BLANK = '\u0001';
+
+function symbolOf({ kind }) {
+  if (kind === 'follow') return 'person';
+  if (kind.endsWith('reaction')) return 'react';
+  return kind === 'reply' ? 'reply' : kind === 'comment' ? 'comment' : 'bell';
 }

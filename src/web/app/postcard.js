@@ -6,13 +6,15 @@ import { confirmed, menu } from './dialogs.js';
 import { fill, h, icon, timeTag, written } from './dom.js';
 import { openPostEditor } from './posteditor.js';
 import { number, t } from './i18n.js';
-import { editable } from './model.js';
+import { editable, nameOf, oneLine } from './model.js';
 import { ReactionBar } from './reactions.js';
 import { complain, toast } from './toasts.js';
 
 /** Texts longer than this are folded in feeds. */
 const FOLD_CHARACTERS = 700;
 const FOLD_LINES = 12;
+/** Titles longer than this are set smaller: they are read, not looked at. */
+const LONG_TITLE = 90;
 
 export class PostCard {
   element;
@@ -28,8 +30,8 @@ export class PostCard {
     this.#post = post;
     const parts = this.#parts;
     parts.head = h('header', { class: 'post-head' });
-    parts.title = h(detail ? 'h1' : 'h2', { class: 'post-title', testid: 'post-title' });
-    parts.body = h('div', { class: 'post-body', testid: 'post-content' });
+    parts.title = h(detail ? 'h1' : 'h2', { class: 'post-title', dir: 'auto', testid: 'post-title' });
+    parts.body = h('div', { class: 'post-body', dir: 'auto', testid: 'post-content' });
     parts.fold = h('a', { class: 'post-fold', href: `#/p/${post.id}` }, t('post.more'));
     parts.comments = h('span', { testid: 'comment-count' });
     parts.views = h('span', { testid: 'view-count' });
@@ -68,7 +70,7 @@ export class PostCard {
         })),
       });
       fill(this.#parts.foot, this.#reactions.element,
-        h('a', { class: 'chip chip-quiet', href: `#/p/${post.id}`, testid: 'post-comments', 'aria-label': t('comment.title') }, icon('comment'), this.#parts.comments),
+        h('a', { class: 'chip chip-quiet', href: `#/p/${post.id}`, testid: 'post-comments' }, icon('comment'), this.#parts.comments),
         h('span', { class: 'post-views' }, icon('eye'), this.#parts.views));
     }
     this.#show(post);
@@ -81,7 +83,8 @@ export class PostCard {
     this.element.dataset.version = post.version;
     this.#showHead(post);
     title.hidden = !post.title;
-    const words = post.title ?? '';
+    const words = oneLine(post.title ?? '');
+    title.classList.toggle('post-title-long', words.length > LONG_TITLE);
     if (title.dataset.shown !== words) {
       title.dataset.shown = words;
       fill(title, this.#detail || post.pending ? words : h('a', { href: `#/p/${post.id}` }, words));
@@ -98,6 +101,7 @@ export class PostCard {
     this.#reactions.update();
     comments.textContent = number(post.counts.comments);
     comments.dataset.count = post.counts.comments;
+    comments.parentElement.setAttribute('aria-label', t('post.comments', { count: post.counts.comments }));
     views.textContent = number(post.counts.views);
     views.parentElement.title = t('post.views', { count: post.counts.views });
     views.dataset.count = post.counts.views;
@@ -109,7 +113,7 @@ export class PostCard {
     this.#parts.head.dataset.shown = shown;
     const author = post.author;
     const name = author
-      ? h('a', { class: 'post-author', href: `#/u/${author.id}`, testid: 'post-author' }, author.name || author.username)
+      ? h('a', { class: 'post-author', href: `#/u/${author.id}`, dir: 'auto', testid: 'post-author' }, nameOf(author))
       : h('span', { class: 'post-author', testid: 'post-author' }, t('post.someone'));
     fill(this.#parts.head,
       author ? h('a', { href: `#/u/${author.id}`, tabindex: '-1', 'aria-hidden': 'true' }, avatar(author)) : avatar(null),
@@ -130,7 +134,7 @@ export class PostCard {
       this.#site.communities.load(post.community_id).then(() => this.#showHead(this.#post), () => {});
       return null;
     }
-    return h('a', { class: 'post-community', href: `#/c/${community.id}`, title: community.path.join(' › '), testid: 'post-community' }, community.name);
+    return h('a', { class: 'post-community', href: `#/c/${community.id}`, title: community.path.join(' › '), dir: 'auto', testid: 'post-community' }, community.name);
   }
 
   #menu() {

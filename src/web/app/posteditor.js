@@ -1,15 +1,16 @@
 // Editing a post. A conflict is not an end: the newer text is shown, and saving again keeps one's own.
 
-import { field, onSubmit, openDialog } from './dialogs.js';
+import { openDialog } from './dialogs.js';
 import { fill, growing, h } from './dom.js';
 import { t } from './i18n.js';
 import { KINDS } from './model.js';
-import { complainIn, errorLine, explain } from './toasts.js';
+import { complainIn, errorLine, field, onSubmit } from './forms.js';
+import { explain } from './toasts.js';
 
 export function openPostEditor(site, post) {
   let version = post.version;
-  const title = h('input', { name: 'title', maxlength: 200, value: post.title ?? '', testid: 'edit-title' });
-  const content = growing(h('textarea', { name: 'content', maxlength: 5000, rows: 5, testid: 'edit-content' }));
+  const title = h('input', { name: 'title', maxlength: site.connection.limits.post_title, value: post.title ?? '', testid: 'edit-title' });
+  const content = growing(h('textarea', { name: 'content', rows: 5, testid: 'edit-content' }));
   content.value = post.content;
   const kind = h('select', { name: 'kind', testid: 'edit-kind' }, KINDS.map((each) => h('option', { value: each, selected: each === post.kind }, t(`kind.${each}`))));
   const newer = h('div', { class: 'newer', testid: 'edit-newer', hidden: true });

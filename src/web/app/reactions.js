@@ -33,6 +33,7 @@ export class ReactionBar {
         class: 'reaction-choice', type: 'button', title: t(`reaction.${kind}`), testid: `react-${kind}`,
         onclick: () => {
           this.#toggleTray(false);
+          this.#opener.focus({ preventScroll: true });
           this.#choose(kind);
         },
       }, icon(`face-${kind}`, t(`reaction.${kind}`)))));
@@ -45,6 +46,9 @@ export class ReactionBar {
       if (event.key !== 'Escape' || this.#tray.hidden) return;
       this.#toggleTray(false);
       this.#opener.focus();
+    });
+    this.element.addEventListener('focusout', ({ relatedTarget }) => {
+      if (relatedTarget && !this.element.contains(relatedTarget)) this.#toggleTray(false);
     });
     this.#confirmed = store.read().mine ?? null;
     this.update();
@@ -74,8 +78,15 @@ export class ReactionBar {
   #toggleTray(open) {
     this.#tray.hidden = !open;
     this.#opener.setAttribute('aria-expanded', String(open));
-    if (open) this.#tray.querySelector('button').focus();
+    removeEventListener('pointerdown', this.#pressedElsewhere);
+    if (!open) return;
+    addEventListener('pointerdown', this.#pressedElsewhere);
+    this.#tray.querySelector('button').focus();
   }
+
+  #pressedElsewhere = ({ target }) => {
+    if (!this.element.contains(target)) this.#toggleTray(false);
+  };
 
   #choose(kind) {
     if (!this.#site.loggedIn()) return;

@@ -4,6 +4,7 @@
 import { avatar } from './avatar.js';
 import { fill, h, icon } from './dom.js';
 import { currentLanguage, t } from './i18n.js';
+import { nameOf } from './model.js';
 import { openAuth } from './authdialog.js';
 import { communityTree, openCommunityDialog } from './tree.js';
 import { keepingFocus } from './views.js';
@@ -128,7 +129,7 @@ export class Shell {
 
   #languageSwitch() {
     const other = currentLanguage() === 'en' ? 'fr' : 'en';
-    const label = { fr: 'Passer en français', en: 'Switch to English' }[other];
+    const label = { fr: 'FR: passer en français', en: 'EN: switch to English' }[other];
     return h('button', { class: 'icon-button language', type: 'button', testid: 'language-switch', lang: other, 'aria-label': label, title: label, onclick: () => this.#site.speak(other) }, other.toUpperCase());
   }
 
@@ -141,7 +142,7 @@ export class Shell {
       ];
     }
     return [
-      h('a', { class: 'who', href: `#/u/${me.id}`, testid: 'me', title: `${me.name} (@${me.username})`, 'data-user-id': me.id }, avatar(me, 's'), h('span', { class: 'who-name', testid: 'me-name' }, me.name || me.username)),
+      h('a', { class: 'who', href: `#/u/${me.id}`, testid: 'me', title: `${nameOf(me)} (@${me.username})`, 'data-user-id': me.id }, avatar(me, 's'), h('span', { class: 'who-name', dir: 'auto', testid: 'me-name' }, nameOf(me))),
       h('button', { class: 'icon-button', type: 'button', 'aria-label': t('nav.logout'), title: t('nav.logout'), testid: 'logout', onclick: () => account.logout() }, icon('out')),
     ];
   }

@@ -1,10 +1,11 @@
 // Short messages that come and go, and what an error says to the person who met it.
 
-import { fill, h, icon } from './dom.js';
+import { h, icon } from './dom.js';
 import { t } from './i18n.js';
 
 const SHOWN_MS = 6_000;
 const AT_ONCE = 3;
+const ANNOUNCE_MS = 800;
 
 export function toast(text, kind = 'done') {
   const tray = document.getElementById('toasts');
@@ -17,6 +18,24 @@ export function toast(text, kind = 'done') {
   note.addEventListener('pointerenter', () => clearTimeout(timer));
   note.addEventListener('pointerleave', () => (timer = setTimeout(() => note.remove(), SHOWN_MS / 2)));
 }
+
+/**
+ * Says to a screen reader what others see happen. What comes within a moment is said once, the last of it, so that a
+ * lively place does not talk without end.
+ */
+export function announce(text) {
+  toAnnounce = text;
+  if (announcing) return;
+  const announcer = document.getElementById('announcer');
+  announcer.textContent = ''; // the same words twice would be no change
+  announcing = setTimeout(() => {
+    announcing = null;
+    announcer.textContent = toAnnounce;
+  }, ANNOUNCE_MS);
+}
+
+let toAnnounce = '';
+let announcing = null;
 
 /** An error in words that say what to do. */
 export function explain(error) {
@@ -32,20 +51,4 @@ export function explain(error) {
 export function complain(error) {
   if (error.code === 'cancelled') return;
   toast(explain(error), 'error');
-}
-
-/** Shows an error in its form, at its field where it names one. */
-export function complainIn(form, error, words = explain(error)) {
-  for (const field of form.querySelectorAll('[aria-invalid]')) field.removeAttribute('aria-invalid');
-  const field = error.field && form.elements.namedItem(error.field);
-  if (field?.setAttribute) {
-    field.setAttribute('aria-invalid', 'true');
-    field.focus();
-  }
-  fill(form.querySelector('[data-testid=form-error]'), words);
-}
-
-/** The place for `complainIn`. */
-export function errorLine() {
-  return h('p', { class: 'form-error', role: 'alert', testid: 'form-error' });
 }

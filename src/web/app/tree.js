@@ -1,9 +1,10 @@
 // The communities as a tree that is unfolded step by step, and the dialog that opens a new one.
 
-import { complainIn, errorLine } from './toasts.js';
-import { field, onSubmit, openDialog } from './dialogs.js';
+import { checkedAsTyped, complainIn, errorLine, field, onSubmit } from './forms.js';
+import { openDialog } from './dialogs.js';
 import { h, icon } from './dom.js';
 import { t } from './i18n.js';
+import { needed } from './rules.js';
 
 /** Which communities are unfolded; shared by all trees of the page. */
 const unfolded = new Set();
@@ -33,7 +34,7 @@ export function communityTree(site, { current, full = false }) {
           h('a', {
             class: 'tree-link', href: `#/c/${community.id}`, 'aria-current': community.id === current ? 'page' : null,
             testid: full ? 'community-item' : 'tree-item', 'data-community-id': community.id, 'data-focus': `link-${full}-${community.id}`,
-          }, h('span', { class: 'tree-name' }, community.name), community.my?.member && !full && h('span', { class: 'tree-mark', title: t('community.member') })),
+          }, h('span', { class: 'tree-name', dir: 'auto', title: community.name }, community.name), community.my?.member && !full && h('span', { class: 'tree-mark', title: t('community.member') })),
           full && h('span', { class: 'tree-members' }, t('community.members', { count: community.members })),
           full && site.me && joinButton(site, community, 'community-item-join')),
         open ? list(children, depth + 1) : null);
@@ -60,7 +61,7 @@ export function joinButton(site, community, testid) {
 
 export function openCommunityDialog(site, parent) {
   if (!site.loggedIn()) return;
-  const name = h('input', { name: 'name', maxlength: 100, required: true, autocomplete: 'off', testid: 'community-name' });
+  const name = h('input', { name: 'name', required: true, autocomplete: 'off', testid: 'community-name' });
   const choices = [...site.communities.joined()];
   if (parent && !choices.some(({ id }) => id === parent.id)) choices.unshift(parent);
   const place = h('select', { name: 'parent_id', testid: 'community-parent' },
@@ -69,10 +70,12 @@ export function openCommunityDialog(site, parent) {
   const form = h('form', { class: 'dialog-body', testid: 'community-form', novalidate: true },
     field(t('community.name'), name), field(t('community.parent'), place), errorLine(),
     h('div', { class: 'dialog-actions' }, h('button', { class: 'button button-primary', testid: 'community-submit' }, t('community.create'))));
+  const allIsWell = checkedAsTyped(form, { name: needed(site.connection.limits.community_name) });
   openDialog({
     title: t('community.new'),
     testid: 'community-dialog',
     build: (close) => onSubmit(form, async () => {
+      if (!allIsWell()) return;
       try {
         const community = await site.communities.create(name.value, place.value);
         close();

@@ -4,9 +4,10 @@
 import { avatar } from './avatar.js';
 import { Comments } from './comments.js';
 import { Composer } from './composer.js';
-import { fill, h, icon } from './dom.js';
+import { fill, h, icon, named } from './dom.js';
 import { Feed } from './feed.js';
 import { number, t } from './i18n.js';
+import { nameOf, oneLine } from './model.js';
 import { openAuth } from './authdialog.js';
 import { PostCard } from './postcard.js';
 import { communityTree, joinButton, openCommunityDialog } from './tree.js';
@@ -36,7 +37,16 @@ export class HomeView {
         ...site.communities.joined().slice(0, FOLLOWED_COMMUNITIES).map(({ id }) => `feed:${id}`),
         ...[...this.#authors].slice(-FOLLOWED_AUTHORS).map((id) => `author:${id}`),
       ],
-      empty: t('feed.empty.home'),
+      empty: () => {
+        const alone = site.communities.joined().length === 0;
+        return {
+          text: t(alone ? 'feed.empty.home' : 'feed.empty.member'),
+          actions: alone && [
+            h('a', { class: 'button button-primary', href: '#/communities', testid: 'home-communities' }, t('feed.empty.look')),
+            h('button', { class: 'button', type: 'button', testid: 'home-community-create', onclick: () => openCommunityDialog(site) }, icon('plus'), t('community.new')),
+          ],
+        };
+      },
       loaded: (posts) => {
         // There is no list of whom one follows; those whose posts came are followed live from here on.
         const before = this.#authors.size;
@@ -135,6 +145,10 @@ export class CommunityView {
     this.#feed = new Feed(site, {
       query: () => ({ community_id: id }),
       channels: () => [`feed:${id}`],
+      empty: () => {
+        if (!site.me) return { text: t('feed.empty.guest'), actions: [h('button', { class: 'button button-primary', type: 'button', onclick: () => openAuth(site.account, 'register') }, t('auth.register'))] };
+        return { text: t(site.communities.get(id)?.my?.member ? 'feed.empty.member' : 'feed.empty.join') };
+      },
       refused: (error) => {
         if (error.code !== 'not_found' && error.code !== 'invalid') return false;
         fill(this.element, gone());
@@ -166,6 +180,7 @@ export class CommunityView {
     const community = this.#site.communities.get(this.#id);
     if (!community) return;
     this.title = community.name;
+    this.#site.entitle();
     const parent = community.parent_id && this.#site.communities.get(community.parent_id);
     if (community.parent_id && !parent) this.#site.communities.load(community.parent_id).catch(() => {});
     const children = this.#site.communities.children(this.#id) ?? [];
@@ -175,11 +190,11 @@ export class CommunityView {
         ? [h('a', { href: `#/c/${parent.id}` }, community.path.slice(0, -1).join(' › ')), ' ›']
         : h('a', { href: '#/communities' }, t('nav.communities'))),
       h('div', { class: 'view-head' },
-        h('h1', { class: 'view-title', testid: 'community-title' }, community.name),
+        h('h1', { class: 'view-title', dir: 'auto', testid: 'community-title' }, community.name),
         joinButton(this.#site, community, 'community-join')),
       h('p', { class: 'community-facts' }, h('span', { testid: 'community-members' }, t('community.members', { count: community.members })), role && h('span', { class: 'badge-soft', testid: 'community-role' }, role)),
       h('div', { class: 'community-inside' },
-        children.map((child) => h('a', { class: 'filter-chip', href: `#/c/${child.id}`, 'data-focus': `child-${child.id}`, testid: 'community-child' }, icon('tree'), child.name)),
+        children.map((child) => h('a', { class: 'filter-chip', href: `#/c/${child.id}`, 'data-focus': `child-${child.id}`, testid: 'community-child' }, icon('tree'), named(child.name))),
         this.#site.me && h('button', { class: 'filter-chip', type: 'button', testid: 'community-create-inside', 'data-focus': 'inside', title: t('community.new.inside', { name: community.name }), onclick: () => openCommunityDialog(this.#site, community) }, icon('plus'), t('community.new'))),
       this.#site.me && !community.my?.member && h('p', { class: 'hint' }, t('community.join.to.post'))));
     this.#composer.update();
@@ -204,7 +219,7 @@ export class PostView {
       site.posts.changed.listen((changed) => changed === id && this.#card?.update(site.posts.get(id))),
       site.posts.removed.listen((removed) => removed === id && this.#gone(t('post.deleted'))),
       site.connection.follow(`post:${id}`, this),
-      site.connection.welcomed.listen(() => this.#failed && this.#load()));
+      site.connection.welcomed.listen(() => (this.#failed ? this.#load() : this.#comments?.returned())));
     this.#load();
   }
 
@@ -242,7 +257,8 @@ export class PostView {
     try {
       const post = this.#site.posts.put((await this.#site.connection.ask('post.get', { post_id: this.#id })).post);
       if (this.#card) return;
-      this.title = post.title ?? t('post.view');
+      this.title = oneLine(post.title ?? '') || t('post.view');
+      this.#site.entitle();
       this.#card = new PostCard(this.#site, post, { detail: true });
       this.#comments = new Comments(this.#site, post);
       fill(this.element,
@@ -283,6 +299,7 @@ export class ProfileView {
         if (site.me?.id === id) return [`author:${id}`, `user:${id}`];
         return this.#profile?.my?.following ? [`author:${id}`] : [];
       },
+      empty: () => ({ text: t(site.me?.id === id ? 'feed.empty.mine' : 'feed.empty.person') }),
       wanted: (post) => (post.author ? post.author.id === id : post.my?.author === true && site.me?.id === id),
     });
     this.element = h('div', { class: 'view' }, this.#head, this.#feed.element);
@@ -304,7 +321,8 @@ export class ProfileView {
   async #load() {
     try {
       this.#profile = (await this.#site.connection.ask('profile.get', { user_id: this.#id })).profile;
-      this.title = this.#profile.name || this.#profile.username;
+      this.title = nameOf(this.#profile);
+      this.#site.entitle();
       this.#feed.refollow();
       this.#show();
     } catch (error) {
@@ -320,11 +338,11 @@ export class ProfileView {
     keepingFocus(this.#head, () => fill(this.#head,
       avatar(person, 'l'),
       h('div', { class: 'profile-main' },
-        h('h1', { class: 'view-title', testid: 'profile-name' }, person.name || person.username),
+        h('h1', { class: 'view-title', dir: 'auto', testid: 'profile-name' }, nameOf(person)),
         h('p', { class: 'post-username' }, `@${person.username}`, person.role !== 'user' && h('span', { class: 'badge-soft' }, t(`profile.role.${person.role}`))),
-        person.bio && h('p', {}, person.bio),
+        person.bio && h('p', { class: 'profile-bio', dir: 'auto' }, person.bio),
         person.counts && h('p', { class: 'facts' }, fact('profile.posts', person.counts.posts), fact('profile.followers', person.counts.followers), fact('profile.following', person.counts.following)),
-        person.my?.blocked && h('p', { class: 'hint' }, t('profile.blocked', { name: person.name || person.username }))),
+        person.my?.blocked && h('p', { class: 'hint' }, t('profile.blocked', { name: nameOf(person) }))),
       h('div', { class: 'profile-actions' }, mine
         ? h('button', { class: 'button', type: 'button', testid: 'profile-logout', onclick: () => this.#site.account.logout() }, icon('out'), t('nav.logout'))
         : this.#site.me && [
@@ -345,7 +363,7 @@ export class ProfileView {
     try {
       await this.#site.connection.ask('follow.set', { user_id: this.#id, on });
       await this.#reload();
-      this.#site.forgetViews('home');
+      this.#site.forgetViews();
     } catch (error) {
       complain(error);
     }
@@ -359,7 +377,7 @@ export class ProfileView {
 
 /** What a place that is not there looks like. */
 export function gone(words = t('post.gone')) {
-  return h('div', { class: 'empty-page' }, icon('tree'), h('p', { testid: 'gone' }, words), h('a', { class: 'button', href: '#/' }, t('nav.home')));
+  return h('div', { class: 'empty-page' }, icon('tree'), h('h1', { class: 'empty-title', testid: 'gone' }, words), h('a', { class: 'button', href: '#/' }, t('nav.home')));
 }
 
 /** Rebuilds something without taking the focus away from the one who uses the keyboard. */

@@ -11,17 +11,26 @@ use crate::store::{
         user_row::user,
     },
 };
-use communiconnect_protocol::{Channel, CommunityId, Data, MyPost, Post, PostCounts, PostEvent, PostId};
+use communiconnect_protocol::{
+    Channel, CommunityId, Data, LiveId, MyPost, Post, PostCounts, PostEvent, PostId,
+};
 use rusqlite::params;
 
+/// A post to be written, with the live that it announces.
+pub(in crate::store::sqlite) struct PostDraft {
+    pub(in crate::store::sqlite) new: NewPost,
+    pub(in crate::store::sqlite) live_id: Option<LiveId>,
+}
+
 /// Writes the post and tells it; answers it with the channel and offset of its position.
-pub(super) fn create(
+pub(in crate::store::sqlite) fn create(
     tx: &mut Tx<'_>,
     actor: Actor,
     op: &str,
-    new: NewPost,
+    draft: PostDraft,
     rule: Rule<CommunityFacts>,
 ) -> Result<(Post, Channel, u64)> {
+    let PostDraft { new, live_id } = draft;
     let (facts, path) = facts::community(tx.connection(), &actor.into(), new.community_id)?;
     rule(&facts)?;
     let author = user(tx.connection(), actor.user)?.ok_or(StoreError::NotFound("user"))?;
@@ -43,7 +52,7 @@ pub(super) fn create(
         anonymous: new.anonymous,
         author: (!new.anonymous).then_some(author),
         media: Vec::new(),
-        live_id: None,
+        live_id,
         counts: PostCounts::default(),
         version: 1,
         created_at: new.at,

@@ -2,7 +2,8 @@
 
 use crate::store::{
     Reader, Result,
-    posts::{FeedQuery, FeedScope},
+    posts::{FeedQuery, FeedScope, OnlyLive},
+    sqlite::facts::reader_key,
 };
 use communiconnect_protocol::{PostId, PostKind, UserId};
 use rusqlite::{Connection, params};
@@ -16,6 +17,9 @@ const END: [u8; 16] = [0xff; 16];
 
 pub(super) fn candidates(connection: &Connection, reader: &Reader, query: &FeedQuery) -> Result<Vec<PostId>> {
     let before = query.before.map_or(END, |id| *id.as_bytes());
+    if query.live == OnlyLive::Yes {
+        return on_air(connection, reader, query);
+    }
     let shelf = Shelf { connection, kind: query.kind };
     let ids = match query.scope {
         FeedScope::Community(community) => {
@@ -31,6 +35,34 @@ pub(super) fn candidates(connection: &Connection, reader: &Reader, query: &FeedQ
         },
     };
     Ok(ids.into_iter().map(PostId::from_bytes).collect())
+}
+
+/// Posts of running lives. These are few, so that each is looked at.
+fn on_air(connection: &Connection, reader: &Reader, query: &FeedQuery) -> Result<Vec<PostId>> {
+    let (belongs, key) = match query.scope {
+        FeedScope::Community(id) => {
+            ("EXISTS (SELECT 1 FROM feed WHERE community = ?1 AND post = l.post)", *id.as_bytes())
+        }
+        FeedScope::Author(id) => ("l.owner = ?1", *id.as_bytes()),
+        FeedScope::Home => (
+            "(EXISTS (SELECT 1 FROM follows WHERE follower = ?1 AND author = l.owner)
+              OR EXISTS (SELECT 1 FROM feed f JOIN members m ON m.community = f.community
+                         WHERE m.user = ?1 AND f.post = l.post))",
+            reader_key(reader),
+        ),
+    };
+    let before = query.before.map_or(END, |id| *id.as_bytes());
+    let kind = query.kind.map(PostKind::as_str);
+    let ids = connection
+        .prepare_cached(&format!(
+            "SELECT l.post FROM lives l WHERE l.state != 'ended' AND l.post < ?2 AND coalesce(?4, 'live') = 'live'
+                 AND {belongs}
+             ORDER BY l.post DESC LIMIT ?3"
+        ))?
+        .query_map(params![key, before, query.limit as i64, kind], |row| row.get(0))?
+        .map(|id| id.map(PostId::from_bytes))
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(ids)
 }
 
 type Key = [u8; 16];

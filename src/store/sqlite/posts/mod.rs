@@ -9,6 +9,7 @@ mod view;
 mod views;
 
 pub(super) use counts::{Move, of, reaction_steps, shift};
+pub(super) use create::{PostDraft, create};
 pub(super) use views::sweep;
 
 use super::{SqliteStore, facts};
@@ -29,7 +30,9 @@ impl Posts for SqliteStore {
     ) -> Result<(Post, ChannelPosition)> {
         let (post, channel, offset) = self
             .write(move |tx| {
-                tx.once(actor.user, &op, new.at, |tx| create::create(tx, actor, &op.id, new, rule))
+                let at = new.at;
+                let draft = PostDraft { new, live_id: None };
+                tx.once(actor.user, &op, at, |tx| create(tx, actor, &op.id, draft, rule))
             })
             .await?;
         let position = Position { epoch: self.epoch.to_string(), offset };

@@ -5,7 +5,7 @@ use crate::store::{
     sqlite::{
         Tx,
         events::{Happening, POST_DELETED, tell},
-        facts, notifications,
+        facts, lives, notifications,
     },
 };
 use communiconnect_protocol::{Channel, CommunityId, Data, PostDeleted, PostId};
@@ -20,6 +20,7 @@ pub(super) fn delete(
 ) -> Result<()> {
     let row = facts::post(tx.connection(), &actor.into(), id)?;
     rule(&row.facts)?;
+    lives::remove_of_post(tx, id, at)?;
     erase(tx, id)?;
     remove_rows(tx, id, &row.path)?;
     let placement = row.placement();

@@ -10,7 +10,7 @@ use crate::store::{
         user_row::{USER_COLUMNS, user_at, user_columns},
     },
 };
-use communiconnect_protocol::{MyPost, Post, PostId, PostKind, ReactionKind};
+use communiconnect_protocol::{LiveId, MyPost, Post, PostId, PostKind, ReactionKind};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const POST_COUNTS: usize = 11;
@@ -29,7 +29,8 @@ pub(super) fn view(connection: &Connection, reader: &Reader, id: PostId) -> Resu
             ", ",
             post_count_columns!(),
             ", p.kind, p.title, p.content, p.edited_at,
-               (SELECT kind FROM reactions WHERE target = p.id AND user = ?2)
+               (SELECT kind FROM reactions WHERE target = p.id AND user = ?2),
+               iif(p.kind = 'live', (SELECT id FROM lives WHERE post = p.id), NULL)
              FROM posts p JOIN users u ON u.id = p.author JOIN post_counts ON post = p.id WHERE p.id = ?1"
         ))?
         .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader))
@@ -56,7 +57,7 @@ fn view_at(row: &Row<'_>, reader: &Reader) -> rusqlite::Result<PostView> {
         anonymous: facts.anonymous,
         author,
         media: Vec::new(),
-        live_id: None,
+        live_id: row.get::<_, Option<[u8; 16]>>(REST + 5)?.map(LiveId::from_bytes),
         counts: counts_at(row, COUNTS)?,
         version: facts.version,
         created_at: facts.created_at,

@@ -1,0 +1,11 @@
+//! Scenario `live`: synthetic broadcasters, many viewers, every packet decrypted and checked.
+//!
+//! Owns the course of a run. What a packet must look like is `media`, how a peer connects is `rtc`.
+
+mod publisher;
+mod report;
+mod scenario;
+mod viewer;
+
+pub use report::{Report, Server, Spread};
+pub use scenario::{Options, run};

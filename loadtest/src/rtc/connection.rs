@@ -1,0 +1,249 @@
+//! One connected peer: a socket, and plain packets on this side of it.
+
+use super::{
+    dtls::{Dtls, Progress, fingerprint_of},
+    sdp::{Answer, Offer},
+    srtp::Srtp,
+    stun::{Binding, is_success},
+};
+use rtc_crypto::RTCCryptoProvider;
+use rtc_dtls::crypto::Certificate;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::UdpSocket, time::timeout};
+
+/// Longest datagram that is read: an Ethernet packet, with room to notice one that is longer.
+const DATAGRAM: usize = 2_048;
+
+/// How long connecting may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How often a check or a flight is repeated while connecting.
+const REPEAT: Duration = Duration::from_millis(100);
+
+/// How often consent is refreshed (RFC 7675 §5.1 says 5 s).
+const CONSENT: Duration = Duration::from_secs(4);
+
+/// Why a peer cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RtcError {
+    /// A line is missing in the answer, or cannot be read.
+    #[error("the answer has no usable {0}")]
+    Answer(&'static str),
+    /// DTLS, SRTP or STUN refused.
+    #[error("{0}")]
+    Library(#[from] rtc_shared::error::Error),
+    /// The handshake ended without keys for media.
+    #[error("the handshake agreed on no keys for media")]
+    NoKeys,
+    /// Nothing came in time.
+    #[error("no {0} within {PATIENCE:?}")]
+    Timeout(&'static str),
+    /// The server said goodbye.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The socket failed.
+    #[error("the socket failed: {0}")]
+    Socket(#[from] io::Error),
+}
+
+/// A certificate that many peers may share: making one for each would measure the client.
+#[derive(Clone)]
+pub struct Identity {
+    certificate: Certificate,
+    fingerprint: String,
+    crypto: Arc<dyn RTCCryptoProvider>,
+}
+
+impl Identity {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// Where the library has no cryptography or randomness.
+    pub fn generate() -> anyhow::Result<Self> {
+        let crypto = rtc_crypto::default_provider()?;
+        let certificate = Certificate::generate_self_signed(vec!["load".to_owned()], crypto.crypto())?;
+        let fingerprint = fingerprint_of(&certificate.certificate[0]);
+        Ok(Self { certificate, fingerprint, crypto })
+    }
+
+    /// As an offer has it.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+/// A plain packet that came.
+#[derive(Debug)]
+pub enum Received {
+    /// Media.
+    Rtp(bytes::BytesMut),
+    /// Control.
+    Rtcp(bytes::BytesMut),
+}
+
+/// A peer whose keys are agreed.
+pub struct Connection {
+    socket: Arc<UdpSocket>,
+    dtls: Dtls,
+    srtp: Box<Srtp>,
+    binding: Vec<u8>,
+    checked: Instant,
+    buffer: Box<[u8; DATAGRAM]>,
+    /// Datagrams that could not be opened.
+    pub broken: u64,
+}
+
+impl Connection {
+    /// Connects to the address in the answer.
+    pub async fn open(identity: &Identity, offer: &Offer, answer: &Answer) -> Result<Self, RtcError> {
+        let any: SocketAddr = match answer.candidate {
+            SocketAddr::V4(_) => ([127, 0, 0, 1], 0).into(),
+            SocketAddr::V6(_) => ([0, 0, 0, 0, 0, 0, 0, 1], 0).into(),
+        };
+        let socket = Arc::new(UdpSocket::bind(any).await?);
+        socket.connect(answer.candidate).await?;
+        let binding = Binding {
+            username: format!("{}:{}", answer.ufrag, offer.ufrag),
+            password: &answer.password,
+            tie_breaker: rand::random(),
+        };
+        let binding = binding.encode(&*identity.crypto)?;
+        let mut buffer = Box::new([0; DATAGRAM]);
+        let until = Instant::now() + PATIENCE;
+        reach(&socket, &binding, buffer.as_mut_slice(), until).await?;
+        let config =
+            Dtls::config(identity.certificate.clone(), answer.fingerprint.clone(), identity.crypto.clone())?;
+        let mut dtls = Dtls::connect(answer.candidate, config, identity.crypto.clone())?;
+        let srtp = shake_hands(&socket, &mut dtls, buffer.as_mut_slice(), until).await?;
+        Ok(Self { socket, dtls, srtp, binding, checked: Instant::now(), buffer, broken: 0 })
+    }
+
+    /// Sends a plain RTP packet. A full socket buffer loses it, as a network would.
+    pub fn send_rtp(&mut self, packet: &[u8]) -> Result<(), RtcError> {
+        let sealed = self.srtp.seal_rtp(packet)?;
+        lossy(self.socket.try_send(&sealed))
+    }
+
+    /// Sends a plain RTCP packet.
+    pub fn send_rtcp(&mut self, packet: &[u8]) -> Result<(), RtcError> {
+        let sealed = self.srtp.seal_rtcp(packet)?;
+        lossy(self.socket.try_send(&sealed))
+    }
+
+    /// Waits for something to read.
+    pub fn readable(&self) -> impl Future<Output = Result<(), RtcError>> + Send + use<> {
+        // The library's ciphers are not `Sync`: a future that borrowed this peer could not move between threads.
+        let socket = Arc::clone(&self.socket);
+        async move { Ok(socket.readable().await?) }
+    }
+
+    /// The next packet that is there already; none where the socket is empty.
+    pub fn receive(&mut self) -> Result<Option<Received>, RtcError> {
+        self.consent()?;
+        loop {
+            let length = match self.socket.try_recv(self.buffer.as_mut_slice()) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let datagram = &self.buffer[..length];
+            // RFC 7983: which protocol a datagram is of is told by its first byte; RFC 5761: 192-223 is control.
+            match (datagram.first(), datagram.get(1)) {
+                (Some(128..=191), Some(192..=223)) => match self.srtp.open_rtcp(datagram) {
+                    Ok(packet) => return Ok(Some(Received::Rtcp(packet))),
+                    Err(_) => self.broken += 1,
+                },
+                (Some(128..=191), _) => match self.srtp.open_rtp(datagram) {
+                    Ok(packet) => return Ok(Some(Received::Rtp(packet))),
+                    Err(_) => self.broken += 1,
+                },
+                (Some(20..=63), _) => {
+                    if let Progress::Closed = self.dtls.receive(datagram)? {
+                        return Err(RtcError::Closed);
+                    }
+                    while let Some(flight) = self.dtls.transmit() {
+                        lossy(self.socket.try_send(&flight))?;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Says goodbye.
+    pub fn close(mut self) {
+        self.dtls.close();
+        while let Some(flight) = self.dtls.transmit() {
+            let _ = self.socket.try_send(&flight);
+        }
+    }
+
+    fn consent(&mut self) -> Result<(), RtcError> {
+        if self.checked.elapsed() < CONSENT {
+            return Ok(());
+        }
+        self.checked = Instant::now();
+        lossy(self.socket.try_send(&self.binding))
+    }
+}
+
+async fn reach(
+    socket: &UdpSocket,
+    binding: &[u8],
+    buffer: &mut [u8],
+    until: Instant,
+) -> Result<(), RtcError> {
+    while Instant::now() < until {
+        socket.send(binding).await?;
+        if let Ok(length) = timeout(REPEAT, socket.recv(buffer)).await
+            && is_success(&buffer[..length?])
+        {
+            return Ok(());
+        }
+    }
+    Err(RtcError::Timeout("answer to a connectivity check"))
+}
+
+async fn shake_hands(
+    socket: &UdpSocket,
+    dtls: &mut Dtls,
+    buffer: &mut [u8],
+    until: Instant,
+) -> Result<Box<Srtp>, RtcError> {
+    while Instant::now() < until {
+        while let Some(flight) = dtls.transmit() {
+            socket.send(&flight).await?;
+        }
+        let Ok(length) = timeout(REPEAT, socket.recv(buffer)).await else {
+            dtls.tick()?;
+            continue;
+        };
+        let datagram = &buffer[..length?];
+        if !matches!(datagram.first(), Some(20..=63)) {
+            continue;
+        }
+        match dtls.receive(datagram)? {
+            Progress::Done(srtp) => {
+                while let Some(flight) = dtls.transmit() {
+                    socket.send(&flight).await?;
+                }
+                return Ok(srtp);
+            }
+            Progress::Closed => return Err(RtcError::Closed),
+            Progress::Waiting => {}
+        }
+    }
+    Err(RtcError::Timeout("DTLS handshake"))
+}
+
+fn lossy(sent: io::Result<usize>) -> Result<(), RtcError> {
+    match sent {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
+        _ => Ok(()),
+    }
+}

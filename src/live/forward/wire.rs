@@ -1,0 +1,169 @@
+//! From a packet of the source to the bytes on the wire: header, stamp, patched payload.
+//!
+//! Owns how media, retransmissions and padding are written, and what all streams of a viewer share for it. Which packet gets
+//! which number is decided by its callers.
+
+use std::time::Instant;
+
+use super::header::{Fields, HeaderWriter, MAX_HEADER, Stamp};
+use super::munger::ticks;
+use super::outgoing::Outgoing;
+use super::packet::Packet;
+use super::sent::{SendTimes, SentPacket, SentRun};
+use crate::live::media::SentMedia;
+
+/// What every packet of one poll needs.
+#[derive(Debug)]
+pub struct Wire<'a> {
+    /// The time.
+    pub now: Instant,
+    /// Where packets go.
+    pub out: &'a mut Outgoing,
+    /// What the viewer's streams share.
+    pub transport: &'a mut Transport,
+}
+
+/// What all streams to one viewer share: transport-wide numbers and send times.
+#[derive(Debug)]
+pub struct Transport {
+    pub(super) started: Instant,
+    /// When packets left.
+    pub times: SendTimes,
+    /// Whether what is sent now belongs to a replay.
+    pub is_replay: bool,
+    /// Bytes of all packets ever sent, replays left out.
+    pub bytes: u64,
+    /// Packets ever sent, replays left out.
+    pub packets: u64,
+}
+
+impl Transport {
+    /// A session that begins at `now`.
+    pub fn new(now: Instant) -> Self {
+        Self { started: now, times: SendTimes::default(), is_replay: false, bytes: 0, packets: 0 }
+    }
+
+    fn stamp(&self, now: Instant) -> Stamp {
+        // 6.18 fixed point; only differences matter to the receiver.
+        let time = ticks(now.saturating_duration_since(self.started), 1 << 18);
+        Stamp { transport_sequence: self.times.next_sequence(), abs_send_time: (time & 0xff_ffff) as u32 }
+    }
+
+    fn left(&mut self, now: Instant, size: usize, is_numbered: bool) {
+        if is_numbered {
+            let at = now.saturating_duration_since(self.started);
+            let size = u16::try_from(size).unwrap_or(u16::MAX);
+            self.times.push(SentPacket { at, size, is_replay: self.is_replay });
+        }
+        if !self.is_replay {
+            self.bytes += size as u64;
+            self.packets += 1;
+        }
+    }
+}
+
+/// Bytes of a padding packet: the most that its last byte can say.
+const PADDING: [u8; 255] = {
+    let mut padding = [0; 255];
+    padding[254] = 255;
+    padding
+};
+
+/// How packets of one run are put on the wire.
+pub(super) struct Writing<'a> {
+    pub(super) media: &'a SentMedia,
+    pub(super) writer: &'a HeaderWriter,
+    pub(super) sent: &'a SentRun,
+}
+
+/// Where a retransmission goes.
+#[derive(Clone, Copy)]
+pub(super) struct Rtx {
+    pub(super) ssrc: u32,
+    pub(super) payload_type: u8,
+    pub(super) index: u64,
+}
+
+impl Writing<'_> {
+    /// Whether packets are stamped: only where no packet is ever repeated under its own number.
+    fn stamp(&self, wire: &Wire<'_>) -> Option<Stamp> {
+        let is_wanted =
+            self.media.extensions.transport_cc.is_some() || self.media.extensions.abs_send_time.is_some();
+        let is_safe = self.media.rtx_ssrc.is_some() && self.sent.payload.rtx.is_some();
+        (is_wanted && is_safe).then(|| wire.transport.stamp(wire.now))
+    }
+
+    fn fields(&self, packet: &Packet, place: (u64, u64)) -> Fields {
+        Fields {
+            payload_type: self.sent.payload.payload_type,
+            marker: packet.marker,
+            padding: false,
+            sequence: (place.0 & 0xffff) as u16,
+            timestamp: (place.1 & 0xffff_ffff) as u32,
+            ssrc: self.media.ssrc,
+            audio_level: packet.audio_level,
+            orientation: packet.orientation,
+            stamp: None,
+        }
+    }
+
+    /// Writes a source packet under `place`, its outgoing index and timestamp. Returns its bytes.
+    pub(super) fn media(&self, packet: &Packet, place: (u64, u64), wire: &mut Wire<'_>) -> usize {
+        let fields = Fields { stamp: self.stamp(wire), ..self.fields(packet, place) };
+        let mut buffer = [0; MAX_HEADER];
+        let header = self.writer.write(&fields, &mut buffer);
+        let body = wire.out.push(header, &packet.payload);
+        self.sent.run.patch(&packet.frame.descriptor, body);
+        self.left(header.len() + packet.payload.len(), fields.stamp, wire)
+    }
+
+    /// Writes a source packet once more, as RFC 4588 says.
+    pub(super) fn rtx(&self, rtx: Rtx, packet: &Packet, place: (u64, u64), wire: &mut Wire<'_>) -> usize {
+        let original = self.fields(packet, place);
+        let fields = Fields {
+            stamp: self.stamp(wire),
+            ssrc: rtx.ssrc,
+            payload_type: rtx.payload_type,
+            sequence: (rtx.index & 0xffff) as u16,
+            ..original
+        };
+        let mut buffer = [0; MAX_HEADER];
+        let length = self.writer.write(&fields, &mut buffer).len();
+        let mut head = [0; MAX_HEADER + 2];
+        head[..length].copy_from_slice(&buffer[..length]);
+        head[length..length + 2].copy_from_slice(&original.sequence.to_be_bytes());
+        let body = wire.out.push(&head[..length + 2], &packet.payload);
+        self.sent.run.patch(&packet.frame.descriptor, body);
+        self.left(length + 2 + packet.payload.len(), fields.stamp, wire)
+    }
+
+    fn left(&self, size: usize, stamp: Option<Stamp>, wire: &mut Wire<'_>) -> usize {
+        let is_numbered = stamp.is_some() && self.media.extensions.transport_cc.is_some();
+        wire.transport.left(wire.now, size, is_numbered);
+        size
+    }
+}
+
+/// Writes a packet of padding under `place`, always with the first payload type, so that it can be repeated after a change of
+/// codec. None where nothing was negotiated.
+pub(super) fn padding(
+    media: &SentMedia,
+    writer: &HeaderWriter,
+    place: (u64, u64),
+    wire: &mut Wire<'_>,
+) -> Option<usize> {
+    let fields = Fields {
+        payload_type: media.codecs.first()?.payload_type,
+        padding: true,
+        sequence: (place.0 & 0xffff) as u16,
+        timestamp: (place.1 & 0xffff_ffff) as u32,
+        ssrc: media.ssrc,
+        ..Fields::default()
+    };
+    let mut buffer = [0; MAX_HEADER];
+    let header = writer.write(&fields, &mut buffer);
+    wire.out.push(header, &PADDING);
+    let size = header.len() + PADDING.len();
+    wire.transport.left(wire.now, size, false);
+    Some(size)
+}
