@@ -24,9 +24,32 @@ const NPM: Tool = Tool { names: &["npm"], packages: &["npm"] };
 const CHROMIUM: Tool =
     Tool { names: &["chromium", "chromium-browser"], packages: &["chromium", "fonts-dejavu-core"] };
 
+/// Debian's Python, which finds Debian's GStreamer.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+/// GStreamer as broadcaster and viewer: its elements, and how Python speaks of them.
+const GSTREAMER: &[&str] = &[
+    "gir1.2-gst-plugins-bad-1.0",
+    "gstreamer1.0-nice",
+    "gstreamer1.0-plugins-bad",
+    "gstreamer1.0-plugins-base",
+    "gstreamer1.0-plugins-good",
+    "gstreamer1.0-plugins-ugly",
+    "python3-gi",
+];
+
 /// Installs what is missing. Errors say what to install by hand.
 pub(crate) fn prepare(root: &Path) -> Result<()> {
+    let peers = root.join("tests/peers");
     let mut packages = Vec::new();
+    if succeeds(Command::new(SYSTEM_PYTHON).arg(peers.join("probe.py"))) {
+        println!("found GStreamer with WebRTC");
+    } else {
+        packages.extend(GSTREAMER);
+    }
+    if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
+        packages.extend(["python3", "python3-venv"]);
+    }
     for tool in [&NODE, &NPM, &CHROMIUM] {
         match tool.path() {
             Some(path) => println!("found {}", path.display()),
@@ -41,6 +64,7 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     if version < OLDEST_NODE {
         bail!("{} is Node.js {version}; the tests need {OLDEST_NODE} or newer", node.display());
     }
+    prepare_python(&peers)?;
     let npm = NPM.path().context("npm is missing: install it, e.g. apt-get install npm")?;
     let browser_tests = root.join("tests/browser");
     if is_current(&browser_tests) {
@@ -48,6 +72,42 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
         return Ok(());
     }
     execute(Command::new(npm).args(["ci", "--no-audit", "--no-fund"]).current_dir(browser_tests))
+}
+
+/// Installs aiortc and FFmpeg beside the live stories, unless what is wanted is what is there.
+fn prepare_python(peers: &Path) -> Result<()> {
+    let wanted = std::fs::read(peers.join("requirements.txt")).context("tests/peers/requirements.txt")?;
+    let installed = peers.join(".venv/installed.txt");
+    if std::fs::read(&installed).is_ok_and(|text| text == wanted) {
+        println!("tests/peers/.venv is up to date");
+        return Ok(());
+    }
+    execute(Command::new("python3").args(["-m", "venv", "--clear", ".venv"]).current_dir(peers))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
+    execute(Command::new(peer_python(peers)).args(pip).current_dir(peers))?;
+    std::fs::write(&installed, wanted).context("tests/peers/.venv")
+}
+
+/// The Python that has aiortc.
+pub(crate) fn peer_python(peers: &Path) -> PathBuf {
+    peers.join(".venv/bin/python")
+}
+
+/// The FFmpeg that speaks WHIP: Debian's is too old, the one of the Python package is not.
+pub(crate) fn ffmpeg(peers: &Path) -> Result<PathBuf> {
+    let mut ask = Command::new(peer_python(peers));
+    let output = ask
+        .args(["-c", "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())"])
+        .output()
+        .context("the Python of tests/peers is missing: run `cargo xtask test machine`")?;
+    let path = String::from_utf8(output.stdout).context("the path of FFmpeg")?;
+    Ok(PathBuf::from(path.trim()))
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    use std::process::Stdio;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// Where Node.js is.

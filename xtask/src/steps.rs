@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     Step { name: "doc", run: doc },
     Step { name: "page", run: page },
     Step { name: "browser", run: browser },
+    Step { name: "peers", run: peers },
 ];
 
 /// The steps with these names, or all where none is named.
@@ -126,12 +127,26 @@ fn page(root: &Path) -> Result<Outcome> {
 }
 
 fn browser(root: &Path) -> Result<Outcome> {
-    let chromium = machine::chromium()?;
-    execute(cargo_command(root).args(["build", "--bin", "communiconnect", "--locked"]))?;
-    let binary = target_folder(root)?.join("debug/communiconnect");
+    let (chromium, binary) = (machine::chromium()?, binary(root)?);
     node_tests(root, &root.join("tests/browser"), |node| {
         node.env("COMMUNICONNECT", &binary).env("CHROMIUM", &chromium);
     })
+}
+
+fn peers(root: &Path) -> Result<Outcome> {
+    let (chromium, binary) = (machine::chromium()?, binary(root)?);
+    let folder = root.join("tests/peers");
+    let (python, ffmpeg) = (machine::peer_python(&folder), machine::ffmpeg(&folder)?);
+    node_tests(root, &folder, |node| {
+        node.env("COMMUNICONNECT", &binary).env("CHROMIUM", &chromium);
+        node.env("PEERS_PYTHON", &python).env("PEERS_FFMPEG", &ffmpeg);
+    })
+}
+
+/// The binary that the stories of the two steps above drive.
+fn binary(root: &Path) -> Result<PathBuf> {
+    execute(cargo_command(root).args(["build", "--bin", "communiconnect", "--locked"]))?;
+    Ok(target_folder(root)?.join("debug/communiconnect"))
 }
 
 /// Runs the `*.test.mjs` of a folder by name: what a bare folder means differs between versions of Node.js.
