@@ -16,7 +16,8 @@ ENCODERS = {
     "H264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60 bitrate=800 "
     "! video/x-h264,profile=constrained-baseline ! rtph264pay pt=96 config-interval=-1 aggregate-mode=zero-latency",
 }
-CLOCKS = {"audio": ("OPUS", 48000, 97), "video": ("VP8", 90000, 96)}
+# RFC 7587 wants two channels in every offer of Opus.
+AUDIO = "application/x-rtp,media=audio,encoding-name=OPUS,clock-rate=48000,encoding-params=(string)2,payload=97"
 TELL_EVERY_MS = 250
 
 
@@ -59,9 +60,8 @@ class Peer:
             self.pipeline.set_state(Gst.State.PLAYING)
         else:
             self.pipeline.set_state(Gst.State.PLAYING)
-            clocks = {**CLOCKS, "video": (self.chosen.codec, 90000, 96)}
-            for kind, (name, clock, payload) in clocks.items():
-                caps = f"application/x-rtp,media={kind},encoding-name={name},clock-rate={clock},payload={payload}"
+            video = f"application/x-rtp,media=video,encoding-name={self.chosen.codec},clock-rate=90000,payload=96"
+            for caps in (AUDIO, video):
                 direction = GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY
                 self.rtc.emit("add-transceiver", direction, Gst.Caps.from_string(caps))
             self.offer()
