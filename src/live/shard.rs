@@ -261,8 +261,10 @@ impl Shard {
                 Err(Drop::Forged)
             }
             Claim::Nobody(None) => match route {
+                // An answer to a request of ours has no user name.
                 Some(Route::Here(place)) => self.on_check(place, arrival, datagram),
-                _ => Err(Drop::Stranger),
+                Some(Route::On(peer, shard)) => self.hand_over(peer, shard, tuple, datagram),
+                None => Err(Drop::Stranger),
             },
             Claim::On(peer, shard) if shard == self.place => {
                 let place = *self.by_id.get(&peer).ok_or(Drop::Stranger)?;
@@ -292,7 +294,7 @@ impl Shard {
         let mut response = [0; MAX_RESPONSE];
         let action = self.peers[place].ice.on_stun(self.now, arrival.tuple, datagram, &mut response);
         self.after_check(place, arrival, action, &response);
-        if action.authenticated { Ok(()) } else { Err(Drop::Forged) }
+        if action.authenticated || action.confirmed { Ok(()) } else { Err(Drop::Forged) }
     }
 
     fn after_check(
@@ -326,7 +328,21 @@ impl Shard {
         }
         if action.moved_to.is_some() {
             peer.confirmation.on_move();
+        }
+        if action.moved_to.is_some() || action.confirmed {
             self.on_address(place);
+        } else {
+            self.challenge(place);
+        }
+    }
+
+    /// Asks a peer that is sent media to show that it arrives, where that is not known.
+    fn challenge(&mut self, place: usize) {
+        let peer = &mut self.peers[place];
+        if peer.is_open()
+            && let Some((tuple, request)) = peer.ice.challenge(self.now, rand::random())
+        {
+            self.send(tuple, &request);
         }
     }
 

@@ -234,6 +234,11 @@ fn a_viewer_that_moves_is_followed_and_its_stream_goes_on() {
         }
         publisher.send(&vp8(number, 200, 100));
         read(&mut viewer, usize::from(number) + 1);
+        let start = Instant::now();
+        while viewer.challenges < usize::from(number) && start.elapsed() < PATIENCE {
+            viewer.receive();
+        }
+        assert_eq!(viewer.challenges, usize::from(number), "it shows once that its new address is its own");
     }
 }
 

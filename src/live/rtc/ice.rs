@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hmac::Mac;
 
-use super::stun::{Answer, Key, Request};
+use super::stun::{self, Answer, Key, Request, Transaction};
 
 /// Addresses kept for one peer; a new one past that takes the place of the one silent for longest.
 pub const MAX_TUPLES: usize = 4;
@@ -60,6 +60,8 @@ pub struct IceAction {
     pub moved_to: Option<Tuple>,
     /// A restart is complete: the old local user name fragment is void.
     pub retired: bool,
+    /// The peer has just proved that what is sent to [`Ice::send_to`] arrives there.
+    pub confirmed: bool,
 }
 
 /// One peer's agent.
@@ -75,31 +77,45 @@ pub struct Ice {
     /// Whether the selected tuple was nominated, or only came first.
     is_nominated: bool,
     authenticated_at: Option<Instant>,
+    challenge: Option<Challenge>,
 }
 
-/// A pair of credentials. The peer's password is not kept: only its own answers would be checked with it, and a lite
-/// agent asks nothing.
+/// A request of ours that whoever gets it is to answer.
+#[derive(Clone, Copy, Debug)]
+struct Challenge {
+    transaction: Transaction,
+    tuple: Tuple,
+    sent: Instant,
+}
+
+/// A request of ours is repeated no sooner: what it may do to a victim of a forged address stays a trickle.
+const CHALLENGE_EVERY: Duration = Duration::from_millis(200);
+
+/// A pair of credentials.
 struct Generation {
     local_ufrag: String,
-    remote_ufrag: String,
+    remote: IceCredentials,
     key: Key,
 }
 
 impl Generation {
     fn new(local: IceCredentials, remote: IceCredentials) -> Self {
-        let key = Key::new_from_slice(local.pwd.as_bytes()).expect("HMAC takes keys of any length");
-        Self { local_ufrag: local.ufrag, remote_ufrag: remote.ufrag, key }
+        Self { local_ufrag: local.ufrag, remote, key: key_of(&local.pwd) }
     }
 
     fn is_meant_by(&self, username: &str) -> bool {
-        username.split_once(':') == Some((&self.local_ufrag, &self.remote_ufrag))
+        username.split_once(':') == Some((&self.local_ufrag, &self.remote.ufrag))
     }
 }
 
 impl fmt::Debug for Generation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}", self.local_ufrag, self.remote_ufrag)
+        write!(out, "{}:{}", self.local_ufrag, self.remote.ufrag)
     }
+}
+
+fn key_of(pwd: &str) -> Key {
+    Key::new_from_slice(pwd.as_bytes()).expect("HMAC takes keys of any length")
 }
 
 /// A tuple that authentic requests came by.
@@ -127,13 +143,15 @@ impl Ice {
             selected: None,
             is_nominated: false,
             authenticated_at: None,
+            challenge: None,
         }
     }
 
     /// Takes a STUN datagram. Its answer, if it gets one, is written to the front of `response`; see [`IceAction`].
     ///
     /// Only a binding request with a valid FINGERPRINT, one of our user names and a valid MESSAGE-INTEGRITY changes
-    /// anything. Requests with wrong credentials are answered 400 or 401, in at most as many bytes as they had.
+    /// anything, and the answer to a [challenge](Self::challenge). Requests with wrong credentials are answered 400 or 401,
+    /// in at most as many bytes as they had.
     pub fn on_stun(
         &mut self,
         now: Instant,
@@ -141,7 +159,10 @@ impl Ice {
         datagram: &[u8],
         response: &mut [u8; MAX_RESPONSE],
     ) -> IceAction {
-        let Some(request) = Request::parse(datagram) else { return IceAction::default() };
+        let Some(request) = Request::parse(datagram) else {
+            let confirmed = self.is_challenge_met(tuple, datagram);
+            return IceAction { confirmed, ..IceAction::default() };
+        };
         let (generation, is_next) = match self.authenticate(&request) {
             Ok(found) => found,
             Err(answer) => {
@@ -230,6 +251,36 @@ impl Ice {
     /// A peer knows its own password and could name a victim's address: until this holds, send little.
     pub fn is_confirmed(&self) -> bool {
         self.selected().is_some_and(|path| path.is_confirmed)
+    }
+
+    /// A request to be sent to [`Ice::send_to`] while that is not confirmed: its answer confirms it within a round trip.
+    /// `random` names it. None when it is confirmed, or one was sent a moment ago.
+    ///
+    /// A lite agent need not check anything, but whoever speaks full ICE answers checks at any time (RFC 8445,
+    /// section 7.3), and only who got this one knows its 96 random bits.
+    pub fn challenge(&mut self, now: Instant, random: [u8; 12]) -> Option<(Tuple, Vec<u8>)> {
+        let tuple = self.send_to(now).filter(|_| !self.is_confirmed())?;
+        let pending = self.challenge.filter(|challenge| challenge.tuple == tuple);
+        if pending.is_some_and(|challenge| now.saturating_duration_since(challenge.sent) < CHALLENGE_EVERY) {
+            return None;
+        }
+        // Repeated as it was, so that a slow answer to the first still counts.
+        let transaction = pending.map_or(random, |challenge| challenge.transaction);
+        self.challenge = Some(Challenge { transaction, tuple, sent: now });
+        let Generation { local_ufrag, remote, .. } = &self.current;
+        let username = format!("{}:{local_ufrag}", remote.ufrag);
+        Some((tuple, stun::request(&username, &transaction, &key_of(&remote.pwd))))
+    }
+
+    fn is_challenge_met(&mut self, tuple: Tuple, datagram: &[u8]) -> bool {
+        let is_met = stun::answered(datagram).is_some_and(|transaction| {
+            self.challenge.is_some_and(|known| known.transaction == transaction && known.tuple == tuple)
+        });
+        if is_met {
+            self.challenge = None;
+            self.confirm(tuple);
+        }
+        is_met && self.selected == Some(tuple)
     }
 
     /// Tells that the peer acknowledged, from `tuple`, something that was sent to `tuple`: a DTLS flight, or packets
@@ -450,6 +501,33 @@ mod tests {
         let moved = scene.nominate(100);
         assert_eq!(moved.moved_to, Some(tuple(100)));
         assert_ne!(moved.forgotten, Some(tuple(100)));
+    }
+
+    #[test]
+    fn whoever_answers_our_own_request_is_confirmed_and_nobody_else() {
+        let mut scene = Scene::new();
+        scene.nominate(1);
+        let random = *b"unguessable!";
+        let (to, ours) = scene.ice.challenge(scene.now, random).expect("it is not confirmed");
+        assert_eq!(to, tuple(1));
+        assert_eq!(scene.ice.challenge(scene.now, random), None, "one is on its way");
+
+        let request = Request::parse(&ours).unwrap();
+        assert_eq!(request.username, Some("peer:ours"));
+        assert!(request.is_by(&key("the+password+of+the+peer")));
+        let length = Answer::Success(to.local).write(&request, None, &mut scene.response);
+        let answer = scene.response[..length].to_vec();
+        let mut guessed = answer.clone();
+        guessed[15] ^= 1;
+        let mut answered = |from: u16, datagram: &[u8]| {
+            scene.ice.on_stun(scene.now, tuple(from), datagram, &mut scene.response).confirmed
+        };
+        assert!(!answered(1, &guessed));
+        assert!(!answered(2, &answer), "it was sent elsewhere");
+        assert!(answered(1, &answer));
+        assert!(!answered(1, &answer), "it counts once");
+        assert!(scene.ice.is_confirmed());
+        assert_eq!(scene.ice.challenge(scene.now, random), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! STUN (RFC 8489) as far as an ICE-lite agent needs it: binding requests read, their answers written.
+//! STUN (RFC 8489) as far as an ICE-lite agent needs it: binding requests read, their answers written, and now and then
+//! a request of its own.
 //!
-//! Works on the caller's bytes without allocating. Knows no peer and decides nothing; `ice` does.
+//! Works on the caller's bytes; only an own request, which is rare, is allocated. Knows no peer and decides nothing; `ice` does.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -215,6 +216,44 @@ impl Answer {
     }
 }
 
+/// What tells a request of ours and its answer from all others: 96 random bits.
+pub(super) type Transaction = [u8; 12];
+
+/// A binding request of ours to a peer that has `username` (`theirs:ours`) and whose password `key` is made of.
+pub(super) fn request(username: &str, transaction: &Transaction, key: &Key) -> Vec<u8> {
+    // Every pair has the same priority here; nothing is chosen by it.
+    const SOME_PRIORITY: [u8; 4] = [0x7e, 0, 0, 0xff];
+    let mut message = Vec::with_capacity(160);
+    message.extend_from_slice(&BINDING_REQUEST.to_be_bytes());
+    message.extend_from_slice(&[0, 0]);
+    message.extend_from_slice(&COOKIE);
+    message.extend_from_slice(transaction);
+    let attribute = |message: &mut Vec<u8>, kind: u16, value: &[u8]| {
+        let length = u16::try_from(value.len()).expect("a user name has at most 513 bytes");
+        message.extend_from_slice(&kind.to_be_bytes());
+        message.extend_from_slice(&length.to_be_bytes());
+        message.extend_from_slice(value);
+        message.resize(message.len().next_multiple_of(4), 0);
+    };
+    attribute(&mut message, USERNAME, username.as_bytes());
+    attribute(&mut message, PRIORITY, &SOME_PRIORITY);
+    attribute(&mut message, ICE_CONTROLLED, &transaction[..8]);
+    let tag = signed(&message, key).finalize().into_bytes();
+    attribute(&mut message, MESSAGE_INTEGRITY, &tag);
+    let length = u16::try_from(message.len() + 8 - HEADER).expect("far below a datagram's length");
+    message[2..4].copy_from_slice(&length.to_be_bytes());
+    let sum = fingerprint(&message);
+    attribute(&mut message, FINGERPRINT, &sum);
+    message
+}
+
+/// The transaction that a datagram answers with success; none where it is anything else.
+pub(super) fn answered(datagram: &[u8]) -> Option<Transaction> {
+    let header: &[u8; HEADER] = datagram.first_chunk()?;
+    let is_success = number(header, 0)? == BINDING_SUCCESS && header[4..8] == COOKIE;
+    is_success.then(|| *header.last_chunk().expect("a header ends with the transaction"))
+}
+
 /// A message that is being written. Its longest attributes together stay below [`MAX_RESPONSE`].
 struct Message<'b> {
     buffer: &'b mut [u8; MAX_RESPONSE],
@@ -423,6 +462,24 @@ pub(super) mod tests {
         assert!(request.unknown().is_empty());
         assert!(request.is_by(&sample_key()));
         assert!(!request.is_by(&key("VOkJxbRl1RmTxUk/WvJxBu")));
+    }
+
+    #[test]
+    fn our_request_is_read_by_its_receiver_as_ours_would_be() {
+        let ours = request("peer:ours", b"transaction!", &key("p"));
+        let read = Request::parse(&ours).unwrap();
+        assert_eq!(read.username, Some("peer:ours"));
+        assert!(read.is_by(&key("p")) && read.is_controlled && !read.is_controlling && !read.nominates);
+        assert!(read.unknown().is_empty());
+
+        let mut buffer = [0; MAX_RESPONSE];
+        let from = "192.0.2.1:32853".parse().unwrap();
+        let length = Answer::Success(from).write(&read, Some(&key("p")), &mut buffer);
+        assert_eq!(answered(&buffer[..length]), Some(*b"transaction!"));
+        let length = Answer::Unauthenticated.write(&read, None, &mut buffer);
+        assert_eq!(answered(&buffer[..length]), None);
+        assert_eq!(answered(&ours), None);
+        assert_eq!(answered(&ours[..HEADER - 1]), None);
     }
 
     #[test]

@@ -91,6 +91,8 @@ impl Shard {
         if let Media::Viewer(viewer) = &mut peer.media {
             viewer.egress.set_rate_cap((!is_confirmed).then_some(UNCONFIRMED_RATE), self.now);
             viewer.egress.allow_replay(is_confirmed);
+            self.challenge(place);
+            self.mark_due(place);
         }
     }
 

@@ -135,20 +135,22 @@ fn viewer_figures(figures: &EgressFigures, source: &Source) -> ViewerFigures {
 
 fn publisher_figures(figures: &IngressFigures) -> PublisherFigures {
     let video = figures.encodings.iter().filter(|encoding| encoding.kind == MediaKind::Video);
+    let mut layers: Vec<_> = video
+        .map(|encoding| Layer {
+            rid: encoding.rid.clone(),
+            width: encoding.size.map_or(0, |size| size.width),
+            height: encoding.size.map_or(0, |size| size.height),
+            fps: encoding.fps.round() as u32,
+            bitrate: encoding.bitrate,
+        })
+        .collect();
+    layers.sort_by_key(|layer| (layer.height, layer.bitrate));
     PublisherFigures {
         bitrate: figures.bitrate,
         loss: figures.loss,
         jitter: figures.jitter,
         rtt: figures.round_trip,
-        layers: video
-            .map(|encoding| Layer {
-                rid: encoding.rid.clone(),
-                width: encoding.size.map_or(0, |size| size.width),
-                height: encoding.size.map_or(0, |size| size.height),
-                fps: encoding.fps.round() as u32,
-                bitrate: encoding.bitrate,
-            })
-            .collect(),
+        layers,
         nacks: figures.nacks,
         key_frame_requests: figures.key_frame_requests,
         has_b_frames: figures.has_b_frames,

@@ -22,7 +22,7 @@ use rtc_stun::{
     attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME},
     fingerprint::FINGERPRINT,
     integrity::MessageIntegrity,
-    message::{BINDING_REQUEST, Message, Setter},
+    message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -139,6 +139,7 @@ impl Offering {
             protection: None,
             is_checked: false,
             is_closed: false,
+            challenges: 0,
             reports: Vec::new(),
             packets: Vec::new(),
         }
@@ -164,6 +165,8 @@ pub(crate) struct Client {
     pub(crate) is_checked: bool,
     /// The server said goodbye.
     pub(crate) is_closed: bool,
+    /// Checks of the server's that it answered.
+    pub(crate) challenges: usize,
     /// Compound packets that came, plain.
     pub(crate) reports: Vec<Vec<u8>>,
     /// Media that came, plain, in the order of arrival.
@@ -257,7 +260,7 @@ impl Client {
         let Ok(len) = self.socket.recv(&mut buffer) else { return false };
         let datagram = &buffer[..len];
         match datagram[0] {
-            0..=3 => self.is_checked = true,
+            0..=3 => self.on_stun(datagram),
             20..=63 => self.on_dtls(datagram),
             _ => {
                 let Some((_, opener, _)) = &mut self.protection else { return true };
@@ -269,6 +272,25 @@ impl Client {
             }
         }
         true
+    }
+
+    fn on_stun(&mut self, datagram: &[u8]) {
+        let mut message = Message::new();
+        message.raw = datagram.to_vec();
+        message.decode().expect("STUN");
+        match message.typ {
+            BINDING_SUCCESS => self.is_checked = true,
+            BINDING_REQUEST => {
+                self.challenges += 1;
+                let mut answer = Message::new();
+                answer.set_type(BINDING_SUCCESS);
+                answer.transaction_id = message.transaction_id;
+                answer.write_header();
+                FINGERPRINT.add_to(&mut answer).expect("summed");
+                let _ = self.socket.send_to(&answer.raw, self.server);
+            }
+            other => panic!("{other}"),
+        }
     }
 
     fn on_dtls(&mut self, datagram: &[u8]) {
