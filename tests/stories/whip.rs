@@ -501,7 +501,7 @@ async fn a_session_is_commanded_by_who_made_it() {
 
 #[tokio::test]
 async fn of_several_things_that_are_wrong_the_first_is_told() {
-    let mut stage = Stage::begin(&["live.peers=2"]).await;
+    let mut stage = Stage::begin(&["live.peers=2", "live.selftest=off"]).await;
     let mut neighbour = stage.server.client("other", Encoding::Json).await;
     neighbour.joins(&stage.community).await;
     let (theirs, their_key) = neighbour.starts_live(&stage.community, "public").await;
