@@ -113,10 +113,12 @@ fn events(
         async move {
             let (mut teller, mut reading, mut watching) = reader?;
             let present = tokio::select! {
+                // What there is to tell comes first: the streams of a peer end with it, and its end is news.
+                biased;
                 present = watching.next() => present,
-                () = reading.superseded() => return None,
                 // Connections end before lives do, so that no answer is cut off in its middle.
                 () = tasks.stopping() => return Some((teller.last_news(RtcCloseReason::Drain), None)),
+                () = reading.superseded() => return None,
             };
             let is_over = present.end.is_some();
             let news = teller.news(present);
