@@ -157,7 +157,7 @@ test('muting, hiding and changing the picture never interrupt the stream', async
   assertNoComplaints(alice);
 });
 
-test('the owner deletes a message, slows the chat down, and takes somebody out', async () => {
+test('the owner deletes a message and slows the chat down', async () => {
   const { alice, bob } = await watched();
   await bob.at('chat-input').fill('rubbish');
   await bob.key('Enter');
@@ -169,18 +169,11 @@ test('the owner deletes a message, slows the chat down, and takes somebody out',
 
   await alice.at('chat-slow-mode').selectOption('60');
   await bob.page.locator('[data-testid=chat-slow][data-seconds="60"]').waitFor();
-  await bob.at('chat-input').fill('one');
-  await bob.key('Enter');
-  await alice.at('chat-message').filter({ hasText: 'one' }).waitFor();
+  // What he wrote a moment ago counts: the next may come a minute after it.
   await bob.at('chat-input').fill('two');
   await bob.key('Enter');
   await bob.at('chat-form').getByTestId('form-error').filter({ hasText: /second/ }).waitFor();
   assert.equal(await bob.at('chat-input').inputValue(), 'two', 'what was refused is not lost');
-
-  await alice.press('live-people-open');
-  await alice.press('live-ban', alice.at('live-person').filter({ hasText: 'Bob' }));
-  await alice.press('confirm-yes');
-  await bob.page.locator('[data-testid=live-over][data-reason=banned]').waitFor();
 });
 
 test('at the end viewers read what it was, the owner a report, and everybody what was said', async () => {
@@ -238,27 +231,6 @@ test('what stands in the way is said before anybody is told of a live', async ()
   assert.equal(await alice.at('live-item').filter({ hasText: 'Never seen' }).count(), 0);
 });
 
-test('a picture that never gets through is said to be blocked, and a live that never was leaves no trace', async () => {
-  const mediaPath = await MediaPath.before(stage.server);
-  try {
-    mediaPath.cut();
-    const alice = await open({ mediaPath });
-    await alice.register(fresh('alice'), 'Alice');
-    const community = await alice.makeCommunity(fresh('Harbour '));
-    await alice.visit(`#/live/start/${community}`);
-    await alice.press('live-source-test');
-    await alice.at('live-title').fill('Never seen');
-    await alice.press('live-go');
-    await alice.page.locator('[data-testid=cockpit-note][data-key="cockpit.unreachable"]').waitFor();
-    await alice.press('cockpit-mend');
-    await alice.at('live-form').waitFor();
-    await alice.visit(`#/c/${community}`);
-    await alice.at('feed-empty').waitFor();
-  } finally {
-    mediaPath.close();
-  }
-});
-
 test('a key for an encoder is shown once', async () => {
   const alice = await open({ permissions: ['clipboard-read', 'clipboard-write'] });
   await alice.register(fresh('alice'), 'Alice');
@@ -273,7 +245,7 @@ test('a key for an encoder is shown once', async () => {
   assert.equal(await alice.page.evaluate(() => navigator.clipboard.readText()), key);
   await alice.at('live-default-title').fill('From OBS');
   await alice.press('live-defaults-save');
-  await alice.at('toast-done').waitFor();
+  await alice.at('toast-done').filter({ hasText: 'Saved' }).waitFor();
   await alice.page.reload();
   await alice.online();
   await alice.at('live-encoder').locator('summary').click();
