@@ -76,15 +76,19 @@ export function bitrateFor(height) {
   return (steps.find(([lines]) => height <= lines) ?? steps.at(-1))[1];
 }
 
+/** Lines from which on browsers send three layers, and two: of more layers than they deem worth it they drop the best. */
+const THREE_LAYERS = 540;
+const TWO_LAYERS = 270;
+
 /**
- * `sendEncodings` for a picture of `height` lines, the smallest first: three layers, or one where `simulcast` is false
- * (a shared screen is read, and small text is none). VP9 and AV1 are told not to put layers inside an encoding, since a
+ * `sendEncodings` for a picture of `height` lines, the smallest first: up to three layers, or one where `simulcast` is
+ * false (a shared screen is read, and small text is none). VP9 and AV1 are told not to put layers inside an encoding, since a
  * server that forwards whole encodings could not take them apart.
  */
 export function encodingsFor({ height, simulcast = true, codec = 'auto' }) {
   const flat = codec === 'VP9' || codec === 'AV1' ? { scalabilityMode: 'L1T1' } : {};
-  if (!simulcast) return [{ maxBitrate: bitrateFor(height), ...flat }];
-  return [['q', 4], ['h', 2], ['f', 1]].map(([rid, scaleResolutionDownBy]) => (
+  if (!simulcast || height < TWO_LAYERS) return [{ maxBitrate: bitrateFor(height), ...flat }];
+  return [['q', 4], ['h', 2], ['f', 1]].slice(height < THREE_LAYERS ? 1 : 0).map(([rid, scaleResolutionDownBy]) => (
     { rid, scaleResolutionDownBy, maxBitrate: bitrateFor(Math.ceil(height / scaleResolutionDownBy)), ...flat }));
 }
 
@@ -179,6 +183,8 @@ class Peer {
   #restarts = 0;
   #restarting = false;
   #hasFlowed = false;
+  /** Whether this very peer has been connected. */
+  #hasConnected = false;
   /** Why the last attempt came to nothing; told along while the next one runs. */
   #trouble = {};
   /** What to do when the socket is back. */
@@ -301,6 +307,7 @@ class Peer {
   #flows() {
     this.#stopTimers();
     this.#hasFlowed = true;
+    this.#hasConnected = true;
     this.#trouble = {};
     this.#timer('good', GOOD_CONNECTION_MS, () => {
       this.#attempt = 0;
@@ -399,7 +406,8 @@ class Peer {
     const verdict = verdictOnClose(reason);
     if (verdict === 'over') this.#over(reason);
     else if (verdict === 'now') this.#open();
-    else this.#again({ reason });
+    // The server and we wait equally long for a first packet to get through: whoever says it first, it means the same.
+    else this.#again({ reason: reason === 'timeout' && !this.#hasConnected ? 'unreachable' : reason });
   }
 
   #welcomed() {
@@ -435,6 +443,7 @@ class Peer {
     this.#resume = null;
     this.#restarting = false;
     this.#restarts = 0;
+    this.#hasConnected = false;
     this.#peerId = null;
     this.#figures = null;
     this.#pc?.close();

@@ -62,11 +62,10 @@ test('whoever goes live is seen moving after one press, counted, answered and lo
 test('a viewer chooses the quality and gets it', async () => {
   const { bob } = await watched();
   await bob.at('live-quality').waitFor();
-  const best = Math.max(...await bob.at('live-quality').locator('option').evaluateAll((options) => options.map(({ value }) => Number(value) || 0)));
-  await bob.at('live-quality').selectOption('90');
-  await bob.page.locator(`${PLAYER}[data-height="90"]`).waitFor();
+  await bob.at('live-quality').selectOption('180');
+  await bob.page.locator(`${PLAYER}[data-height="180"]`).waitFor();
   await bob.at('live-quality').selectOption('auto');
-  await bob.page.locator(`${PLAYER}[data-height="${best}"]`).waitFor();
+  await bob.page.locator(`${PLAYER}[data-height="360"]`).waitFor();
   await bob.seesMovement();
   assert.equal(await bob.page.locator(PLAYER).getAttribute('data-connections'), '1');
 });
@@ -176,6 +175,18 @@ test('the owner deletes a message and slows the chat down', async () => {
   assert.equal(await bob.at('chat-input').inputValue(), 'two', 'what was refused is not lost');
 });
 
+test('somebody whom the owner takes out sees no more and cannot come back', async () => {
+  const { alice, bob, live } = await watched();
+  await alice.press('live-people-open');
+  await alice.press('live-ban', alice.at('live-person').filter({ hasText: 'Bob' }));
+  await alice.press('confirm-yes');
+  await bob.page.locator('[data-testid=live-over][data-reason=banned]').waitFor();
+  await bob.page.reload();
+  await bob.online();
+  await bob.visit(`#/l/${live}`);
+  await bob.page.locator('[data-testid=live-over][data-reason=forbidden]').waitFor();
+});
+
 test('at the end viewers read what it was, the owner a report, and everybody what was said', async () => {
   const { alice, bob, live, community } = await watched();
   await bob.at('chat-input').fill('Well sung');
@@ -229,6 +240,27 @@ test('what stands in the way is said before anybody is told of a live', async ()
   await alice.visit('#/live');
   await alice.at('live-list').or(alice.at('live-list-empty')).first().waitFor({ state: 'attached' });
   assert.equal(await alice.at('live-item').filter({ hasText: 'Never seen' }).count(), 0);
+});
+
+test('a picture that never gets through is said to be blocked, and a live that never was leaves no trace', async () => {
+  const mediaPath = await MediaPath.before(stage.server);
+  try {
+    mediaPath.cut();
+    const alice = await open({ mediaPath });
+    await alice.register(fresh('alice'), 'Alice');
+    const community = await alice.makeCommunity(fresh('Harbour '));
+    await alice.visit(`#/live/start/${community}`);
+    await alice.press('live-source-test');
+    await alice.at('live-title').fill('Never seen');
+    await alice.press('live-go');
+    await alice.page.locator('[data-testid=cockpit-note][data-key="cockpit.unreachable"]').waitFor();
+    await alice.press('cockpit-mend');
+    await alice.at('live-form').waitFor();
+    await alice.visit(`#/c/${community}`);
+    await alice.at('feed-empty').waitFor();
+  } finally {
+    mediaPath.close();
+  }
 });
 
 test('a key for an encoder is shown once', async () => {

@@ -312,6 +312,17 @@ test('a path that never opens is said to be unreachable, and tried again ever mo
   assert.equal(stage.connections.filter(({ closed }) => !closed).length, 1, 'one at a time');
 });
 
+test('a server that gives up first says of a path that never opened what we would have said', async () => {
+  const stage = world();
+  new Viewer(stage.options).start();
+  await settled();
+  stage.close('timeout');
+  assert.equal(stage.statuses.at(-1).reason, 'unreachable');
+  const seen = await watching();
+  seen.close('timeout');
+  assert.equal(seen.statuses.at(-1).reason, 'timeout', 'what was open before is only lost');
+});
+
 test('an answer that comes after the viewer has left closes the peer it made', async () => {
   const stage = world();
   const viewer = new Viewer(stage.options);
@@ -383,6 +394,8 @@ test('VP9 and AV1 are sent flat, and a shared screen in one piece', () => {
   assert.ok(encodingsFor({ height: 720, codec: 'VP9' }).every(({ scalabilityMode }) => scalabilityMode === 'L1T1'));
   assert.equal(encodingsFor({ height: 720, codec: 'VP8' })[0].scalabilityMode, undefined);
   assert.deepEqual(encodingsFor({ height: 1080, simulcast: false }), [{ maxBitrate: 3_200_000 }]);
+  assert.deepEqual(encodingsFor({ height: 360 }).map(({ rid, scaleResolutionDownBy }) => `${rid}${scaleResolutionDownBy}`), ['h2', 'f1'], 'the best layer is never one too many');
+  assert.equal(encodingsFor({ height: 180 }).length, 1);
   const rates = encodingsFor({ height: 720 }).map(({ maxBitrate }) => maxBitrate);
   assert.deepEqual(rates, [...rates].sort((a, b) => a - b), 'the smallest first');
   assert.ok(rates.reduce((a, b) => a + b) < 12_000_000, 'well below what a publisher may send');

@@ -47,7 +47,7 @@ export class Chat {
       publication: (item) => this.#take([item], { isNews: true }),
       opened: () => this.#load(),
       reset: () => this.#load(),
-      closed: () => this.#load(),
+      closed: (reason) => (reason === 'forbidden' ? this.#shutOut() : this.#load()),
     });
     if (live.state === 'ended') this.#load();
   }
@@ -93,6 +93,14 @@ export class Chat {
     this.#note.textContent = t(this.#live.state === 'ended' ? 'chat.none.ended' : 'chat.none');
   }
 
+  /** Whoever was taken out neither reads on nor writes. */
+  #shutOut() {
+    this.#form?.remove();
+    this.#form = null;
+    this.#note.hidden = false;
+    fill(this.#note, t('chat.banned'));
+  }
+
   // --- messages ---------------------------------------------------------------------------------------------------
 
   async #load() {
@@ -110,7 +118,8 @@ export class Chat {
       this.#take(publications.filter((item) => !item.skip));
       this.#more.hidden = !more || this.#log.size === 0;
     } catch (error) {
-      if (error.code !== 'cancelled' && error.code !== 'not_found') complain(error);
+      if (error.code === 'forbidden') this.#shutOut();
+      else if (error.code !== 'cancelled' && error.code !== 'not_found') complain(error);
     }
   }
 

@@ -119,7 +119,7 @@ export class OnAir {
       iceServers,
       audio: source.sound,
       video: source.video,
-      encodings: encodingsFor({ height: source.wish.height, simulcast: source.kind !== 'screen', codec: choice.codec }),
+      encodings: encodingsFor({ height: source.height, simulcast: source.kind !== 'screen', codec: choice.codec }),
       codec: choice.codec,
       onStatus: (status) => {
         this.status = status;

@@ -67,6 +67,11 @@ export class Source {
     return this.stream.getAudioTracks()[0] ?? null;
   }
 
+  /** Lines of the picture as it is, which may be fewer than were wished for. */
+  get height() {
+    return this.picture?.getSettings().height ?? this.wish.height;
+  }
+
   get hidden() {
     return this.#rest !== null;
   }

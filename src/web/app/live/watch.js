@@ -12,6 +12,9 @@ import { openPeople } from './people.js';
 import { Player } from './player.js';
 import { clockText } from './rules.js';
 
+/** How long the channel's end waits for the peer's, which names the reason. */
+const REASON_MS = 700;
+
 export class Watch {
   element;
   #site;
@@ -36,7 +39,7 @@ export class Watch {
       site.lives.changed.listen((id) => id === live.id && this.#update(site.lives.get(id))),
       site.lives.follow(live.id, {
         signal: (event, data) => event === 'live.reactions' && this.#hearts?.burst(data.counts),
-        closed: (reason) => (reason === 'forbidden' ? this.#end('forbidden') : undefined),
+        closed: (reason) => reason === 'forbidden' && this.#shutOut(),
       }),
       site.connection.welcomed.listen((_, returned) => returned && site.lives.load(live.id).catch(() => {})));
     if (live.state === 'ended') this.#end('ended');
@@ -100,6 +103,11 @@ export class Watch {
     }
     if (reason === 'not_found') return this.#end('gone');
     return this.#end(reason === 'banned' || reason === 'forbidden' ? reason : 'failed', error);
+  }
+
+  /** The right is lost. The peer says why, and may say it a little later. */
+  #shutOut() {
+    setTimeout(() => this.#over ?? this.#end('forbidden'), REASON_MS);
   }
 
   #end(how, error) {
