@@ -1,7 +1,8 @@
 //! Every setting, declared once: from a line here come the field, its default, its documentation and its name.
 
 use super::values::{self, WrongValue};
-use super::{Algorithm, BackendUrl, Layers, LogFormat, Problem, Secret, Setting, Shown, Value};
+use super::{Algorithm, BackendUrl, ClientHeader, Layers, LogFormat, Problem, Secret, Setting, Shown, Value};
+use ipnet::IpNet;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// `name: type = default as text, range if a number has one`
@@ -101,6 +102,10 @@ settings! {
         origins: Vec<String> = "*";
         /// Host names this server answers to (without port); an empty list takes any. Set it behind a public name, so that no page can reach the server under a name of its own (DNS rebinding).
         hosts: Vec<String> = "";
+        /// Networks of reverse proxies in front of this server, such as `10.0.0.0/8`: what they say in a header of where a request comes from is believed, and counted by. An address that is not theirs speaks for itself.
+        trusted_proxies: Vec<IpNet> = "";
+        /// The header in which trusted proxies say where a request comes from, read from its right end: `x-forwarded-for` or `forwarded` (RFC 7239). The other one is ignored, since a proxy that writes one hands on the other as the client sent it.
+        client_header: ClientHeader = "x-forwarded-for";
         /// Time for a new connection to send its first byte: idle probes hold a slot no longer.
         first_byte_timeout_ms: u64 = "10000", 10..=600_000;
         /// Time to send a whole request head, from its first byte on, and to send the next request on a kept connection: slow heads hold a slot no longer.

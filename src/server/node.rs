@@ -6,7 +6,7 @@ use crate::{
     broker::{SharedBroker, memory::MemoryBroker},
     config::Config,
     handlers::Handlers,
-    http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
+    http::{HttpSettings, HttpState, Pace, Readiness, Slots, ws::Door},
     hub::{Hub, HubParts, SessionEnds, publisher::Publisher},
     live::{
         plane::MediaPlane,
@@ -108,6 +108,7 @@ impl Node {
             live: lives.clone(),
             pace,
             signalling_pace,
+            behind_proxies: Slots::behind_proxies(config),
             readiness,
             selftest: test_live(config, &plane, services),
             metrics,
