@@ -181,6 +181,11 @@ impl Audience {
         self.joined_in.record(spans);
     }
 
+    /// Somebody who gets media has got a whole picture, so long after the first packet.
+    pub fn pictured_in(&mut self, span: Duration) {
+        record(&mut self.joined_in.picture, span);
+    }
+
     /// The live can be watched from now on: averages and retention begin.
     pub fn begin(&mut self, now: Instant) {
         self.timeline.get_or_insert(Timeline {
@@ -322,7 +327,14 @@ struct JoinHistograms {
 
 impl Default for JoinHistograms {
     fn default() -> Self {
-        Self { answer: milliseconds(), connect: milliseconds(), media: milliseconds(), total: milliseconds() }
+    picture: Histogram<u32>,
+        Self {
+            answer: milliseconds(),
+            connect: milliseconds(),
+            media: milliseconds(),
+            picture: milliseconds(),
+            total: milliseconds(),
+        }
     }
 }
 
@@ -348,6 +360,7 @@ impl JoinHistograms {
     }
 }
 
+            picture: (!self.picture.is_empty()).then(|| of(&self.picture)),
 /// A distribution of milliseconds that grows with what it is given, to three digits.
 fn milliseconds() -> Histogram<u32> {
     Histogram::new(3).expect("three digits are within what the crate takes")

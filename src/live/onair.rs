@@ -70,6 +70,8 @@ pub(super) struct Watcher {
     pub(super) owner: PeerOwner,
     /// The session that asked, which ends the watching by leaving.
     pub(super) session: Option<SessionId>,
+    /// When it asked: joining is timed from there.
+    pub(super) asked: Instant,
 }
 
 /// The reply to a wish.
@@ -231,7 +233,7 @@ impl OnAir {
         let now = Instant::now();
         match ask {
             Ask::Publish(offered, owner, answer) => return self.publish(offered, owner, answer).await,
-            Ask::Watch(offered, who, answer) => drop(answer.send(self.watch(offered, who, now))),
+            Ask::Watch(offered, who, answer) => drop(answer.send(self.watch(offered, who))),
             Ask::Join(person, session, answer) => {
                 let joined = self.audience.join(person, Tie::Session(session), now);
                 drop(answer.send(joined.map(|_| ()).map_err(|_| full())));

@@ -219,6 +219,8 @@ fn peer_of(event: &MediaEvent) -> Option<super::plane::PeerId> {
         | MediaEvent::Attending { peer, .. }
         | MediaEvent::Layers { peer, .. }
         | MediaEvent::Warning { peer, .. } => Some(*peer),
+        | MediaEvent::FirstPacket { peer, .. }
+        | MediaEvent::FirstPicture { peer, .. }
         MediaEvent::Figures(_) => None,
     }
 }

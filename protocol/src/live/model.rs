@@ -153,6 +153,9 @@ pub struct LiveReport {
     pub join_ms: JoinTimes,
     /// What was written.
     pub chat: ReportChat,
+    /// The same by phase; left out in reports of former versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_phases: Option<JoinPhases>,
     /// Reactions by kind.
     pub reactions: ReactionCounts,
     /// Viewers by time: `[milliseconds since the start, people]`, every 10 s.
@@ -268,9 +271,12 @@ pub struct JoinPhases {
     pub answer: JoinTimes,
     /// From the answer to a secured connection.
     pub connect: JoinTimes,
-    /// From there to the first media sent.
+    /// From there to the first packet of media sent.
     pub media: JoinTimes,
-    /// All of it.
+    /// From there to the first whole picture sent; left out while nobody has got one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<JoinTimes>,
+    /// From the request to the first packet of media sent.
     pub total: JoinTimes,
 }
 
@@ -320,7 +326,7 @@ pub struct PeerFigures {
     /// Who watches; left out for guests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// Bits per second that arrive.
+    /// Bits per second that are sent.
     pub bitrate: u64,
     /// Packets lost in the last seconds, in per cent to one decimal.
     pub loss: f64,
@@ -329,7 +335,7 @@ pub struct PeerFigures {
     pub rtt_ms: Option<u64>,
     /// The layer that is sent; `null` while none is.
     pub layer: Option<String>,
-    /// How often the picture stood still.
+    /// How often the picture stood still so far: it paused for want of bandwidth, or skipped to a key frame.
     pub freezes: u64,
 }
 

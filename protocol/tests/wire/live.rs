@@ -57,6 +57,7 @@ fn report() -> LiveReport {
         leaves: 9,
         watch_ms: watch_ms(),
         join_ms: JoinTimes { p50: 120, p95: 310 },
+        join_phases: None,
         chat: ReportChat { messages: 12, people: 4 },
         reactions: reactions(),
         retention: vec![(0, 1), (10_000, 3)],
@@ -68,6 +69,26 @@ fn report() -> LiveReport {
                 "Your upload loses 6 % of packets: move closer to the router or lower the bitrate.".into(),
             ),
         },
+    }
+}
+
+/// As it is since reports tell joining by phase.
+fn report_with_phases() -> LiveReport {
+    LiveReport { join_phases: Some(phases()), ..report() }
+}
+
+fn phases() -> JoinPhases {
+    let times = JoinTimes { p50: 40, p95: 90 };
+    JoinPhases { picture: Some(JoinTimes { p50: 15, p95: 60 }), ..phases_without_picture(times) }
+}
+
+fn phases_without_picture(times: JoinTimes) -> JoinPhases {
+    JoinPhases {
+        answer: times,
+        connect: times,
+        media: times,
+        picture: None,
+        total: JoinTimes { p50: 120, p95: 310 },
     }
 }
 
@@ -90,12 +111,7 @@ fn figures() -> LiveFigures {
         joins: 9,
         leaves: 6,
         watch_ms: watch_ms(),
-        join_ms: JoinPhases {
-            answer: times,
-            connect: times,
-            media: times,
-            total: JoinTimes { p50: 120, p95: 310 },
-        },
+        join_ms: phases_without_picture(JoinTimes { p50: 40, p95: 90 }),
         chat: FiguresChat { messages: 12, people: 4, per_minute: 6 },
         reactions: FiguresReactions { counts: reactions(), per_minute: 30 },
         upload: UploadFigures {
@@ -231,6 +247,9 @@ fn replies() -> Vec<Sample> {
             LiveJoined { live: live(), ice_servers: ice_servers(), subscribed: joined },
             |body| Reply::LiveJoined(Box::new(body)),
         ),
+        reply("live.report", LiveReportReply { report: report_with_phases() }, |body| {
+            Reply::LiveReport(Box::new(body))
+        }),
         reply("live.report", LiveReportReply { report: report() }, |body| Reply::LiveReport(Box::new(body))),
         reply(
             "live.key.rotate",
@@ -317,6 +336,11 @@ fn said_by_the_server() -> Vec<Sample> {
         message(
             event::RTC_LAYERS,
             RtcLayers { peer_id, layers: vec![layer()], current: None, cause: LayerCause::Bandwidth },
+        ),
+        state(
+            (event::LIVE_FIGURES, LIVE, 61),
+            Channel::AnalyticsLive(live_id),
+            LiveFigures { join_ms: phases(), ..figures() },
         ),
         message(
             event::RTC_WARNING,

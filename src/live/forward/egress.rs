@@ -368,6 +368,11 @@ impl Egress {
         self.allows_replay = is_allowed;
     }
 
+    /// Whether the viewer was sent a whole picture so far.
+    pub fn has_sent_picture(&self) -> bool {
+        self.video.as_ref().is_some_and(|video| video.track.figures().frames > 0)
+    }
+
     /// Whether the viewer is being sent a replay now.
     pub fn is_in_replay(&self) -> bool {
         self.video.as_ref().is_some_and(Video::is_in_replay)

@@ -56,6 +56,20 @@ pub enum MediaEvent {
         present: bool,
     },
     /// The encodings that a viewer can have, or the one that it gets, changed.
+    /// The first packet of media was sent to a viewer.
+    FirstPacket {
+        /// Which viewer.
+        peer: PeerId,
+        /// When that was.
+        at: Instant,
+    },
+    /// The first whole picture was sent to a viewer; never told where it gets sound alone.
+    FirstPicture {
+        /// Which viewer.
+        peer: PeerId,
+        /// When that was.
+        at: Instant,
+    },
     Layers {
         /// Which viewer.
         peer: PeerId,
@@ -179,8 +193,9 @@ pub struct ViewerFigures {
     pub rtt: Option<Duration>,
     /// Place of its encoding among the layers; none while video pauses.
     pub layer: Option<usize>,
-    /// Times that its picture was stopped for lack of bandwidth, since it connected.
-    pub pauses: u64,
+    /// Times that its picture stood still since it connected: it was stopped for lack of bandwidth, or skipped to a key
+    /// frame.
+    pub freezes: u64,
     /// Packets sent since it connected.
     pub packets: u64,
     /// Packets sent again since it connected.

@@ -4,7 +4,7 @@ use super::{
     Audience, COLLECT, COLLECT_FROM, Order, Shard,
     count::Drop,
     event::{Layer, LayerCause, MediaEvent, PeerEnd, PeerWarning},
-    peer::{Media, Protection, Publisher, Viewer},
+    peer::{Got, Media, Protection, Publisher, Viewer},
     relay::RelayId,
 };
 use crate::{
@@ -72,7 +72,7 @@ impl Shard {
                     held_until: None,
                 });
                 audience.viewers.push(place);
-                Media::Viewer(Box::new(Viewer { egress, is_present: true }))
+                Media::Viewer(Box::new(Viewer { egress, is_present: true, got: Got::default() }))
             }
             running => running,
         };
@@ -266,6 +266,14 @@ impl Shard {
                     cause: match cause {
                         Cause::Wish => LayerCause::Wish,
                         Cause::Bandwidth => LayerCause::Bandwidth,
+        if tuple.is_some() && viewer.got == Got::Nothing && !self.out.is_empty() {
+            viewer.got = Got::Packet;
+            self.outbox.tell(MediaEvent::FirstPacket { peer: id, at: now });
+        }
+        if viewer.got == Got::Packet && viewer.egress.has_sent_picture() {
+            viewer.got = Got::Picture;
+            self.outbox.tell(MediaEvent::FirstPicture { peer: id, at: now });
+        }
                         Cause::Source => LayerCause::Source,
                     },
                 }),

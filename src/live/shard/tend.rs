@@ -127,7 +127,7 @@ fn viewer_figures(figures: &EgressFigures, source: &Source) -> ViewerFigures {
         loss: figures.loss as f32,
         rtt: figures.round_trip,
         layer: figures.layer.and_then(place),
-        pauses: figures.pauses.into(),
+        freezes: u64::from(figures.pauses) + u64::from(figures.skips),
         packets: figures.packets,
         retransmits: figures.repeats,
     }
