@@ -299,6 +299,8 @@ settings! {
         longest_ms: u64 = "43200000", 1_000..=604_800_000;
         /// STUN and TURN servers that clients are told of, such as `stun:stun.example.org`.
         ice_servers: Vec<String> = "";
+        /// Time that a broadcaster's sound flows without any picture, though one was announced, before the live begins with its sound; a picture that comes later is shown.
+        sound_alone_ms: u64 = "3000", 0..=60_000;
         /// Secret that is shared with the TURN servers (coturn's `static-auth-secret`), for credentials that run out.
         turn_secret: Option<Secret> = "off";
         /// Characters of a chat message.

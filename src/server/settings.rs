@@ -111,6 +111,7 @@ pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
         peers: live.peers,
         half_open: live.half_open,
         publisher_bitrate: live.publisher_mbit * 1_000_000,
+        sound_alone: Duration::from_millis(live.sound_alone_ms),
         ..PlaneSettings::at(live.udp)
     })
 }

@@ -32,7 +32,8 @@ pub enum MediaEvent {
         /// Why.
         reason: PeerEnd,
     },
-    /// A publisher can be watched: its first key frame is complete, or its first packet where it sends sound alone.
+    /// A publisher can be watched: its first key frame is complete, or its first packet where it agreed on sound alone, or
+    /// its sound has come alone for [`PlaneSettings::sound_alone`](crate::live::plane::PlaneSettings::sound_alone).
     MediaStarted {
         /// Which publisher.
         peer: PeerId,

@@ -49,7 +49,11 @@ impl Shard {
         let nothing = Media::Agreed(NegotiatedMedia::Received { media: Vec::new(), max_bitrate: 0 });
         peer.media = match std::mem::replace(&mut peer.media, nothing) {
             Media::Agreed(NegotiatedMedia::Received { media, max_bitrate }) => {
-                let limits = IngressLimits { most_bitrate: max_bitrate, ..IngressLimits::default() };
+                let limits = IngressLimits {
+                    most_bitrate: max_bitrate,
+                    sound_alone: self.common.settings.sound_alone,
+                    ..IngressLimits::default()
+                };
                 let slot = peer.relay.source().clone();
                 let ssrc = rand::rng().random_range(1..=u32::MAX);
                 Media::Publisher(Box::new(Publisher {
