@@ -25,7 +25,7 @@ words! {
     LiveReason {
         /// Media stopped coming, the connection stands.
         Stalled = "stalled",
-        /// The broadcaster's connection is gone.
+        /// The broadcaster's connection is gone, whether it broke or was closed.
         Lost = "lost",
         /// Its owner ended it, or its post was deleted.
         Stopped = "stopped",
@@ -37,6 +37,8 @@ words! {
         Limit = "limit",
         /// The broadcaster did not come back in time.
         Timeout = "timeout",
+        /// The server was stopped as planned.
+        Drain = "drain",
     }
     /// Why a peer was closed.
     RtcCloseReason {
@@ -151,11 +153,11 @@ pub struct LiveReport {
     pub watch_ms: WatchTimes,
     /// From a viewer's request to the first media sent, in milliseconds.
     pub join_ms: JoinTimes,
-    /// What was written.
-    pub chat: ReportChat,
     /// The same by phase; left out in reports of former versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_phases: Option<JoinPhases>,
+    /// What was written.
+    pub chat: ReportChat,
     /// Reactions by kind.
     pub reactions: ReactionCounts,
     /// Viewers by time: `[milliseconds since the start, people]`, every 10 s.

@@ -101,7 +101,6 @@ fn layer() -> Layer {
 }
 
 fn figures() -> LiveFigures {
-    let times = JoinTimes { p50: 40, p95: 90 };
     LiveFigures {
         live_id: id!("11"),
         at: AT,
@@ -247,10 +246,10 @@ fn replies() -> Vec<Sample> {
             LiveJoined { live: live(), ice_servers: ice_servers(), subscribed: joined },
             |body| Reply::LiveJoined(Box::new(body)),
         ),
+        reply("live.report", LiveReportReply { report: report() }, |body| Reply::LiveReport(Box::new(body))),
         reply("live.report", LiveReportReply { report: report_with_phases() }, |body| {
             Reply::LiveReport(Box::new(body))
         }),
-        reply("live.report", LiveReportReply { report: report() }, |body| Reply::LiveReport(Box::new(body))),
         reply(
             "live.key.rotate",
             LiveKey { stream_key: key(), whip_url: "https://example.org/v1/whip".into() },
@@ -314,6 +313,17 @@ fn said_by_the_server() -> Vec<Sample> {
                 viewers: ViewersTotal { peak: 5, unique: 7 },
             },
         ),
+        publication(
+            event::LIVE_ENDED,
+            feed(),
+            LiveEnded {
+                live_id,
+                post_id,
+                reason: LiveReason::Drain,
+                duration_ms: 60_000,
+                viewers: ViewersTotal { peak: 5, unique: 7 },
+            },
+        ),
         publication(event::CHAT_MESSAGE, on_live(), chat_message()),
         publication(event::CHAT_DELETED, on_live(), ChatDeleted { message_id: id!("12") }),
         state(
@@ -327,6 +337,11 @@ fn said_by_the_server() -> Vec<Sample> {
             ChatSlowModeState { live_id, version: 2, seconds: 10 },
         ),
         state((event::LIVE_FIGURES, LIVE, 60), Channel::AnalyticsLive(live_id), figures()),
+        state(
+            (event::LIVE_FIGURES, LIVE, 61),
+            Channel::AnalyticsLive(live_id),
+            LiveFigures { join_ms: phases(), ..figures() },
+        ),
         signal(
             event::LIVE_REACTIONS,
             on_live(),
@@ -336,11 +351,6 @@ fn said_by_the_server() -> Vec<Sample> {
         message(
             event::RTC_LAYERS,
             RtcLayers { peer_id, layers: vec![layer()], current: None, cause: LayerCause::Bandwidth },
-        ),
-        state(
-            (event::LIVE_FIGURES, LIVE, 61),
-            Channel::AnalyticsLive(live_id),
-            LiveFigures { join_ms: phases(), ..figures() },
         ),
         message(
             event::RTC_WARNING,

@@ -384,6 +384,6 @@ async fn a_node_that_stops_ends_its_lives_and_one_that_died_finds_none() {
     let wish = world.wish("b", Visibility::Public);
     let second = again.start(world.ada, wish, now_ms()).await.expect("started").live.id;
     assert_eq!(tasks.stop(Duration::from_secs(5)).await, 0, "every task ends");
-    assert_eq!(world.state_of(second).await, (LiveState::Ended, Some(LiveReason::Lost)));
+    assert_eq!(world.state_of(second).await, (LiveState::Ended, Some(LiveReason::Drain)));
     world.tasks.stop(Duration::from_millis(1)).await;
 }
