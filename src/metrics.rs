@@ -81,6 +81,8 @@ families! {
     Counter STORE_OPERATIONS = "communiconnect_store_operations_total": "Writing operations of all group commits.";
     Histogram STORE_COMMIT_SECONDS = "communiconnect_store_commit_seconds": "Time of one group commit.";
     Gauge LIVE_PEERS = "communiconnect_live_peers": "Media peers that are connected or on their way.";
+    Gauge LIVE_RING_BYTES = "communiconnect_live_ring_bytes": "Packets kept of all lives, in bytes of payload.";
+    Gauge LIVE_RINGS_SHRUNK = "communiconnect_live_rings_shrunk": "Encodings of which less is kept than usual, since all lives together keep as much as they may.";
     Counter LIVE_CONNECTED = "communiconnect_live_connected_total": "Media peers whose keys were agreed.";
     Counter LIVE_ENDED ["reason"] = "communiconnect_live_ended_total": "Media peers that ended, by reason.";
     Counter LIVE_RECEIVED = "communiconnect_live_received_datagrams_total": "Datagrams received on the media port.";

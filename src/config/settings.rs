@@ -289,6 +289,8 @@ settings! {
         half_open: usize = "256", 1..=1_000_000;
         /// Mbit/s of media that a publisher may send; over it for five seconds it is told, and then closed. 1080p at 60 frames needs 8 to 9.
         publisher_mbit: u64 = "12", 1..=10_000;
+        /// Bytes of packets kept of all lives together, for those who join late or missed something; over it the lives that the fewest watch keep less. One GiB.
+        ring_bytes: usize = "1073741824", 1_048_576..=1_099_511_627_776;
         /// Time for a lost broadcaster to come back before the live ends.
         grace_ms: u64 = "30000", 1_000..=3_600_000;
         /// Time without any media after which a live that was started ends.

@@ -31,6 +31,7 @@ pub use settings::PlaneSettings;
 
 pub(super) use order::{Handle, Order};
 pub(super) use registry::{Closing, Found, Newcomer, Peers, Refused, Signalling, Waiting};
+pub(super) use relay::Relays;
 pub(super) use socket::{Sockets, bind};
 
 use super::{
@@ -80,6 +81,7 @@ pub(super) struct Common {
     pub(super) settings: PlaneSettings,
     pub(super) peers: Peers,
     pub(super) handshakes: Handshakes<PeerId, Handle>,
+    pub(super) relays: Relays,
 }
 
 /// The waker's token: behind those of the sockets.

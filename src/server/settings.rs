@@ -112,6 +112,7 @@ pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
         half_open: live.half_open,
         publisher_bitrate: live.publisher_mbit * 1_000_000,
         sound_alone: Duration::from_millis(live.sound_alone_ms),
+        ring_bytes: live.ring_bytes,
         ..PlaneSettings::at(live.udp)
     })
 }

@@ -15,6 +15,7 @@ pub mod feedback;
 pub mod header;
 pub mod ingress;
 pub mod keyframes;
+pub mod memory;
 pub mod meter;
 pub mod munger;
 pub mod nack;

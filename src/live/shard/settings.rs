@@ -29,6 +29,8 @@ pub struct PlaneSettings {
     /// Time that a publisher's sound flows without any video packet, though video was agreed, until it counts as started:
     /// longer than a camera needs.
     pub sound_alone: Duration,
+    /// Bytes of packets that all lives together keep; over it those with the smallest audience keep less.
+    pub ring_bytes: usize,
     /// Time without RTP after which a publisher is stalled: longer than any pause that an encoder makes.
     pub stalled_after: Duration,
     /// Time of silence after which a viewer does not count as watching; consent checks come every 5 s.
@@ -50,6 +52,7 @@ impl PlaneSettings {
             publisher_bitrate: 12_000_000,
             bitrate_patience: Duration::from_secs(5),
             sound_alone: Duration::from_secs(3),
+            ring_bytes: 1 << 30,
             stalled_after: Duration::from_secs(2),
             absent_after: Duration::from_secs(15),
             silence: Duration::from_secs(30),
