@@ -58,7 +58,7 @@ pub struct JoinSpans {
     pub answer: Duration,
     /// From the answer to a secured connection.
     pub connect: Duration,
-    /// From there to the first media sent.
+    /// From there to the first packet of media sent.
     pub media: Duration,
 }
 
@@ -205,6 +205,11 @@ impl Audience {
         }
     }
 
+    /// Whether somebody is there now; the owner always is.
+    pub fn knows(&self, user: UserId) -> bool {
+        user == self.owner || self.people.contains_key(&Person::User(user))
+    }
+
     /// People who watch now.
     pub fn current(&self) -> u64 {
         self.people.len() as u64
@@ -322,12 +327,12 @@ struct JoinHistograms {
     answer: Histogram<u32>,
     connect: Histogram<u32>,
     media: Histogram<u32>,
+    picture: Histogram<u32>,
     total: Histogram<u32>,
 }
 
 impl Default for JoinHistograms {
     fn default() -> Self {
-    picture: Histogram<u32>,
         Self {
             answer: milliseconds(),
             connect: milliseconds(),
@@ -355,12 +360,12 @@ impl JoinHistograms {
             answer: of(&self.answer),
             connect: of(&self.connect),
             media: of(&self.media),
+            picture: (!self.picture.is_empty()).then(|| of(&self.picture)),
             total: of(&self.total),
         }
     }
 }
 
-            picture: (!self.picture.is_empty()).then(|| of(&self.picture)),
 /// A distribution of milliseconds that grows with what it is given, to three digits.
 fn milliseconds() -> Histogram<u32> {
     Histogram::new(3).expect("three digits are within what the crate takes")

@@ -88,7 +88,8 @@ pub(super) enum Ask {
     Write(UserId, String, Exempt, Answer<()>),
     Written(UserId),
     Slow(Duration),
-    Tap(UserId, ReactionKind, Answer<()>),
+    /// A reaction; answers whether it was counted, which it is not of somebody whose right nobody here knows.
+    Tap(UserId, ReactionKind, Right, Answer<bool>),
     /// This person may no longer watch.
     Cut(UserId, RtcCloseReason),
     /// This peer is to be closed by its owner, with good-bye.
@@ -98,6 +99,15 @@ pub(super) enum Ask {
     Removed,
     Media(Arc<PeerEntry>, MediaEvent),
     Figures(Vec<(Arc<PeerEntry>, PeerFigures)>),
+}
+
+/// How it is known that somebody may react.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// The store was asked a moment ago.
+    Judged,
+    /// By watching, if they do: who watches was let in, and is [cut](Ask::Cut) off when the right ends.
+    ByWatching,
 }
 
 /// What everybody who watches may know at any time.
@@ -256,11 +266,7 @@ impl OnAir {
                 self.this_second.0 += 1;
             }
             Ask::Slow(pause) => self.chat.set_slow(pause),
-            Ask::Tap(user, kind, answer) => {
-                let tapped = self.bursts.tap(user, kind, now);
-                self.this_second.1 += u64::from(tapped.is_ok());
-                drop(answer.send(tapped.map_err(|wait| too_soon(wait, "reactions"))));
-            }
+            Ask::Tap(user, kind, right, answer) => drop(answer.send(self.tap(user, kind, right, now))),
             Ask::Cut(user, reason) => self.cut(user, reason, now),
             Ask::Close(peer, answer) => {
                 let (course, closed) = self.close_by_owner(peer).await;
@@ -276,6 +282,21 @@ impl OnAir {
             Ask::Figures(figures) => self.figures(figures, now),
         }
         Course::On
+    }
+
+    fn tap(
+        &mut self,
+        user: UserId,
+        kind: ReactionKind,
+        right: Right,
+        now: Instant,
+    ) -> Result<bool, ErrorBody> {
+        if right == Right::ByWatching && !self.audience.knows(user) {
+            return Ok(false);
+        }
+        let tapped = self.bursts.tap(user, kind, now);
+        self.this_second.1 += u64::from(tapped.is_ok());
+        tapped.map(|()| true).map_err(|wait| too_soon(wait, "reactions"))
     }
 
     /// Something happens in the life of the stream: what it brings is carried out before anything else happens.
