@@ -25,6 +25,7 @@ pub mod outgoing;
 pub mod pacer;
 pub mod packet;
 pub mod publisher_rtcp;
+pub mod ration;
 mod repeats;
 pub mod replay;
 pub mod report;

@@ -56,7 +56,6 @@ pub enum MediaEvent {
         /// Whether it counts.
         present: bool,
     },
-    /// The encodings that a viewer can have, or the one that it gets, changed.
     /// The first packet of media was sent to a viewer.
     FirstPacket {
         /// Which viewer.
@@ -71,6 +70,7 @@ pub enum MediaEvent {
         /// When that was.
         at: Instant,
     },
+    /// The encodings that a viewer can have, or the one that it gets, changed.
     Layers {
         /// Which viewer.
         peer: PeerId,

@@ -31,6 +31,8 @@ pub struct PlaneSettings {
     pub sound_alone: Duration,
     /// Bytes of packets that all lives together keep; over it those with the smallest audience keep less.
     pub ring_bytes: usize,
+    /// What the machine's line carries outward, in bits per second: replays may take a quarter of it.
+    pub egress_bitrate: u64,
     /// Time without RTP after which a publisher is stalled: longer than any pause that an encoder makes.
     pub stalled_after: Duration,
     /// Time of silence after which a viewer does not count as watching; consent checks come every 5 s.
@@ -53,6 +55,7 @@ impl PlaneSettings {
             bitrate_patience: Duration::from_secs(5),
             sound_alone: Duration::from_secs(3),
             ring_bytes: 1 << 30,
+            egress_bitrate: 10_000_000_000,
             stalled_after: Duration::from_secs(2),
             absent_after: Duration::from_secs(15),
             silence: Duration::from_secs(30),
