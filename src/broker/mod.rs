@@ -5,7 +5,11 @@
 #[cfg(test)]
 pub mod conformance;
 pub mod memory;
-pub mod redis;
+mod redis;
+
+#[cfg(test)]
+pub(crate) use redis::testing as redis_testing;
+pub use redis::{Examined, RedisBroker, RedisUrl, Unusable, WrongUrl};
 
 use crate::publication::{Publication, Signal, State};
 use communiconnect_protocol::Channel;

@@ -1,11 +1,7 @@
 //! Which broker the settings name.
 
 use crate::{
-    broker::{
-        SharedBroker,
-        memory::MemoryBroker,
-        redis::{Examined, RedisBroker, RedisUrl},
-    },
+    broker::{Examined, RedisBroker, RedisUrl, SharedBroker, memory::MemoryBroker},
     config::Config,
     hub::Hub,
     store::log::{Log, PageSize, Range},

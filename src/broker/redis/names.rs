@@ -1,7 +1,7 @@
 //! Which Redis channel carries which of our channels. Pure.
 //!
-//! Channels are hashed onto a fixed number of Redis channels ("lanes"). One Redis channel each was measured beside it:
-//! see the figures in `src/ARCHITECTURE.md`, "The broker on Redis".
+//! Channels are hashed onto a fixed number of Redis channels ("lanes"), so that what waits for one lane goes as one message,
+//! a subscription rarely needs a word to Redis, and a return needs a few hundred of them at most.
 
 use communiconnect_protocol::Channel;
 use crc::{CRC_32_ISCSI, Crc};

@@ -4,11 +4,8 @@
 use super::fixture::{Client, World, plain, test_channel};
 use crate::{
     broker::{
-        Broadcast, SharedBroker,
-        redis::{
-            RedisBroker, RedisUrl,
-            testing::{Fault, FaultProxy, Redis},
-        },
+        Broadcast, RedisBroker, RedisUrl, SharedBroker,
+        redis_testing::{Fault, FaultProxy, Redis},
     },
     hub::HubSettings,
 };
