@@ -2,6 +2,7 @@
 
 use super::{
     channel::{ChannelEntry, Opening, Settled, gap_push},
+    control::Doubts,
     delivery::Delivery,
     outbox::{Budget, Outbox, Verdict},
     people::PersonEntry,
@@ -36,6 +37,7 @@ pub struct SessionHandle {
     user: OnceLock<UserId>,
     client: OnceLock<IpAddr>,
     waker: AtomicWaker,
+    doubts: Doubts,
     shared: Mutex<Shared>,
 }
 
@@ -66,6 +68,13 @@ pub(super) struct Subscription {
     pinged: u64,
 }
 
+impl Subscription {
+    /// Whether both are the same one, and not another to the same channel.
+    fn is(&self, other: &Self) -> bool {
+        self.slot == other.slot && Arc::ptr_eq(&self.entry, &other.entry)
+    }
+}
+
 /// A wish to close a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closing {
@@ -92,6 +101,7 @@ impl SessionHandle {
             user: OnceLock::new(),
             client: OnceLock::new(),
             waker: AtomicWaker::new(),
+            doubts: Doubts::default(),
             shared: Mutex::new(Shared {
                 identity: Arc::new(Identity::Guest),
                 person: None,
@@ -125,6 +135,10 @@ impl SessionHandle {
     /// The person who is connected; none for a guest.
     pub fn user_id(&self) -> Option<UserId> {
         self.user.get().copied()
+    }
+
+    pub(super) fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     /// Notes which address the connection came from; the first call counts.
@@ -336,17 +350,27 @@ impl SessionHandle {
         !shared.has_left
     }
 
-    /// Forgets a subscription, and takes back what waits of it.
-    pub(super) fn forget(&self, channel: &Channel) -> Option<Subscription> {
-        let subscription = self.take_out(channel)?;
-        self.shared.lock().outbox.purge(channel);
-        Some(subscription)
+    /// Ends a subscription in silence, and takes back what waits of it; false where there is none.
+    pub(super) fn forget(&self, channel: &Channel) -> bool {
+        let Some(subscription) = self.subscription(channel) else { return false };
+        self.close_off(&subscription, |outbox| outbox.purge(channel))
     }
 
-    fn take_out(&self, channel: &Channel) -> Option<Subscription> {
-        let mut shared = self.shared.lock();
-        let place = shared.subscriptions.iter().position(|known| known.entry.channel() == channel)?;
-        Some(shared.subscriptions.swap_remove(place))
+    /// Ends a subscription and then touches what waits of it: in this order, so that nothing is pushed behind the end.
+    /// False where somebody else has ended it meanwhile.
+    fn close_off(&self, subscription: &Subscription, last: impl FnOnce(&mut Outbox)) -> bool {
+        let was_listening = subscription.entry.remove(subscription.slot, self);
+        let mut is_last = false;
+        self.with(|shared| {
+            shared.take_out(subscription);
+            // It may have begun anew already: then what waits is the new one's.
+            is_last = was_listening && shared.subscription(subscription.entry.channel()).is_none();
+            if is_last {
+                last(&mut shared.outbox);
+            }
+        });
+        self.registry.retire(&subscription.entry);
+        is_last
     }
 
     /// The subscription opens when the answer to the running command is queued.
@@ -364,7 +388,7 @@ impl SessionHandle {
             Settled::Stands => {}
             Settled::Ended(reason) => drop(self.end(entry.channel(), reason)),
             Settled::Gone => {
-                self.take_out(entry.channel());
+                self.shared.lock().take_out(subscription);
                 self.registry.retire(entry);
             }
         }
@@ -372,21 +396,25 @@ impl SessionHandle {
 
     /// Tells that a subscription ended, and ends it; false where there is none.
     pub(super) fn end(&self, channel: &Channel, reason: UnsubscribeReason) -> bool {
-        let ended = match reason {
-            // The publication that says so waits, and is the last that the channel has to say.
-            UnsubscribeReason::Deleted => self.take_out(channel),
-            _ => self.forget(channel),
-        };
-        let Some(subscription) = ended else { return false };
-        self.registry.remove(&subscription.entry, subscription.slot, self);
-        self.tell_ended(channel, reason);
-        true
+        let Some(subscription) = self.subscription(channel) else { return false };
+        let told = self.ended(channel, reason);
+        self.close_off(&subscription, |outbox| {
+            // The publication that says that it was deleted waits, and is the last that the channel has to say.
+            if reason != UnsubscribeReason::Deleted {
+                outbox.purge(channel);
+            }
+            outbox.push_control(told);
+        })
     }
 
     fn tell_ended(&self, channel: &Channel, reason: UnsubscribeReason) {
+        let told = self.ended(channel, reason);
+        self.with(|shared| shared.outbox.push_control(told));
+    }
+
+    fn ended(&self, channel: &Channel, reason: UnsubscribeReason) -> Bytes {
         let push = UnsubscribedPush { channel: channel.clone(), reason };
-        let bytes = encode_push(self.format, kind::UNSUBSCRIBED, &push);
-        self.with(|shared| shared.outbox.push_control(bytes));
+        encode_push(self.format, kind::UNSUBSCRIBED, &push)
     }
 
     /// The connection has ended: what it listened to.
@@ -430,6 +458,10 @@ impl SessionHandle {
 impl Shared {
     fn subscription(&mut self, channel: &Channel) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.entry.channel() == channel)
+    }
+
+    fn take_out(&mut self, subscription: &Subscription) {
+        self.subscriptions.retain(|known| !known.is(subscription));
     }
 
     /// Whether the driver must be woken.

@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -106,6 +106,8 @@ pub(crate) struct Rights {
     pub(crate) unnamed: Mutex<Option<UserId>>,
     pub(crate) states: Mutex<Vec<StateItem>>,
     pub(crate) is_down: AtomicBool,
+    /// How often a right was asked for.
+    pub(crate) asked: AtomicUsize,
 }
 
 impl Rights {
@@ -117,6 +119,7 @@ impl Rights {
 #[async_trait::async_trait]
 impl Access for Rights {
     async fn may_read(&self, reader: &Reader, channel: &Channel) -> Result<(), ErrorBody> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
         if self.is_down.load(Ordering::Relaxed) {
             return Err(ErrorBody::new(Code::Unavailable, "the test says so"));
