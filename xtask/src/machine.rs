@@ -19,6 +19,7 @@ struct Tool {
 }
 
 const NODE: Tool = Tool { names: &["node", "nodejs"], packages: &["nodejs"] };
+const REDIS: Tool = Tool { names: &["redis-server"], packages: &["redis-server"] };
 const NPM: Tool = Tool { names: &["npm"], packages: &["npm"] };
 // Without a font the pages have no height, and what has no height cannot be pressed.
 const CHROMIUM: Tool =
@@ -55,7 +56,7 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
         packages.extend(["python3", "python3-venv"]);
     }
-    for tool in [&NODE, &NPM, &CHROMIUM, &FIREFOX, &IP] {
+    for tool in [&NODE, &NPM, &CHROMIUM, &FIREFOX, &IP, &REDIS] {
         match tool.path() {
             Some(path) => println!("found {}", path.display()),
             None => packages.extend(tool.packages),

@@ -167,7 +167,8 @@ mod tests {
             for part in 0..100 {
                 let index = self.next;
                 self.next += 1;
-                let frame = FrameInfo { begins_key_frame: index % 2_000 == 0, ..FrameInfo::default() };
+                let frame =
+                    FrameInfo { begins_key_frame: index.is_multiple_of(2_000), ..FrameInfo::default() };
                 self.encoding.ring.write().push(Packet {
                     index,
                     timestamp: index * 900,
