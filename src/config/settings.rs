@@ -241,7 +241,7 @@ settings! {
     }
     /// Delivery between nodes.
     broker: Broker {
-        /// Which broker: `memory` for a single node.
+        /// Which broker: `memory` for a single node, `redis://USER:PASSWORD@HOST:PORT` for several (`rediss://` over TLS).
         url: BackendUrl = "memory";
     }
     /// The channel logs, and the lines that the server writes about itself.

@@ -49,7 +49,9 @@ struct Shared {
     /// People whose publications are skipped for this reader.
     blocked: HashSet<UserId>,
     /// Changes of `blocked` that came while it was being read.
-    block_changes: Option<Vec<(UserId, bool)>>,
+    block_changes: Vec<(UserId, bool)>,
+    /// How many read it at the moment.
+    block_reads: usize,
     subscriptions: Vec<Subscription>,
     /// Subscriptions that open when the next reply is queued.
     openings: Vec<(Subscription, Opening)>,
@@ -107,7 +109,8 @@ impl SessionHandle {
                 person: None,
                 outbox: Outbox::new(format, budget),
                 blocked: HashSet::new(),
-                block_changes: None,
+                block_changes: Vec::new(),
+                block_reads: 0,
                 subscriptions: Vec::new(),
                 openings: Vec::new(),
                 closing: None,
@@ -298,29 +301,37 @@ impl SessionHandle {
         None
     }
 
-    /// From now on changes of the blocked are remembered until [`SessionHandle::set_blocked`].
+    /// From now on changes of the blocked are remembered, until [`SessionHandle::set_blocked`] or
+    /// [`SessionHandle::keep_blocked`].
     pub(super) fn begin_blocked(&self) {
-        self.shared.lock().block_changes = Some(Vec::new());
+        self.shared.lock().block_reads += 1;
     }
 
+    /// Takes what was read, and what changed meanwhile.
     pub(super) fn set_blocked(&self, people: Vec<UserId>) {
         let mut shared = self.shared.lock();
         let mut blocked: HashSet<_> = people.into_iter().collect();
-        for (other, on) in shared.block_changes.take().unwrap_or_default() {
-            if on {
-                blocked.insert(other)
+        for (other, on) in &shared.block_changes {
+            if *on {
+                blocked.insert(*other)
             } else {
-                blocked.remove(&other)
+                blocked.remove(other)
             };
         }
         blocked.shrink_to_fit();
         shared.blocked = blocked;
+        shared.end_block_read();
+    }
+
+    /// It could not be read: what is known stays.
+    pub(super) fn keep_blocked(&self) {
+        self.shared.lock().end_block_read();
     }
 
     pub(super) fn change_blocked(&self, other: UserId, on: bool) {
         let mut shared = self.shared.lock();
-        if let Some(changes) = &mut shared.block_changes {
-            changes.push((other, on));
+        if shared.block_reads > 0 {
+            shared.block_changes.push((other, on));
         }
         if on {
             shared.blocked.insert(other);
@@ -458,6 +469,13 @@ impl SessionHandle {
 impl Shared {
     fn subscription(&mut self, channel: &Channel) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.entry.channel() == channel)
+    }
+
+    fn end_block_read(&mut self) {
+        self.block_reads = self.block_reads.saturating_sub(1);
+        if self.block_reads == 0 {
+            self.block_changes = Vec::new();
+        }
     }
 
     fn take_out(&mut self, subscription: &Subscription) {

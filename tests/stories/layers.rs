@@ -27,7 +27,7 @@ const FRIENDS: &[&str] = &["blank clock config metrics shutdown tasks", "server 
 
 /// `(text, where it may stand, why)`: names that only one place may say.
 const CONFINED: &[(&str, &[&str], &str)] = &[
-    ("redis::", &["broker/redis.rs"], "Redis is one broker of several"),
+    ("redis::", &["broker/"], "Redis is one broker of several"),
     ("rusqlite", &["store/"], "SQL is the store's alone"),
     ("tokio_postgres", &["store/"], "SQL is the store's alone"),
     ("refinery", &["store/"], "migrations are the store's alone"),

@@ -11,6 +11,7 @@ mod layers;
 mod live;
 mod malformed;
 mod operations;
+mod outage;
 mod over_http;
 mod overload;
 mod posts;
