@@ -8,7 +8,7 @@ use crate::{
         plane::{MediaPlane, PlaneSettings},
         selftest,
     },
-    store::{log::Log, sqlite::SqliteStore},
+    store::{log::Log, sql::SqlStore},
 };
 use std::{
     fmt,
@@ -124,7 +124,7 @@ async fn store(held: &DataFolder) -> Finding {
 
 async fn try_store(folder: &Path) -> anyhow::Result<u128> {
     let (committed, _nobody) = mpsc::channel(1);
-    let store = Arc::new(SqliteStore::open(folder, Default::default(), committed)?);
+    let store = Arc::new(SqlStore::in_folder(folder, Default::default(), committed)?);
     store.probe(now_ms()).await?;
     let begun = Instant::now();
     store.probe(now_ms()).await?;

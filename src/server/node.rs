@@ -15,7 +15,7 @@ use crate::{
     },
     metrics,
     social::{self, Social, SocialAccess},
-    store::sqlite::SqliteStore,
+    store::sql::SqlStore,
     tasks::Tasks,
 };
 use std::{sync::Arc, time::Duration};
@@ -38,7 +38,7 @@ pub(super) struct Node {
     plane: MediaPlane,
     /// Hears of ended sessions while the node lives; the hub holds it weakly.
     _listener: Arc<dyn SessionEnds>,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     /// Ends once the store's writer has gone and everything committed was published.
     publisher: Tasks,
 }
@@ -55,7 +55,7 @@ impl Node {
         let metrics = metrics::install()?;
         metrics::tend(metrics.clone(), services);
         let (committed, commits) = mpsc::channel(COMMITS);
-        let store = Arc::new(SqliteStore::open(folder.path(), settings::store(config), committed)?);
+        let store = Arc::new(SqlStore::in_folder(folder.path(), settings::store(config), committed)?);
         let stores = store.stores();
         let name = config.node.id.clone().map_or_else(|| folder.node_id(), Ok)?;
 
