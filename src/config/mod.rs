@@ -161,8 +161,11 @@ impl Config {
                 nearest: None,
             });
         };
-        if self.store.url.as_str() != "sqlite" {
-            wrong("store.url", self.store.url.show(), "this version stores in `sqlite` alone");
+        let is_server =
+            ["postgres://", "postgresql://"].iter().any(|scheme| self.store.url.as_str().starts_with(scheme));
+        if self.store.url.as_str() != "sqlite" && !is_server {
+            let reason = "it must be `sqlite` or postgres://user:password@host:5432/database";
+            wrong("store.url", self.store.url.show(), reason);
         }
         if self.broker.url.as_str() != "memory" {
             wrong("broker.url", self.broker.url.show(), "this version has the broker `memory` alone");
@@ -278,7 +281,7 @@ mod tests {
             ("auth.guests", "maybe", "on or off"),
             ("log.format", "jsn", "did you mean `json`"),
             ("auth.algorithms", "HS256,none", "HS256"),
-            ("store.url", "postgres://u:secret@h/db", "sqlite"),
+            ("store.url", "mysql://u:secret@h/db", "sqlite"),
         ] {
             let text = problem_of(&[(name, value)]);
             assert!(text.contains(name) && text.contains(told), "{name}={value}: {text}");

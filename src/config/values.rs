@@ -185,6 +185,11 @@ impl BackendUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is the address of a server, rather than a word for what is built in.
+    pub fn is_server(&self) -> bool {
+        self.0.contains("://")
+    }
 }
 
 impl fmt::Debug for BackendUrl {
@@ -203,9 +208,14 @@ impl Value for BackendUrl {
 
     fn show(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
+        // Some servers take a password among what follows the question mark as well.
+        let (rest, query) = match rest.rsplit_once('?') {
+            Some((rest, _)) => (rest, "?***"),
+            None => (rest, ""),
+        };
         match rest.rsplit_once('@') {
-            Some((_, place)) => format!("{scheme}://***@{place}"),
-            None => self.0.clone(),
+            Some((_, place)) => format!("{scheme}://***@{place}{query}"),
+            None => format!("{scheme}://{rest}{query}"),
         }
     }
 }

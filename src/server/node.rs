@@ -1,6 +1,6 @@
 //! One node: every part, built leaf to root and let go root to leaf.
 
-use super::{DataFolder, listeners::Media, settings};
+use super::{DataFolder, listeners::Media, settings, store};
 use crate::{
     auth,
     broker::{SharedBroker, memory::MemoryBroker},
@@ -55,7 +55,7 @@ impl Node {
         let metrics = metrics::install()?;
         metrics::tend(metrics.clone(), services);
         let (committed, commits) = mpsc::channel(COMMITS);
-        let store = Arc::new(SqlStore::in_folder(folder.path(), settings::store(config), committed)?);
+        let store = store::open(config, folder.path(), committed)?;
         let stores = store.stores();
         let name = config.node.id.clone().map_or_else(|| folder.node_id(), Ok)?;
 

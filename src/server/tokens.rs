@@ -1,6 +1,6 @@
 //! `token` and `check-token`: an operator's tokens, signed with the store's own secret.
 
-use super::settings;
+use super::{settings, store};
 use crate::{
     auth::{Authenticator, OwnClaims, Signer, TOKEN_SECRET},
     clock::now_ms,
@@ -60,7 +60,7 @@ fn open(config: &Config) -> anyhow::Result<Arc<SqlStore>> {
         .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
     // Nothing is published from here: what a token needs of the store makes no publication.
     let (committed, _nobody) = mpsc::channel(1);
-    Ok(Arc::new(SqlStore::in_folder(folder, settings::store(config), committed)?))
+    Ok(store::open(config, folder, committed)?)
 }
 
 async fn secret(store: &Arc<SqlStore>) -> anyhow::Result<[u8; 32]> {

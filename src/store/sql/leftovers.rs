@@ -173,12 +173,14 @@ fn sweep_one(tx: &mut Tx<'_>, leftover: &Leftover, limit: usize) -> Result<usize
 
 /// Comments of a post, or replies to one of them.
 fn remove_comments(tx: &mut Tx<'_>, post: PostId, parent: Option<&[u8; 16]>, limit: usize) -> Result<usize> {
-    let ids: Vec<[u8; 16]> = tx
-        .sql(match parent {
-            Some(_) => "SELECT id FROM comments WHERE post = ?1 AND parent = ?2 LIMIT ?3",
-            None => "SELECT id FROM comments WHERE post = ?1 AND ?2 IS NULL LIMIT ?3",
-        })?
-        .query_map(params![post.as_bytes(), parent, limit as i64], |row| row.get(0))?;
+    let ids: Vec<[u8; 16]> = match parent {
+        Some(parent) => tx
+            .sql("SELECT id FROM comments WHERE post = ?1 AND parent = ?2 LIMIT ?3")?
+            .query_map(params![post.as_bytes(), parent, limit as i64], |row| row.get(0))?,
+        None => tx
+            .sql("SELECT id FROM comments WHERE post = ?1 LIMIT ?2")?
+            .query_map(params![post.as_bytes(), limit as i64], |row| row.get(0))?,
+    };
     for id in &ids {
         match parent {
             Some(_) => remove_comment(tx, post, id)?,

@@ -36,6 +36,7 @@ mod tx;
 mod user_row;
 mod writer;
 
+pub use postgres::{ServerReport, examine};
 pub use settings::{OpenError, SqlSettings};
 pub(crate) use tx::Tx;
 

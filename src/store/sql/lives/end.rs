@@ -64,7 +64,7 @@ pub(super) fn abandon(tx: &mut Tx<'_>, which: &Abandoned, at: i64) -> Result<Vec
     let ids: Vec<LiveId> = tx
         .sql(
             "SELECT l.id FROM lives l JOIN live_counts n ON n.live = l.id
-             WHERE l.state != 'ended' AND n.until < ?2 AND (?1 IS NULL OR n.node = ?1) LIMIT ?3",
+             WHERE l.state != 'ended' AND n.until < ?2 AND (n.node = ?1 OR ?1 IS NULL) LIMIT ?3",
         )?
         .query_map(params![node, until, ABANDONED as i64], |row| row.get(0).map(LiveId::from_bytes))?;
     for id in &ids {

@@ -122,7 +122,7 @@ pub(super) fn running(connection: &Connection, query: &LiveQuery) -> Result<Vec<
     let ids = connection
         .prepare_cached(
             "SELECT l.id FROM lives l WHERE l.state != 'ended' AND l.id < ?1
-                 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM feed WHERE community = ?2 AND post = l.post))
+                 AND (EXISTS (SELECT 1 FROM feed WHERE community = ?2 AND post = l.post) OR ?2 IS NULL)
              ORDER BY l.id DESC LIMIT ?3",
         )?
         .query_map(params![before, community, query.limit as i64], |row| {

@@ -94,8 +94,8 @@ pub(in crate::store::sql) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted, cou
                 |row| row.get(0).map(UserId::from_bytes),
             )?;
     }
-    tx.sql("UPDATE notifications SET count = ?2, actors = ?3, dirty = CASE WHEN ?2 = 0 THEN 0 ELSE dirty END WHERE no = ?1")?
-        .execute(params![standing.no, left, bytes(&actors)])?;
+    tx.sql("UPDATE notifications SET count = ?2, actors = ?3, dirty = CASE WHEN ?4 THEN 0 ELSE dirty END WHERE no = ?1")?
+        .execute(params![standing.no, left, bytes(&actors), left == 0])?;
     if left == 0 && !standing.read {
         inbox::shift(tx, reacted.owner, Change { unread: -1, kept: 0 })?;
     }

@@ -6,11 +6,13 @@
 
 mod bulk;
 mod dialect;
+mod examine;
 mod server;
 mod session;
 mod turn;
 mod value;
 
+pub use examine::{ServerReport, examine};
 pub(super) use server::Server;
 pub(crate) use session::{Session, Statement};
 pub(super) use turn::NodeTurn;

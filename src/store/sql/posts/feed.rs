@@ -96,12 +96,12 @@ impl Shelf<'_> {
                 key,
             ),
             (Source::Named(key), _) => (
-                "SELECT id FROM posts WHERE author = ?1 AND id < ?2 AND anonymous = 0 AND (?4 IS NULL OR kind = ?4)
+                "SELECT id FROM posts WHERE author = ?1 AND id < ?2 AND anonymous = 0 AND (kind = ?4 OR ?4 IS NULL)
                  ORDER BY id DESC LIMIT ?3",
                 key,
             ),
             (Source::Own(key), _) => (
-                "SELECT id FROM posts WHERE author = ?1 AND id < ?2 AND (?4 IS NULL OR kind = ?4)
+                "SELECT id FROM posts WHERE author = ?1 AND id < ?2 AND (kind = ?4 OR ?4 IS NULL)
                  ORDER BY id DESC LIMIT ?3",
                 key,
             ),
