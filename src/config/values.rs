@@ -208,14 +208,12 @@ impl Value for BackendUrl {
 
     fn show(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
-        // Some servers take a password among what follows the question mark as well.
-        let (rest, query) = match rest.rsplit_once('?') {
-            Some((rest, _)) => (rest, "?***"),
-            None => (rest, ""),
-        };
-        match rest.rsplit_once('@') {
-            Some((_, place)) => format!("{scheme}://***@{place}{query}"),
-            None => format!("{scheme}://{rest}{query}"),
+        // Options behind the place may hold a password as well, and a password that is not encoded as it must be any sign.
+        let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+        match place.rsplit_once('@') {
+            _ if options.contains('@') => format!("{scheme}://***"),
+            Some((_, place)) => format!("{scheme}://***@{place}"),
+            None => format!("{scheme}://{place}"),
         }
     }
 }

@@ -19,6 +19,7 @@ struct Tool {
 }
 
 const NODE: Tool = Tool { names: &["node", "nodejs"], packages: &["nodejs"] };
+const REDIS: Tool = Tool { names: &["redis-server"], packages: &["redis-server"] };
 const NPM: Tool = Tool { names: &["npm"], packages: &["npm"] };
 // Without a font the pages have no height, and what has no height cannot be pressed.
 const CHROMIUM: Tool =
@@ -58,7 +59,7 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     } else {
         packages.push("postgresql");
     }
-    for tool in [&NODE, &NPM, &CHROMIUM] {
+    for tool in [&NODE, &NPM, &CHROMIUM, &REDIS] {
         match tool.path() {
             Some(path) => println!("found {}", path.display()),
             None => packages.extend(tool.packages),

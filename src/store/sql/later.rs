@@ -18,6 +18,7 @@ pub(super) struct LogRow {
     pub(super) actor: Option<UserId>,
     pub(super) audience: i64,
     pub(super) subject: Option<[u8; 16]>,
+    pub(super) named: Option<Vec<u8>>,
 }
 
 /// What was answered to an operation.
@@ -75,8 +76,8 @@ impl Later {
         }
         connection
             .prepare_cached(
-                "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject, named)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 row.channel,
@@ -87,6 +88,7 @@ impl Later {
                 row.actor.as_ref().map(UserId::as_bytes),
                 row.audience,
                 row.subject,
+                row.named,
             ])?;
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{
     SqlStore,
     channel_key::ChannelKey,
     chat,
+    leftovers::Hidden,
     posts::sweep,
     tx::{Draft, Tx, audience_of},
 };
@@ -52,6 +53,7 @@ impl Log for SqlStore {
                 actor: None,
                 audience: Audience::Readers,
                 subject: None,
+                named: None,
             })
         })
         .await
@@ -121,32 +123,50 @@ fn page(
     };
     let (sql, bound) = match range {
         Range::After(offset) => (
-            "SELECT offset, event, data, at, actor, audience FROM log
+            "SELECT offset, event, data, at, actor, audience, subject FROM log
              WHERE channel = ?1 AND offset > ?2 AND offset >= ?4 ORDER BY offset LIMIT ?3",
             offset,
         ),
         Range::Before(offset) => (
-            "SELECT offset, event, data, at, actor, audience FROM log
+            "SELECT offset, event, data, at, actor, audience, subject FROM log
              WHERE channel = ?1 AND offset < ?2 AND offset >= ?4 ORDER BY offset DESC LIMIT ?3",
             offset,
         ),
     };
+    let hidden = Hidden::of(connection, channel)?;
     let mut publications = Vec::new();
     let mut bytes = 0;
     let mut more = false;
     let mut statement = connection.prepare_cached(sql)?;
     let bound = i64::try_from(bound).unwrap_or(i64::MAX);
     let limits = [place.no, bound, size.items as i64 + 1, place.first as i64];
+    let mut subjects = Vec::new();
     statement.for_each(limits, |row| {
         let publication = publication(channel, row)?;
         bytes += publication.data.as_bytes().len() + publication.event.len();
         more = publications.len() == size.items || (bytes > size.bytes && !publications.is_empty());
         if !more {
             publications.push(publication);
+            subjects.push(row.get(6)?);
         }
         Ok(!more)
     })?;
+    if let Some(hidden) = &hidden {
+        for (publication, subject) in publications.iter_mut().zip(subjects) {
+            if hidden.hides(connection, publication, subject)? {
+                silence(publication);
+            }
+        }
+    }
     Ok(LogPage { epoch, head: place.head, first: place.first, publications, more })
+}
+
+/// As if it had been overwritten.
+fn silence(publication: &mut Publication) {
+    publication.event = "".into();
+    publication.data = Data::from_stored(Vec::new());
+    publication.actor = None;
+    publication.audience = Audience::Nobody;
 }
 
 fn publication(channel: &Channel, row: &Row<'_>) -> db::Result<Publication> {

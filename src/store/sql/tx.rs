@@ -1,7 +1,7 @@
 //! What an operation may do inside the writing transaction.
 
 use super::{
-    db::{Connection, OptionalExtension, Statement, ToValue, params},
+    db::{Connection, OptionalExtension, Statement, params},
     heads::{Head, Heads},
     ids::Ids,
     later::{Later, LogRow, Mark, OpRow},
@@ -45,7 +45,23 @@ pub(crate) struct Draft<'a> {
     pub(crate) audience: Audience,
     /// The thing whose deletion overwrites this entry.
     pub(crate) subject: Option<[u8; 16]>,
+    /// Of a notification: whom it names, and whose post it is about, as ids one after the other.
+    pub(crate) named: Option<Vec<u8>>,
 }
+
+/// Overwrites entries: they keep their places and say nothing (`?2`) to anybody (`?1`).
+macro_rules! erase {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE log SET event = '', data = ?2, actor = NULL, audience = ?1, subject = NULL, named = NULL WHERE ",
+            $condition
+        )
+    };
+}
+
+/// The data of an overwritten entry, and whom it speaks to.
+const NOTHING: &[u8] = &[];
+const NOBODY: i64 = audience_code(Audience::Nobody);
 
 impl<'a> Tx<'a> {
     pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory) -> Self {
@@ -82,6 +98,7 @@ impl<'a> Tx<'a> {
             actor: draft.actor,
             audience: audience_code(draft.audience),
             subject: draft.subject,
+            named: draft.named,
         };
         self.later.log(self.connection, row)?;
         self.heads.advance(&draft.channel, Head { head: offset, ..before });
@@ -103,28 +120,27 @@ impl<'a> Tx<'a> {
         self.brought.states.push(state);
     }
 
-    /// Overwrites what every log says of a thing: readers get `skip` there from now on.
-    pub(crate) fn erase_subject(&mut self, subject: &[u8; 16]) -> Result<()> {
-        self.erase("UPDATE log SET event = '', data = ?2, actor = NULL, audience = ?3, subject = NULL WHERE subject = ?1", subject)
+    /// Where a channel's log stands.
+    pub(super) fn place(&mut self, channel: &Channel) -> Result<Head> {
+        self.heads.get(self.connection, channel)
     }
 
-    /// Overwrites everything that a channel's log says.
-    pub(crate) fn erase_channel(&mut self, channel: &Channel) -> Result<()> {
-        let head = self.heads.get(self.connection, channel)?;
-        self.erase("UPDATE log SET event = '', data = ?2, actor = NULL, audience = ?3, subject = NULL WHERE channel = ?1", head.no)
+    /// Overwrites what every log says of a thing: readers get `skip` there from now on.
+    pub(crate) fn erase_subject(&mut self, subject: &[u8; 16]) -> Result<()> {
+        self.log_rows(erase!("subject = ?3"))?.execute(params![NOBODY, NOTHING, subject])?;
+        Ok(())
+    }
+
+    /// Overwrites what a channel's log says above one offset and up to another; how many entries were there.
+    pub(super) fn erase_span(&mut self, channel: &Channel, above: u64, upto: u64) -> Result<usize> {
+        let no = self.place(channel)?.no;
+        let mut erase = self.log_rows(erase!("channel = ?3 AND offset > ?4 AND offset <= ?5"))?;
+        Ok(erase.execute(params![NOBODY, NOTHING, no, above as i64, upto as i64])?)
     }
 
     /// Overwrites one entry, by its row.
     pub(super) fn erase_entry(&mut self, id: i64) -> Result<()> {
-        self.erase(
-            "UPDATE log SET event = '', data = ?2, actor = NULL, audience = ?3, subject = NULL WHERE id = ?1",
-            id,
-        )
-    }
-
-    fn erase(&mut self, sql: &str, which: impl ToValue) -> Result<()> {
-        let nothing: &[u8] = &[];
-        self.log_rows(sql)?.execute(params![which, nothing, audience_code(Audience::Nobody)])?;
+        self.log_rows(erase!("id = ?3"))?.execute(params![NOBODY, NOTHING, id])?;
         Ok(())
     }
 

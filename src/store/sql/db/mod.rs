@@ -24,6 +24,22 @@ pub(crate) enum Statement<'c> {
     Postgres(postgres::Statement<'c>),
 }
 
+/// A statement that the two databases spell differently.
+pub(super) struct Spelled {
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+impl Spelled {
+    /// As the database of a connection has it.
+    pub(super) fn on(&self, connection: &Connection) -> &'static str {
+        match connection {
+            Connection::Sqlite(_) => self.sqlite,
+            Connection::Postgres(_) => self.postgres,
+        }
+    }
+}
+
 /// A row that a statement found.
 pub(super) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),

@@ -8,7 +8,7 @@ use crate::store::sql::db::{Connection, params};
 use crate::store::{
     Result,
     notifications::{NotificationPage, NotificationQuery, ReadMark},
-    sql::Tx,
+    sql::{Tx, leftovers::is_anything_left},
 };
 use communiconnect_protocol::{NotificationId, UserId};
 use std::collections::HashSet;
@@ -18,33 +18,74 @@ pub(super) fn page(
     user: UserId,
     query: NotificationQuery,
 ) -> Result<NotificationPage> {
-    let (time, id) = match query.before {
+    let mut place = match query.before {
         Some(place) => (place.created_at, *place.id.as_bytes()),
         None => (i64::MAX, [0xff; 16]),
     };
-    let mut rows: Vec<NotificationRow> = connection
+    let mut page =
+        NotificationPage { notifications: Vec::new(), unread: unread(connection, user)?, more: false };
+    let wanted = query.limit + 1;
+    // Of some of them what they tell of is gone: then more are looked at.
+    loop {
+        let rows = below(connection, user, (place, query.unread), wanted)?;
+        let is_end = rows.len() < wanted;
+        for row in rows {
+            place = (row.created_at, *row.id.as_bytes());
+            let Some(shown) = row.shown(connection)? else { continue };
+            if page.notifications.len() == query.limit {
+                page.more = true;
+                return Ok(page);
+            }
+            page.notifications.push(shown);
+        }
+        if is_end {
+            return Ok(page);
+        }
+    }
+}
+
+/// The next rows of a person's list, newest first.
+fn below(
+    connection: &Connection,
+    user: UserId,
+    ((time, id), unread): ((i64, [u8; 16]), bool),
+    limit: usize,
+) -> Result<Vec<NotificationRow>> {
+    let rows = connection
         .prepare_cached(concat!(
             "SELECT ",
             notification_columns!(),
             " FROM notifications WHERE user = ?1 AND (created_at, id) < (?2, ?3) AND count > 0
                  AND (NOT ?4 OR read_at IS NULL)
-                 AND (kind = 'follow' OR EXISTS (SELECT 1 FROM posts WHERE posts.id = thing))
              ORDER BY created_at DESC, id DESC LIMIT ?5"
         ))?
-        .query_map(
-            params![user.as_bytes(), time, id, query.unread, query.limit as i64 + 1],
-            NotificationRow::at,
-        )?;
-    let more = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    let notifications =
-        rows.into_iter().filter_map(|row| row.shown(connection).transpose()).collect::<Result<_>>()?;
-    Ok(NotificationPage { notifications, unread: inbox::unread(connection, user)?, more })
+        .query_map(params![user.as_bytes(), time, id, unread, limit as i64], NotificationRow::at)?;
+    Ok(rows)
+}
+
+/// How many are unread of those that are shown. What waits to be swept is counted in the inbox still.
+fn unread(connection: &Connection, user: UserId) -> Result<u64> {
+    let counted = inbox::unread(connection, user)?;
+    if counted == 0 || !is_anything_left(connection)? {
+        return Ok(counted);
+    }
+    let rows = connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            notification_columns!(),
+            " FROM notifications WHERE user = ?1 AND read_at IS NULL AND count > 0"
+        ))?
+        .query_map([user.as_bytes()], NotificationRow::at)?;
+    let mut gone = 0;
+    for row in rows {
+        gone += u64::from(row.is_gone(connection)?);
+    }
+    Ok(counted.saturating_sub(gone))
 }
 
 /// Marks as read; whether any was unread, and how many still are.
 pub(super) fn mark_read(tx: &mut Tx<'_>, user: UserId, mark: &ReadMark, at: i64) -> Result<(bool, u64)> {
-    let unread: Vec<(i64, NotificationId)> = tx
+    let waiting: Vec<(i64, NotificationId)> = tx
         .sql("SELECT no, id FROM notifications WHERE user = ?1 AND read_at IS NULL AND count > 0")?
         .query_map([user.as_bytes()], |row| Ok((row.get(0)?, NotificationId::from_bytes(row.get(1)?))))?;
     let wanted: Option<HashSet<&NotificationId>> = match mark {
@@ -52,14 +93,15 @@ pub(super) fn mark_read(tx: &mut Tx<'_>, user: UserId, mark: &ReadMark, at: i64)
         ReadMark::All => None,
     };
     let mut read = 0;
-    for (no, id) in &unread {
+    for (no, id) in &waiting {
         if wanted.as_ref().is_none_or(|wanted| wanted.contains(id)) {
             tx.sql("UPDATE notifications SET read_at = ?2 WHERE no = ?1")?.execute(params![no, at])?;
             read += 1;
         }
     }
     if read == 0 {
-        return Ok((false, inbox::unread(tx.connection(), user)?));
+        return Ok((false, unread(tx.connection(), user)?));
     }
-    Ok((true, inbox::shift(tx, user, Change { unread: -read, kept: 0 })?))
+    inbox::shift(tx, user, Change { unread: -read, kept: 0 })?;
+    Ok((true, unread(tx.connection(), user)?))
 }

@@ -37,11 +37,12 @@ impl Session {
         let audience: Vec<i64> = rows.iter().map(|row| row.audience).collect();
         let subject: Vec<Option<&[u8]>> =
             rows.iter().map(|row| row.subject.as_ref().map(|subject| &subject[..])).collect();
+        let named: Vec<Option<&[u8]>> = rows.iter().map(|row| row.named.as_deref()).collect();
         self.bulk(
-            "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject)
+            "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject, named)
              SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::text[], ?4::bytea[], ?5::bigint[], ?6::bytea[],
-                                  ?7::bigint[], ?8::bytea[])",
-            &[&channel, &offset, &event, &data, &at, &actor, &audience, &subject],
+                                  ?7::bigint[], ?8::bytea[], ?9::bytea[])",
+            &[&channel, &offset, &event, &data, &at, &actor, &audience, &subject, &named],
         )
     }
 

@@ -36,12 +36,16 @@ CREATE TABLE log (
     at       BIGINT NOT NULL,
     actor    BYTEA,
     audience BIGINT NOT NULL,
-    subject  BYTEA
+    subject  BYTEA,
+    named    BYTEA -- whom an entry of a person's log names, and whose post it is about: ids of 16 bytes
 );
 -- Its uniqueness is the last guard against two publications in one place.
 CREATE UNIQUE INDEX log_place ON log (channel, "offset");
 -- Deleting a thing overwrites what every log says of it.
 CREATE INDEX log_subject ON log (subject) WHERE subject IS NOT NULL;
+
+-- What somebody is no longer to hear of is found without reading a whole log.
+CREATE INDEX log_named ON log (channel, "offset") INCLUDE (named) WHERE event = 'notification';
 
 -- What was answered to an operation, so that a retry has the same answer and no second effect, on whichever node.
 CREATE TABLE ops (
@@ -268,12 +272,14 @@ CREATE INDEX notifications_dirty ON notifications (published_at) WHERE dirty = 1
 
 -- What hung on a thing that is gone for everybody, and waits to be removed a few rows at a time.
 CREATE TABLE leftovers (
-    no    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind  BIGINT NOT NULL,
-    post  BYTEA NOT NULL,
-    thing BYTEA NOT NULL
+    no      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind    BIGINT NOT NULL,
+    whose   BYTEA NOT NULL,
+    thing   BYTEA NOT NULL,
+    upto    BIGINT NOT NULL DEFAULT 0, -- of a log: what stands up to this offset is gone; it falls while it is swept
+    verdict BIGINT NOT NULL DEFAULT 0 -- of a person's log: what of another they do not hear of, as bits
 );
-CREATE INDEX leftovers_post ON leftovers (post);
+CREATE INDEX leftovers_whose ON leftovers (whose);
 
 -- A live hangs on its post, which says its title, text, community and who may see it.
 CREATE TABLE lives (
