@@ -30,7 +30,6 @@ const CONFINED: &[(&str, &[&str], &str)] = &[
     ("redis::", &["broker/"], "Redis is one broker of several"),
     ("rusqlite", &["store/"], "SQL is the store's alone"),
     ("tokio_postgres", &["store/"], "SQL is the store's alone"),
-    ("tokio_postgres", &["store/"], "SQL is the store's alone"),
     ("refinery", &["store/"], "migrations are the store's alone"),
     ("hyper::server", &["http/"], "connections are accepted in one place"),
     ("hyper_util::server", &["http/"], "connections are accepted in one place"),
