@@ -10,6 +10,14 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
+/// The longest time that is told apart, in microseconds: ten minutes, longer than any run waits for one thing.
+const LONGEST: u64 = 600_000_000;
+
+/// An empty spread of times in microseconds; three digits are kept.
+pub(super) fn histogram() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds and the digits are allowed")
+}
+
 /// A spread of times, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Spread {
@@ -75,7 +83,6 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(options: Options) -> Self {
-        let histogram = || Histogram::new(3).expect("three digits are allowed");
         Self {
             options,
             failures: Vec::new(),
@@ -160,9 +167,10 @@ impl Report {
     pub fn to_json(&self) -> serde_json::Value {
         let counts = |counts: &Counts| {
             serde_json::json!({
-                "packets": counts.packets, "lost": counts.lost, "repeated": counts.repeated,
+                "packets": counts.packets, "lost": counts.lost, "repeated": counts.repeated, "spare": counts.spare,
                 "reordered": counts.reordered, "altered": counts.altered,
                 "frames": counts.frames, "broken_frames": counts.broken_frames,
+                "spared_frames": counts.spared_frames,
             })
         };
         serde_json::json!({
@@ -190,7 +198,8 @@ impl fmt::Display for Report {
         writeln!(out, "  connected to key frame {}", Spread::of(&self.key_frame_after_connect))?;
         writeln!(out, "  key frame to live edge {}", Spread::of(&self.live))?;
         writeln!(out, "  delay, settled         {}", Spread::of(&self.delay))?;
-        let Counts { packets, lost, repeated, reordered, altered, frames, broken_frames } = self.good;
+        let Counts { packets, lost, repeated, spare, reordered, altered, frames, .. } = self.good;
+        let Counts { broken_frames, spared_frames, .. } = self.good;
         writeln!(
             out,
             "  sent {} packets of video; good viewers got {packets} in {frames} frames",
@@ -198,7 +207,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             out,
-            "  lost {lost}, repeated {repeated}, reordered {reordered}, altered {altered}, broken frames {broken_frames}"
+            "  lost {lost}, repeated {repeated} (and {spare} spare retransmissions), reordered {reordered}, altered {altered}, \
+             broken frames {broken_frames}; {spared_frames} frames spared to newcomers by a newer key frame"
         )?;
         let Counts { packets, lost, reordered, altered, frames, broken_frames, .. } = self.others;
         if self.options.lossy + self.options.stalled > 0 {
@@ -241,8 +251,10 @@ fn add(sum: &mut Counts, counts: &Counts) {
     sum.packets += counts.packets;
     sum.lost += counts.lost;
     sum.repeated += counts.repeated;
+    sum.spare += counts.spare;
     sum.reordered += counts.reordered;
     sum.altered += counts.altered;
     sum.frames += counts.frames;
     sum.broken_frames += counts.broken_frames;
+    sum.spared_frames += counts.spared_frames;
 }

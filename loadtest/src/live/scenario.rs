@@ -8,7 +8,7 @@ use super::{
 use crate::{api::Api, media::picture, process, rtc::Identity};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinSet;
 
 /// What `live` is told.
@@ -69,7 +69,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     };
     let live = owner.start_live(&name).await.context("starting a live")?;
     let identity = Identity::generate()?;
-    let epoch = Instant::now();
+    let (epoch, began) = (Instant::now(), SystemTime::now());
     let ramp = Duration::from_secs_f64(options.viewers as f64 / f64::from(options.ramp.max(1)));
     // A viewer may come at any place between two key frames, the worst one included.
     let lead = Duration::from_secs(1);
@@ -87,7 +87,7 @@ pub async fn run(options: &Options) -> Result<Report> {
 
     let idle = options.pid.and_then(process::read);
     let progress = bar(options.viewers, ramp + Duration::from_secs(options.seconds));
-    let seat = Seat { api, live_id: live.id, identity, epoch, until };
+    let seat = Seat { api, live_id: live.id, identity, epoch, began, until };
     let mut viewers = JoinSet::new();
     let mut pace = tokio::time::interval(Duration::from_secs(1) / options.ramp.max(1));
     for place in 0..options.viewers {
