@@ -1,6 +1,7 @@
 //! What a run has shown, for people and for programs.
 
 use super::{
+    comings::Comings,
     scenario::Options,
     viewer::{Manner, Watched},
 };
@@ -62,6 +63,7 @@ pub struct Server {
 #[derive(Clone, Debug)]
 pub struct Report {
     options: Options,
+    comings: Option<Comings>,
     failures: Vec<String>,
     viewers: usize,
     sent: u64,
@@ -82,9 +84,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options, comings: Option<Comings>) -> Self {
         Self {
             options,
+            comings,
             failures: Vec::new(),
             viewers: 0,
             sent: 0,
@@ -158,6 +161,7 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         let Counts { lost, repeated, altered, broken_frames, .. } = self.good;
         self.failures.is_empty()
+            && self.comings.as_ref().is_none_or(Comings::is_clean)
             && self.without_picture == 0
             && lost + repeated + altered + broken_frames == 0
             && self.others.altered + self.altered_sounds + self.broken == 0
@@ -183,7 +187,7 @@ impl Report {
             "key_frame_ms": Spread::of(&self.key_frame),
             "key_frame_after_connect_ms": Spread::of(&self.key_frame_after_connect),
             "live_edge_ms": Spread::of(&self.live), "delay_ms": Spread::of(&self.delay),
-            "server": self.server, "clean": self.is_clean(),
+            "comings": self.comings, "server": self.server, "clean": self.is_clean(),
         })
     }
 }
@@ -232,6 +236,9 @@ impl fmt::Display for Report {
                 server.bytes_per_viewer / 1_024.0,
                 server.resident as f64 / 1_048_576.0
             )?;
+        }
+        if let Some(comings) = &self.comings {
+            writeln!(out, "{comings}")?;
         }
         if self.without_picture > 0 {
             writeln!(out, "  {} viewers never had a picture", self.without_picture)?;

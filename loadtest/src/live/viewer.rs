@@ -71,6 +71,23 @@ pub(super) struct Seat {
 impl Seat {
     /// Watches to the end.
     pub(super) async fn watch(self, manner: Manner) -> Result<Watched> {
+        let until = self.until;
+        let (watched, connection) = self.take(manner).await?.run(until).await?;
+        connection.close();
+        Ok(watched)
+    }
+
+    /// Watches for so long once connected, and leaves as a page does: the session is ended.
+    pub(super) async fn watch_for(self, stay: Duration, manner: Manner) -> Result<Watched> {
+        let api = self.api.clone();
+        let viewing = self.take(manner).await?;
+        let session = viewing.session.clone();
+        let (watched, _connection) = viewing.run(Instant::now() + stay).await?;
+        api.delete(&session).await.context("leaving")?;
+        Ok(watched)
+    }
+
+    async fn take(self, manner: Manner) -> Result<Viewing> {
         let asked = self.epoch.elapsed();
         let offer = Offer::new(Role::Watch, self.identity.fingerprint());
         let accepted = self.api.whep(&self.live_id, &offer.text).await.context("WHEP")?;
@@ -90,8 +107,9 @@ impl Seat {
             broken: 0,
         };
         let (media, rtx) = answer.video_ssrcs.context("the answer announces no video")?;
-        let viewing = Viewing {
+        Ok(Viewing {
             connection,
+            session: accepted.session,
             inspector: Inspector::default(),
             watched,
             media,
@@ -99,13 +117,13 @@ impl Seat {
             epoch: self.epoch,
             began: self.began,
             before: Counts::default(),
-        };
-        viewing.run(self.until).await
+        })
     }
 }
 
 struct Viewing {
     connection: Connection,
+    session: reqwest::Url,
     inspector: Inspector,
     watched: Watched,
     media: u32,
@@ -117,7 +135,7 @@ struct Viewing {
 }
 
 impl Viewing {
-    async fn run(mut self, until: Instant) -> Result<Watched> {
+    async fn run(mut self, until: Instant) -> Result<(Watched, Connection)> {
         let (mut report, mut look) = (interval(REPORT_EVERY), interval(LOOK_EVERY));
         while Instant::now() < until {
             if self.watched.manner == Manner::Stalled && self.inspector.moments().key_frame.is_some() {
@@ -135,9 +153,8 @@ impl Viewing {
             }
         }
         self.watched.broken = self.connection.broken;
-        self.connection.close();
         (self.watched.counts, self.watched.moments) = self.inspector.close();
-        Ok(self.watched)
+        Ok((self.watched, self.connection))
     }
 
     fn read(&mut self) -> Result<()> {
