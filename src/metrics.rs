@@ -80,6 +80,9 @@ families! {
     Counter STORE_COMMITS = "communiconnect_store_commits_total": "Group commits, failed ones included.";
     Counter STORE_OPERATIONS = "communiconnect_store_operations_total": "Writing operations of all group commits.";
     Histogram STORE_COMMIT_SECONDS = "communiconnect_store_commit_seconds": "Time of one group commit.";
+    Counter BROKER_SENT = "communiconnect_broker_sent_messages_total": "Messages handed to Redis; each may carry many publications.";
+    Counter BROKER_RECEIVED = "communiconnect_broker_received_messages_total": "Messages that Redis delivered, this node's own included.";
+    Counter BROKER_DROPPED ["reason"] = "communiconnect_broker_dropped_messages_total": "Delivered messages that were dropped, by reason.";
     Gauge LIVE_PEERS = "communiconnect_live_peers": "Media peers that are connected or on their way.";
     Counter LIVE_CONNECTED = "communiconnect_live_connected_total": "Media peers whose keys were agreed.";
     Counter LIVE_ENDED ["reason"] = "communiconnect_live_ended_total": "Media peers that ended, by reason.";
@@ -89,6 +92,7 @@ families! {
     Counter LIVE_SENDS = "communiconnect_live_sends_total": "System calls that sent them; fewer than datagrams where many went as one run.";
     Counter LIVE_SEND_REFUSED = "communiconnect_live_refused_datagrams_total": "Datagrams that the kernel refused to send.";
     Counter PROBES_FAILED = "communiconnect_health_probes_failed_total": "End-to-end probes of store and broker that failed.";
+    Gauge READY = "communiconnect_health_ready": "Whether the last end-to-end probe of store and broker passed.";
     Gauge RESIDENT_BYTES = "communiconnect_process_resident_bytes": "Memory of the process that is resident.";
     Gauge OPEN_FILES = "communiconnect_process_open_files": "Descriptors the process has open.";
 }

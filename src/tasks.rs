@@ -31,6 +31,11 @@ impl Tasks {
         self.stop.is_cancelled()
     }
 
+    /// Tells every task to end, without waiting for them.
+    pub fn begin_stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Tells every task to end and waits for them, `limit` at most; answers how many were still running then.
     pub async fn stop(&self, limit: Duration) -> usize {
         self.stop.cancel();

@@ -6,7 +6,8 @@
 use crate::{
     ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveDefaultsSet, LiveGet, LiveJoin,
     LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
-    NotificationId, PostId, RtcClose, RtcLayer, RtcPublish, RtcRestart, RtcTrickle, RtcWatch, UserId,
+    NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle, RtcWatch,
+    UserId,
     model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
     strict,
 };
@@ -148,6 +149,8 @@ commands! {
     RtcLayer = "rtc.layer"
     /// End a peer.
     RtcClose = "rtc.close"
+    /// Try the way that media will take.
+    RtcProbe = "rtc.probe"
 }
 
 /// `connect`

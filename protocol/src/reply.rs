@@ -5,7 +5,7 @@ use crate::{
     data::Data,
     live::{
         ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply, LiveReportReply,
-        LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcRestarted,
+        LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcProbed, RtcRestarted,
     },
     model::{
         Comment, Community, GapRange, Notification, NotificationKind, Position, Post, PostCounts, Profile,
@@ -89,6 +89,8 @@ pub enum Reply {
     RtcRestarted(RtcRestarted),
     /// To `rtc.layer`.
     RtcLayers(RtcLayerReply),
+    /// To `rtc.probe`.
+    RtcProbed(RtcProbed),
     /// To commands that have nothing to say.
     Done(Done),
 }

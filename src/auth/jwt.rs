@@ -8,6 +8,7 @@ use super::{
     keys::{Key, KeySet},
     settings::ClaimNames,
 };
+use crate::blank::is_blank;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use communiconnect_protocol::Role;
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -346,5 +347,5 @@ fn wrong(claim: &str, wrong: &'static str) -> TokenError {
 fn name_to_show(name: &str) -> Option<String> {
     let shown: String = name.nfc().filter(|letter| !letter.is_control()).take(MAX_NAME_CHARS).collect();
     let shown = shown.trim();
-    (!shown.is_empty()).then(|| shown.to_owned())
+    (!is_blank(shown)).then(|| shown.to_owned())
 }

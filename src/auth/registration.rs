@@ -4,7 +4,7 @@ use super::{
     RegisterRequest,
     error::{Fault, Faults},
 };
-use crate::store::username;
+use crate::{blank::is_blank, store::username};
 use std::ops::RangeInclusive;
 use unicode_normalization::UnicodeNormalization;
 
@@ -67,6 +67,9 @@ fn normal_name(name: &str) -> Result<String, Fault> {
     }
     if name.chars().any(char::is_control) {
         return Err(Fault { field: "name", message: "must have no control characters" });
+    }
+    if is_blank(&name) {
+        return Err(Fault { field: "name", message: "must show something" });
     }
     Ok(name)
 }
@@ -154,7 +157,7 @@ mod tests {
         };
         assert_eq!(name(None).unwrap().name, "ann");
         assert_eq!(name(Some(" Zoe\u{308} ")).unwrap().name, "Zoë");
-        for bad in ["", "   ", "a\u{0}b", "a\nb", &"n".repeat(81)] {
+        for bad in ["", "   ", "a\u{0}b", "a\nb", "\u{200b}", "\u{3164}\u{200e}", &"n".repeat(81)] {
             assert_eq!(
                 wrong_field(RegisterRequest { name: Some(bad.into()), ..request() }),
                 Some("name"),

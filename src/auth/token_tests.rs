@@ -163,6 +163,9 @@ fn a_django_site_plugs_in_by_the_names_of_its_claims() {
     let taken = from_site(claims, &Demands { names, ..demands() }).unwrap();
     assert_eq!(taken.subject, "42");
     assert_eq!(taken.name.as_deref(), Some("Zoë"));
+    let nothing_to_see = json!({"exp": NOW_S + 60, "sub": "42", "name": "\u{200b}\u{3164}"});
+    let blank = from_site(nothing_to_see, &demands()).unwrap();
+    assert_eq!(blank.name, None, "a name that shows nothing is none");
     assert_eq!(taken.role, Some(Role::Moderator));
     assert_eq!(taken.login, None);
 }

@@ -29,6 +29,10 @@ impl Broker for MemoryBroker {
     fn unsubscribe(&self, _channel: &Channel) -> Carried<'_> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn probe(&self) -> Carried<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,11 @@
 #[cfg(test)]
 pub mod conformance;
 pub mod memory;
+mod redis;
+
+#[cfg(test)]
+pub(crate) use redis::testing as redis_testing;
+pub use redis::{Examined, RedisBroker, RedisUrl, Unusable, WrongUrl};
 
 use crate::publication::{Publication, Signal, State};
 use communiconnect_protocol::Channel;
@@ -35,20 +40,39 @@ pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<(), BrokerError>> + Se
 /// Carries broadcasts to every node that has subscribed to their channel, this one included.
 ///
 /// Contract: what one node publishes to one channel arrives in the order published, or not at all; nothing arrives twice
-/// without a fault of the transport; `publish` returns without waiting for any receiver.
+/// without a fault of the transport; `publish` returns without waiting for any receiver. A broker that may lose says so by
+/// [`Deliver::link`] and [`Deliver::heads`].
 pub trait Broker: Send + Sync {
     /// Publishes a batch in order.
     fn publish(&self, batch: Vec<Broadcast>) -> Carried<'_>;
-    /// From the moment this resolves on, broadcasts of the channel are delivered here.
+    /// From the moment this resolves on, broadcasts of the channel are delivered here; where the transport is away, it
+    /// resolves all the same, and [`LinkState::Returned`] tells of its return.
     fn subscribe(&self, channel: &Channel) -> Carried<'_>;
     /// No more of them.
     fn unsubscribe(&self, channel: &Channel) -> Carried<'_>;
+    /// Sends something through every part of the transport to this node itself, and waits until it has come.
+    fn probe(&self) -> Carried<'_>;
 }
 
 /// Where a broker delivers on its node. Must not wait: it is called on the broker's own path.
 pub trait Deliver: Send + Sync {
     /// A batch in order.
     fn deliver(&self, batch: Vec<Broadcast>);
+    /// Last offsets that other nodes know of, on channels that somebody here may listen to.
+    fn heads(&self, _heads: Vec<(Channel, u64)>) {}
+    /// The transport loses, or has come back. A broker that cannot lose never calls this.
+    fn link(&self, _state: LinkState) {}
+}
+
+/// What a broker knows of its losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// From now on broadcasts of other nodes may be missing.
+    Lost,
+    /// Broadcasts may come again at any moment; those before them are missing.
+    Returning,
+    /// Everything published from now on comes; what was missed must be looked for.
+    Returned,
 }
 
 /// A shared broker.

@@ -13,6 +13,9 @@ pub use values::{Algorithm, BackendUrl, LogFormat, Secret, Value};
 
 use std::fmt;
 
+/// Schemes of `broker.url`; the broker itself reads what follows.
+const BROKER_SCHEMES: &[&str] = &["redis://", "rediss://"];
+
 /// One declared setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -164,8 +167,13 @@ impl Config {
         if self.store.url.as_str() != "sqlite" {
             wrong("store.url", self.store.url.show(), "this version stores in `sqlite` alone");
         }
-        if self.broker.url.as_str() != "memory" {
-            wrong("broker.url", self.broker.url.show(), "this version has the broker `memory` alone");
+        let is_redis = BROKER_SCHEMES.iter().any(|scheme| self.broker.url.as_str().starts_with(scheme));
+        if self.broker.url.as_str() != "memory" && !is_redis {
+            wrong(
+                "broker.url",
+                self.broker.url.show(),
+                "it must be `memory`, or begin with redis:// or rediss://",
+            );
         }
         if self.limits.outbox_bytes < self.limits.message_bytes {
             let reason = "an outbox must hold at least one message: not below limits.message_bytes";
@@ -278,6 +286,7 @@ mod tests {
             ("auth.guests", "maybe", "on or off"),
             ("log.format", "jsn", "did you mean `json`"),
             ("auth.algorithms", "HS256,none", "HS256"),
+            ("broker.url", "kafka://u:secret@h", "redis://"),
             ("store.url", "postgres://u:secret@h/db", "sqlite"),
         ] {
             let text = problem_of(&[(name, value)]);

@@ -241,7 +241,7 @@ settings! {
     }
     /// Delivery between nodes.
     broker: Broker {
-        /// Which broker: `memory` for a single node.
+        /// Which broker: `memory` for a single node, `redis://USER:PASSWORD@HOST:PORT` for several (`rediss://` over TLS).
         url: BackendUrl = "memory";
     }
     /// The channel logs, and the lines that the server writes about itself.
@@ -307,6 +307,8 @@ settings! {
     admin: Admin {
         /// Address of the operator's listener, or `off`. It asks for no token: keep it on loopback or behind your own gate.
         listen: Option<SocketAddr> = "127.0.0.1:8081";
+        /// Host names that the operator's listener answers to, without port, besides addresses and `localhost`: such as the name of its service. A page can give its own name any address (DNS rebinding), and must not speak for operators.
+        hosts: Vec<String> = "";
         /// Whether anyone may subscribe to channels named `test:`, for load tests.
         test_channels: bool = "off";
     }

@@ -203,9 +203,12 @@ impl Value for BackendUrl {
 
     fn show(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else { return self.0.clone() };
-        match rest.rsplit_once('@') {
+        // Options behind the place may hold a password as well, and a password that is not encoded as it must be any sign.
+        let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+        match place.rsplit_once('@') {
+            _ if options.contains('@') => format!("{scheme}://***"),
             Some((_, place)) => format!("{scheme}://***@{place}"),
-            None => self.0.clone(),
+            None => format!("{scheme}://{place}"),
         }
     }
 }

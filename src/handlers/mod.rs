@@ -102,6 +102,7 @@ impl Handlers {
             Command::RtcRestart(body) => rtc::restart(ask, body),
             Command::RtcLayer(body) => rtc::layer(ask, body),
             Command::RtcClose(body) => rtc::close(ask, body).await,
+            Command::RtcProbe(body) => rtc::probe(ask, body),
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::live::{
     service::{Sender, Viewer},
 };
 use communiconnect_protocol::{
-    Changed, Done, ErrorBody, PeerId, Reply, RtcAnswered, RtcClose, RtcLayer, RtcPublish, RtcRestart,
-    RtcRestarted, RtcTrickle, RtcWatch,
+    Changed, Done, ErrorBody, PeerId, Reply, RtcAnswered, RtcClose, RtcLayer, RtcProbe, RtcPublish,
+    RtcRestart, RtcRestarted, RtcTrickle, RtcWatch,
 };
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -44,6 +44,11 @@ pub(super) fn layer(ask: Ask<'_>, body: RtcLayer) -> Answer {
 pub(super) async fn close(ask: Ask<'_>, body: RtcClose) -> Answer {
     let peer = peer(&ask, body.peer_id)?;
     Ok(Reply::Changed(Changed { changed: ask.lives.close(&peer).await }))
+}
+
+pub(super) fn probe(ask: Ask<'_>, body: RtcProbe) -> Answer {
+    let offered = offered(&ask, body.sdp)?;
+    ask.lives.probe(ask.actor()?, &offered).map(Reply::RtcProbed)
 }
 
 fn offered(ask: &Ask<'_>, sdp: String) -> Result<Offered, ErrorBody> {

@@ -77,6 +77,7 @@ const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
     ("rtc.restart", r#"{"peer_id": "x", "sdp": "v=0"}"#, Err(Code::BadRequest)),
     ("rtc.layer", r#"{"peer_id": "x", "max_height": "auto"}"#, Err(Code::BadRequest)),
     ("rtc.close", r#"{"peer_id": "x"}"#, Err(Code::BadRequest)),
+    ("rtc.probe", r#"{"sdp": "v=0"}"#, Err(Code::BadRequest)),
 ];
 
 const GUEST: Caller = Caller { identity: Identity::Guest, session: None, format: Format::Json };

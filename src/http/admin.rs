@@ -1,5 +1,6 @@
-//! The operator's listener. It asks for no token: who reaches it may do all of this. Pages in a browser may not, whatever
-//! name they come by: a page can have its visitor's browser call 127.0.0.1, and operators' tools name no `Origin`.
+//! The operator's listener. It asks for no token: who reaches it may do all of this. Pages in a browser may not: a page
+//! can have its visitor's browser call 127.0.0.1, but then it names its `Origin`, as no tool of an operator does; or it
+//! comes by a name of its own, which the gate does not know.
 
 use super::{Problem, body, media_type, routes::body_bounds, state::HttpState};
 use crate::{

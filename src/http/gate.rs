@@ -8,15 +8,49 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use communiconnect_protocol::Code;
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 /// The rules of the gate.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
-    /// Host names that are ours, in lower case; empty is any.
-    pub(super) hosts: Arc<[String]>,
+    /// By which names we may be called.
+    pub(super) hosts: Hosts,
     /// Bytes of a request head.
     pub(super) head_bytes: usize,
+}
+
+/// Host names that are ours, in lower case.
+#[derive(Clone, Debug)]
+pub(super) enum Hosts {
+    /// The public side: these, or any where there are none.
+    Public(Arc<[String]>),
+    /// The operators' side: these, and always addresses and `localhost`. Only a name can be made to mean another address
+    /// by whoever owns it (DNS rebinding), and a browser sends such a page's GETs without `Origin`.
+    Operators(Arc<[String]>),
+}
+
+impl Hosts {
+    fn has(&self, host: Option<&str>) -> bool {
+        let is_named = |hosts: &[String]| hosts.iter().any(|ours| Some(ours.as_str()) == host);
+        match self {
+            Self::Public(hosts) => hosts.is_empty() || is_named(hosts),
+            Self::Operators(hosts) => host.is_some_and(is_fixed) || is_named(hosts),
+        }
+    }
+
+    /// The setting that names more.
+    fn setting(&self) -> &'static str {
+        match self {
+            Self::Public(_) => "http.hosts",
+            Self::Operators(_) => "admin.hosts",
+        }
+    }
+}
+
+/// Whether a host is an address, or the name that always means this machine (RFC 6761 §6.3).
+fn is_fixed(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse::<IpAddr>().is_ok() || host == "localhost"
 }
 
 /// The middleware.
@@ -37,10 +71,11 @@ impl Gate {
         let host = host(request.version(), request.uri(), request.headers())?;
         // Probes come by address, and learn nothing here that they could misuse.
         let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
-        if self.hosts.is_empty() || is_probe || host.is_some_and(|host| self.hosts.contains(&host)) {
+        if is_probe || self.hosts.has(host.as_deref()) {
             return Ok(());
         }
-        let message = "this server does not answer to the host name of the request (http.hosts)";
+        let setting = self.hosts.setting();
+        let message = format!("this server does not answer to the host name of the request ({setting})");
         Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, Code::BadRequest, message))
     }
 }
@@ -83,7 +118,11 @@ mod tests {
     use axum::body::Body;
 
     fn judged(hosts: &[&str], fields: &[(&str, &str)], path: &str) -> u16 {
-        let gate = Gate { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), head_bytes: 200 };
+        status(Hosts::Public(hosts.iter().map(|host| (*host).to_owned()).collect()), fields, path)
+    }
+
+    fn status(hosts: Hosts, fields: &[(&str, &str)], path: &str) -> u16 {
+        let gate = Gate { hosts, head_bytes: 200 };
         let mut request = axum::http::Request::get(path);
         for (name, value) in fields {
             request = request.header(*name, *value);
@@ -98,6 +137,24 @@ mod tests {
         assert_eq!(judged(&["hub.example"], &[("host", "HUB.example:8080")], "/"), 200);
         assert_eq!(judged(&["hub.example"], &[("host", "evil.example")], "/"), 421);
         assert_eq!(judged(&["hub.example"], &[("host", "10.0.0.1:8080")], "/healthz"), 200);
+    }
+
+    #[test]
+    fn operators_come_by_an_address_or_a_name_that_is_ours() {
+        let come_by = |host: &str| {
+            let hosts = Hosts::Operators(["hub.internal".to_owned()].into());
+            status(hosts, &[("host", host)], "/metrics")
+        };
+        for ours in
+            ["127.0.0.1:8081", "[::1]:8081", "10.0.0.7", "localhost:8081", "LOCALHOST", "hub.internal"]
+        {
+            assert_eq!(come_by(ours), 200, "{ours}");
+        }
+        for foreign in ["evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example", "1.evil"] {
+            assert_eq!(come_by(foreign), 421, "{foreign}");
+        }
+        let nobody = Hosts::Operators(Arc::default());
+        assert_eq!(status(nobody, &[("host", "hub.internal")], "/healthz"), 200, "probes learn nothing");
     }
 
     #[test]

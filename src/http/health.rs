@@ -1,21 +1,14 @@
 //! Whether the process lives, whether it should be given work, and what it has counted.
 
 use super::{Problem, state::HttpState};
-use crate::{
-    broker::{Broadcast, SharedBroker},
-    clock::now_ms,
-    metrics,
-    publication::Signal,
-    store::log::Log,
-    tasks::Tasks,
-};
+use crate::{broker::SharedBroker, clock::now_ms, metrics, store::log::Log, tasks::Tasks};
 use axum::{
     Json,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
-use communiconnect_protocol::{Channel, Code, Data, ErrorBody};
+use communiconnect_protocol::{Code, ErrorBody};
 use parking_lot::Mutex;
 use serde_json::json;
 use std::{
@@ -43,8 +36,8 @@ struct Probe {
 const PACE: Duration = Duration::from_secs(2);
 /// Time for one probe.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A probe that passed longer ago than this says nothing any more.
-const LATELY: Duration = Duration::from_secs(10);
+/// A probe that passed longer ago than this says nothing any more: one that fails alone changes nothing.
+const LATELY: Duration = Duration::from_secs(5);
 
 impl Readiness {
     /// Probes once, then goes on probing until the process stops.
@@ -92,22 +85,28 @@ impl Readiness {
         let outcome = outcome.unwrap_or_else(|_| Err("the probe took too long".to_owned()));
         let mut last = self.last.lock();
         match outcome {
-            Ok(()) => *last = Probe { passed_at: Some(Instant::now()), failure: None },
+            Ok(()) => {
+                if last.failure.is_some() {
+                    tracing::info!("the probe of store and broker passes again");
+                }
+                *last = Probe { passed_at: Some(Instant::now()), failure: None };
+            }
             Err(failure) => {
                 metrics::PROBES_FAILED.add(1);
-                tracing::warn!(%failure, "the probe of store and broker failed");
+                if last.failure.is_none() {
+                    tracing::warn!(%failure, "the probe of store and broker failed");
+                }
                 last.failure = Some(failure);
             }
         }
+        metrics::READY.set(f64::from(u8::from(last.failure.is_none())));
     }
 }
 
-/// Writes and reads in the store, then hands something to the broker that nobody listens to.
+/// Writes and reads in the store, and sends something through the broker to this node itself.
 async fn try_both(log: &dyn Log, broker: &SharedBroker) -> Result<(), String> {
     log.probe(now_ms()).await.map_err(|error| error.to_string())?;
-    let signal =
-        Signal { channel: Channel::Test("health".into()), event: "probe".into(), data: Data::of(&()) };
-    broker.publish(vec![Broadcast::Signal(signal)]).await.map_err(|error| error.to_string())
+    broker.probe().await.map_err(|error| error.to_string())
 }
 
 /// `GET /healthz`: the process answers.

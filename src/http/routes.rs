@@ -1,7 +1,12 @@
 //! Every route, and what stands before all of them.
 
 use super::{
-    Problem, accounts, admin, body::BodyBounds, commands, gate, health, live, page, socket, state::HttpState,
+    Problem, accounts, admin,
+    body::BodyBounds,
+    commands,
+    gate::{self, Hosts},
+    health, live, page, socket,
+    state::HttpState,
 };
 use crate::metrics;
 use axum::{
@@ -35,7 +40,7 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(page::page);
     let routes = routes.layer(cors).merge(live::routes(&state));
-    let hosts = state.settings.hosts.clone();
+    let hosts = Hosts::Public(state.settings.hosts.clone());
     guarded(routes, state, hosts)
 }
 
@@ -49,8 +54,8 @@ pub fn admin_router(state: Arc<HttpState>) -> Router {
         .route("/metrics", get(health::metrics))
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here);
-    // `http.hosts` are the names of the public side: operators come by an address or the name of a service.
-    guarded(routes.layer(middleware::from_fn(admin::no_pages)), state, Arc::default())
+    let hosts = Hosts::Operators(state.settings.admin_hosts.clone());
+    guarded(routes.layer(middleware::from_fn(admin::no_pages)), state, hosts)
 }
 
 /// Bounds of bodies that are no commands.
@@ -59,7 +64,7 @@ pub(super) fn body_bounds(state: &HttpState) -> BodyBounds {
 }
 
 /// Puts the gate before the routes, and on every answer what browsers should know.
-fn guarded(routes: Router<Arc<HttpState>>, state: Arc<HttpState>, hosts: Arc<[String]>) -> Router {
+fn guarded(routes: Router<Arc<HttpState>>, state: Arc<HttpState>, hosts: Hosts) -> Router {
     let constant = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };

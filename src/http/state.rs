@@ -45,6 +45,8 @@ pub struct HttpSettings {
     pub origins: Arc<[String]>,
     /// Our host names, in lower case; empty is any.
     pub hosts: Arc<[String]>,
+    /// Host names of the operator's listener besides addresses and `localhost`, in lower case.
+    pub admin_hosts: Arc<[String]>,
     /// Bytes of a request head.
     pub head_bytes: usize,
     /// Bytes of a request body.
@@ -65,6 +67,7 @@ impl HttpSettings {
         Self {
             origins: config.http.origins.clone().into(),
             hosts: config.http.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            admin_hosts: config.admin.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             head_bytes: config.http.head_bytes,
             body_bytes: config.http.body_bytes,
             body_time: Duration::from_millis(config.http.body_timeout_ms),

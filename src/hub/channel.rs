@@ -34,6 +34,10 @@ struct Inner {
     /// The highest offset seen; beyond `head` while a repair runs.
     known: u64,
     is_repairing: bool,
+    /// Nothing is told until the rights of who listens were looked at again.
+    is_parked: bool,
+    /// Looks of [`ChannelEntry::is_due`] since a publication came.
+    idle_looks: u32,
 }
 
 #[derive(Debug)]
@@ -100,6 +104,11 @@ const HELD_STATES: usize = 256;
 
 /// Publications kept while a missing one is awaited; beyond, they are read from the log as well.
 const EARLY_COUNT: usize = 1_024;
+
+/// Looks at the log's head, one a second, that a channel is due for after its last publication.
+const BUSY_LOOKS: u32 = 60;
+/// Every so manieth look afterwards.
+const IDLE_LOOKS: u32 = 16;
 
 impl ChannelEntry {
     pub(super) fn new(channel: Channel) -> Self {
@@ -233,11 +242,42 @@ impl ChannelEntry {
         for delivery in deliveries {
             inner.sort_in(delivery, &mut ready);
         }
+        inner.idle_looks = 0;
         inner.fan_out(&self.channel, &ready);
-        let is_behind = !inner.early.is_empty() || inner.head.is_some_and(|head| head < inner.known);
-        let starts = is_behind && !inner.is_repairing;
-        inner.is_repairing |= starts;
-        NeedsRepair(starts)
+        inner.begin_repair()
+    }
+
+    /// Holds everything back until [`ChannelEntry::unpark`]: publications are kept as if a part were missing, signals and
+    /// states are dropped.
+    pub(super) fn park(&self) {
+        self.inner.lock().is_parked = true;
+    }
+
+    /// Lets out what is in order.
+    pub(super) fn unpark(&self) -> NeedsRepair {
+        let mut inner = self.inner.lock();
+        if !std::mem::take(&mut inner.is_parked) {
+            return NeedsRepair(false);
+        }
+        let mut ready = Vec::new();
+        inner.advance(&mut ready);
+        inner.fan_out(&self.channel, &ready);
+        inner.begin_repair()
+    }
+
+    /// Shows one subscriber states that were read for them.
+    pub(super) fn show(&self, slot: usize, session: &SessionHandle, states: &[Arc<Delivery>]) {
+        let mut inner = self.inner.lock();
+        if let Some(subscriber) = inner.of(slot, session) {
+            subscriber.take(&self.channel, states);
+        }
+    }
+
+    /// Whether the log's head is to be looked at: at every look while publications come, now and then afterwards.
+    pub(super) fn is_due(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.idle_looks = inner.idle_looks.saturating_add(1);
+        inner.idle_looks <= BUSY_LOOKS || inner.idle_looks.is_multiple_of(IDLE_LOOKS)
     }
 
     /// The log has a newer publication than any that came: the tail was lost.
@@ -245,17 +285,15 @@ impl ChannelEntry {
         let mut inner = self.inner.lock();
         let Some(mine) = inner.head.or_else(|| inner.least_told()) else { return NeedsRepair(false) };
         inner.head = Some(mine);
-        let starts = mine < head && !inner.is_repairing;
         inner.known = inner.known.max(head);
-        inner.is_repairing |= starts;
-        NeedsRepair(starts)
+        inner.begin_repair()
     }
 
     /// After which offset the missing part begins; none once nothing is missing, which ends the repair.
     pub(super) fn repair_from(&self) -> Option<u64> {
         let mut inner = self.inner.lock();
         let head = inner.head.unwrap_or(0);
-        let is_whole = head >= inner.known || inner.subscribers.is_empty();
+        let is_whole = head >= inner.known || inner.subscribers.is_empty() || inner.is_parked;
         inner.is_repairing = !is_whole;
         (!is_whole).then_some(head)
     }
@@ -284,23 +322,33 @@ impl Inner {
     }
 
     fn sort_in(&mut self, delivery: Arc<Delivery>, ready: &mut Vec<Arc<Delivery>>) {
-        let Some(offset) = delivery.offset() else { return ready.push(delivery) };
+        let Some(offset) = delivery.offset() else {
+            if !self.is_parked {
+                ready.push(delivery);
+            }
+            return;
+        };
         // The first publication to come may not be the first that the subscribers miss.
         let before = offset.saturating_sub(1);
         let head = self.head.unwrap_or_else(|| self.least_told().map_or(before, |told| told.min(before)));
         self.head = Some(head);
         self.known = self.known.max(offset);
-        if offset > head + 1 {
+        if offset <= head {
+            return;
+        }
+        if offset > head + 1 || self.is_parked {
             if self.early.len() < EARLY_COUNT {
                 self.early.insert(offset, delivery);
             }
             return;
         }
-        if offset <= head {
-            return;
-        }
         self.head = Some(offset);
         ready.push(delivery);
+        self.advance(ready);
+    }
+
+    /// Takes what follows the head from what came early.
+    fn advance(&mut self, ready: &mut Vec<Arc<Delivery>>) {
         while let Some(next) = self.early.first_entry() {
             let head = self.head.unwrap_or(0);
             match next.key().cmp(&(head + 1)) {
@@ -312,6 +360,14 @@ impl Inner {
                 std::cmp::Ordering::Greater => break,
             }
         }
+    }
+
+    /// Whether a part is missing that nobody brings yet; then the caller does.
+    fn begin_repair(&mut self) -> NeedsRepair {
+        let is_behind = !self.early.is_empty() || self.head.is_some_and(|head| head < self.known);
+        let starts = is_behind && !self.is_repairing && !self.is_parked;
+        self.is_repairing |= starts;
+        NeedsRepair(starts)
     }
 
     /// Up to where every open subscription was told.

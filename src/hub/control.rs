@@ -8,10 +8,16 @@ use super::{
 };
 use crate::store::Reader;
 use communiconnect_protocol::{Channel, CloseCode, UnsubscribeReason, UserControl, UserId};
+use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Pause before rights are asked for again that could not be judged.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// For how long a channel stays open to somebody whose right to it cannot be judged. Then the connection is closed, so that
+/// it comes back: a store that answers nothing for so long serves nobody anyway.
+const LONGEST_DOUBT: Duration = Duration::from_secs(10);
 
 impl Hub {
     /// Acts on an entry of the `user:` log of `user`; all their sessions here listen to `entry`.
@@ -47,36 +53,95 @@ impl Hub {
         }
     }
 
-    /// Checks every right of a session that follows and blocks may have changed, and ends what was lost.
+    /// Checks every right of a session that follows, blocks and bans may have changed, and ends what was lost. One task
+    /// does so for a session: what comes while it runs makes it begin anew.
     fn judge_again(&self, session: Arc<SessionHandle>) {
         let Some(hub) = self.me.upgrade() else { return };
-        self.tasks.spawn(async move { hub.end_lost_rights(&session).await });
+        if session.doubts().raise() {
+            self.tasks.spawn(async move { hub.end_lost_rights(&session).await });
+        }
     }
 
     async fn end_lost_rights(&self, session: &SessionHandle) {
-        let mut unjudged = session.channels();
-        unjudged
-            .retain(|channel| matches!(channel, Channel::Author(_) | Channel::Post(_) | Channel::Live(_)));
+        let mut unjudged = Vec::new();
+        let mut doubted_since = Instant::now();
         loop {
-            let reader = Reader { user: session.user_id(), role: session.identity().role() };
-            let mut unanswered = Vec::new();
-            for channel in unjudged {
-                match self.access.may_read(&reader, &channel).await {
-                    Ok(()) => {}
-                    // No answer is no refusal: it is asked on until there is one, or the reader has left.
-                    Err(error) if error.code.leaves_outcome_unknown() => unanswered.push(channel),
-                    Err(_) => self.kick(session, &channel, UnsubscribeReason::Forbidden),
-                }
+            if session.doubts().take_up() {
+                unjudged = session.channels();
+                unjudged.retain(|channel| {
+                    matches!(channel, Channel::Author(_) | Channel::Post(_) | Channel::Live(_))
+                });
             }
-            unanswered.retain(|channel| session.subscription(channel).is_some());
-            if unanswered.is_empty() {
+            self.judge(session, &mut unjudged).await;
+            if unjudged.is_empty() {
+                if session.doubts().settle() {
+                    return;
+                }
+                doubted_since = Instant::now();
+                continue;
+            }
+            if doubted_since.elapsed() >= LONGEST_DOUBT {
+                // Whoever comes back is judged before anything is sent.
+                session.close(Closing { code: CloseCode::ServerError, after_ms: 0 });
                 return;
             }
-            unjudged = unanswered;
             tokio::select! {
                 () = tokio::time::sleep(ASK_AGAIN) => {}
                 () = self.tasks.stopping() => return,
             }
         }
+    }
+
+    /// Ends what may not be read any more; `unjudged` keeps the channels of which nobody could say.
+    async fn judge(&self, session: &SessionHandle, unjudged: &mut Vec<Channel>) {
+        let reader = Reader { user: session.user_id(), role: session.identity().role() };
+        for channel in std::mem::take(unjudged) {
+            match self.access.may_read(&reader, &channel).await {
+                Ok(()) => {}
+                // No answer is no refusal: it is asked on, unless the reader has left.
+                Err(error) if error.code.leaves_outcome_unknown() => {
+                    unjudged.extend(session.subscription(&channel).map(|_| channel));
+                }
+                Err(_) => self.kick(session, &channel, UnsubscribeReason::Forbidden),
+            }
+        }
+    }
+}
+
+/// Whether the rights of a session may have changed since they were last judged.
+#[derive(Debug, Default)]
+pub(super) struct Doubts(Mutex<Doubt>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Doubt {
+    #[default]
+    Settled,
+    /// Raised, and not taken up yet.
+    Raised,
+    /// Somebody is at it.
+    TakenUp,
+}
+
+impl Doubts {
+    /// Raises one; true for whoever has to see to it, since nobody does yet.
+    fn raise(&self) -> bool {
+        let before = std::mem::replace(&mut *self.0.lock(), Doubt::Raised);
+        before == Doubt::Settled
+    }
+
+    /// Whether one was raised since the last time; what is read from now on answers it.
+    fn take_up(&self) -> bool {
+        let before = std::mem::replace(&mut *self.0.lock(), Doubt::TakenUp);
+        before == Doubt::Raised
+    }
+
+    /// Says that all is judged; false where another was raised meanwhile.
+    fn settle(&self) -> bool {
+        let mut doubt = self.0.lock();
+        let is_settled = *doubt == Doubt::TakenUp;
+        if is_settled {
+            *doubt = Doubt::Settled;
+        }
+        is_settled
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     channel::{ChannelEntry, Opening, Settled, gap_push},
+    control::Doubts,
     delivery::Delivery,
     outbox::{Budget, Outbox, Verdict},
     people::PersonEntry,
@@ -36,6 +37,7 @@ pub struct SessionHandle {
     user: OnceLock<UserId>,
     client: OnceLock<IpAddr>,
     waker: AtomicWaker,
+    doubts: Doubts,
     shared: Mutex<Shared>,
 }
 
@@ -47,7 +49,9 @@ struct Shared {
     /// People whose publications are skipped for this reader.
     blocked: HashSet<UserId>,
     /// Changes of `blocked` that came while it was being read.
-    block_changes: Option<Vec<(UserId, bool)>>,
+    block_changes: Vec<(UserId, bool)>,
+    /// How many read it at the moment.
+    block_reads: usize,
     subscriptions: Vec<Subscription>,
     /// Subscriptions that open when the next reply is queued.
     openings: Vec<(Subscription, Opening)>,
@@ -64,6 +68,13 @@ pub(super) struct Subscription {
     pub(super) slot: usize,
     /// The head that the last `ping` told of.
     pinged: u64,
+}
+
+impl Subscription {
+    /// Whether both are the same one, and not another to the same channel.
+    fn is(&self, other: &Self) -> bool {
+        self.slot == other.slot && Arc::ptr_eq(&self.entry, &other.entry)
+    }
 }
 
 /// A wish to close a connection.
@@ -92,12 +103,14 @@ impl SessionHandle {
             user: OnceLock::new(),
             client: OnceLock::new(),
             waker: AtomicWaker::new(),
+            doubts: Doubts::default(),
             shared: Mutex::new(Shared {
                 identity: Arc::new(Identity::Guest),
                 person: None,
                 outbox: Outbox::new(format, budget),
                 blocked: HashSet::new(),
-                block_changes: None,
+                block_changes: Vec::new(),
+                block_reads: 0,
                 subscriptions: Vec::new(),
                 openings: Vec::new(),
                 closing: None,
@@ -125,6 +138,10 @@ impl SessionHandle {
     /// The person who is connected; none for a guest.
     pub fn user_id(&self) -> Option<UserId> {
         self.user.get().copied()
+    }
+
+    pub(super) fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     /// Notes which address the connection came from; the first call counts.
@@ -284,29 +301,37 @@ impl SessionHandle {
         None
     }
 
-    /// From now on changes of the blocked are remembered until [`SessionHandle::set_blocked`].
+    /// From now on changes of the blocked are remembered, until [`SessionHandle::set_blocked`] or
+    /// [`SessionHandle::keep_blocked`].
     pub(super) fn begin_blocked(&self) {
-        self.shared.lock().block_changes = Some(Vec::new());
+        self.shared.lock().block_reads += 1;
     }
 
+    /// Takes what was read, and what changed meanwhile.
     pub(super) fn set_blocked(&self, people: Vec<UserId>) {
         let mut shared = self.shared.lock();
         let mut blocked: HashSet<_> = people.into_iter().collect();
-        for (other, on) in shared.block_changes.take().unwrap_or_default() {
-            if on {
-                blocked.insert(other)
+        for (other, on) in &shared.block_changes {
+            if *on {
+                blocked.insert(*other)
             } else {
-                blocked.remove(&other)
+                blocked.remove(other)
             };
         }
         blocked.shrink_to_fit();
         shared.blocked = blocked;
+        shared.end_block_read();
+    }
+
+    /// It could not be read: what is known stays.
+    pub(super) fn keep_blocked(&self) {
+        self.shared.lock().end_block_read();
     }
 
     pub(super) fn change_blocked(&self, other: UserId, on: bool) {
         let mut shared = self.shared.lock();
-        if let Some(changes) = &mut shared.block_changes {
-            changes.push((other, on));
+        if shared.block_reads > 0 {
+            shared.block_changes.push((other, on));
         }
         if on {
             shared.blocked.insert(other);
@@ -336,17 +361,27 @@ impl SessionHandle {
         !shared.has_left
     }
 
-    /// Forgets a subscription, and takes back what waits of it.
-    pub(super) fn forget(&self, channel: &Channel) -> Option<Subscription> {
-        let subscription = self.take_out(channel)?;
-        self.shared.lock().outbox.purge(channel);
-        Some(subscription)
+    /// Ends a subscription in silence, and takes back what waits of it; false where there is none.
+    pub(super) fn forget(&self, channel: &Channel) -> bool {
+        let Some(subscription) = self.subscription(channel) else { return false };
+        self.close_off(&subscription, |outbox| outbox.purge(channel))
     }
 
-    fn take_out(&self, channel: &Channel) -> Option<Subscription> {
-        let mut shared = self.shared.lock();
-        let place = shared.subscriptions.iter().position(|known| known.entry.channel() == channel)?;
-        Some(shared.subscriptions.swap_remove(place))
+    /// Ends a subscription and then touches what waits of it: in this order, so that nothing is pushed behind the end.
+    /// False where somebody else has ended it meanwhile.
+    fn close_off(&self, subscription: &Subscription, last: impl FnOnce(&mut Outbox)) -> bool {
+        let was_listening = subscription.entry.remove(subscription.slot, self);
+        let mut is_last = false;
+        self.with(|shared| {
+            shared.take_out(subscription);
+            // It may have begun anew already: then what waits is the new one's.
+            is_last = was_listening && shared.subscription(subscription.entry.channel()).is_none();
+            if is_last {
+                last(&mut shared.outbox);
+            }
+        });
+        self.registry.retire(&subscription.entry);
+        is_last
     }
 
     /// The subscription opens when the answer to the running command is queued.
@@ -364,7 +399,7 @@ impl SessionHandle {
             Settled::Stands => {}
             Settled::Ended(reason) => drop(self.end(entry.channel(), reason)),
             Settled::Gone => {
-                self.take_out(entry.channel());
+                self.shared.lock().take_out(subscription);
                 self.registry.retire(entry);
             }
         }
@@ -372,21 +407,25 @@ impl SessionHandle {
 
     /// Tells that a subscription ended, and ends it; false where there is none.
     pub(super) fn end(&self, channel: &Channel, reason: UnsubscribeReason) -> bool {
-        let ended = match reason {
-            // The publication that says so waits, and is the last that the channel has to say.
-            UnsubscribeReason::Deleted => self.take_out(channel),
-            _ => self.forget(channel),
-        };
-        let Some(subscription) = ended else { return false };
-        self.registry.remove(&subscription.entry, subscription.slot, self);
-        self.tell_ended(channel, reason);
-        true
+        let Some(subscription) = self.subscription(channel) else { return false };
+        let told = self.ended(channel, reason);
+        self.close_off(&subscription, |outbox| {
+            // The publication that says that it was deleted waits, and is the last that the channel has to say.
+            if reason != UnsubscribeReason::Deleted {
+                outbox.purge(channel);
+            }
+            outbox.push_control(told);
+        })
     }
 
     fn tell_ended(&self, channel: &Channel, reason: UnsubscribeReason) {
+        let told = self.ended(channel, reason);
+        self.with(|shared| shared.outbox.push_control(told));
+    }
+
+    fn ended(&self, channel: &Channel, reason: UnsubscribeReason) -> Bytes {
         let push = UnsubscribedPush { channel: channel.clone(), reason };
-        let bytes = encode_push(self.format, kind::UNSUBSCRIBED, &push);
-        self.with(|shared| shared.outbox.push_control(bytes));
+        encode_push(self.format, kind::UNSUBSCRIBED, &push)
     }
 
     /// The connection has ended: what it listened to.
@@ -430,6 +469,17 @@ impl SessionHandle {
 impl Shared {
     fn subscription(&mut self, channel: &Channel) -> Option<&mut Subscription> {
         self.subscriptions.iter_mut().find(|subscription| subscription.entry.channel() == channel)
+    }
+
+    fn end_block_read(&mut self) {
+        self.block_reads = self.block_reads.saturating_sub(1);
+        if self.block_reads == 0 {
+            self.block_changes = Vec::new();
+        }
+    }
+
+    fn take_out(&mut self, subscription: &Subscription) {
+        self.subscriptions.retain(|known| !known.is(subscription));
     }
 
     /// Whether the driver must be woken.

@@ -3,10 +3,11 @@
 use super::{
     Access, Denied, HubSettings, SessionEnds, SessionHandle, Traffic, channel::ChannelEntry,
     delivery::Delivery, handle::Closing, outbox::Budget, people::People, registry::Registry,
+    resync::Wholeness,
 };
 use crate::{
     auth::Identity,
-    broker::{Broadcast, Deliver, SharedBroker},
+    broker::{Broadcast, Deliver, LinkState, SharedBroker},
     clock,
     publication::Audience,
     store::log::Log,
@@ -54,6 +55,7 @@ pub struct Hub {
     people: People,
     traffic: Traffic,
     is_draining: AtomicBool,
+    pub(super) whole: Wholeness,
 }
 
 impl Hub {
@@ -72,6 +74,7 @@ impl Hub {
             people: People::default(),
             traffic: Traffic::default(),
             is_draining: AtomicBool::new(false),
+            whole: Wholeness::default(),
         })
     }
 
@@ -94,6 +97,7 @@ impl Hub {
     pub async fn tend(self: Arc<Self>) {
         tokio::select! {
             () = self.registry.tend() => {}
+            () = self.keep_whole() => {}
             () = self.tasks.stopping() => {}
         }
     }
@@ -251,6 +255,20 @@ impl Deliver for Hub {
         for (entry, deliveries) in by_channel.groups {
             self.bring(&entry, deliveries);
         }
+    }
+
+    fn heads(&self, heads: Vec<(Channel, u64)>) {
+        for (channel, head) in heads {
+            if let Some(entry) = self.registry.get(&channel)
+                && entry.knows_of(head).0
+            {
+                self.repair(&entry);
+            }
+        }
+    }
+
+    fn link(&self, state: LinkState) {
+        self.link_is(state);
     }
 }
 

@@ -21,6 +21,7 @@ pub mod publisher;
 pub mod rate;
 mod registry;
 mod repair;
+mod resync;
 pub mod session;
 mod settings;
 mod subscribe;

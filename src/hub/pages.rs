@@ -213,7 +213,7 @@ fn items_of(publications: Vec<Publication>, blocked: &HashSet<UserId>) -> Vec<Lo
 }
 
 /// A present state as the push that tells it.
-fn state_of(item: StateItem, channel: &Channel) -> Arc<Delivery> {
+pub(super) fn state_of(item: StateItem, channel: &Channel) -> Arc<Delivery> {
     let StateItem { event, key, version, data } = item;
     // Read for this very reader, who may see it: there is nobody to filter by.
     let state = State { channels: Vec::new(), event: event.into(), key, version, data, actor: None };

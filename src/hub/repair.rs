@@ -30,20 +30,19 @@ impl Hub {
         });
     }
 
-    /// Compares the heads of the log with what was delivered, so that a lost tail is found. A broker that may lose must see
-    /// to it that this is called every second, and when it has come back; the broker in memory cannot lose, so that
-    /// nothing calls it while that is the only one.
-    pub async fn check_heads(&self) {
-        let entries = self.registry.entries();
+    /// Compares the heads of these channels' logs with what was delivered, so that a lost tail is found; false where the
+    /// log could not tell.
+    pub(super) async fn compare_heads(&self, entries: &[Arc<ChannelEntry>]) -> bool {
         for some in entries.chunks(PAGE.items) {
             let channels: Vec<Channel> = some.iter().map(|entry| entry.channel().clone()).collect();
-            let Ok(heads) = self.log.heads(channels).await else { return };
+            let Ok(heads) = self.log.heads(channels).await else { return false };
             for (entry, head) in some.iter().zip(heads) {
                 if entry.knows_of(head).0 {
                     self.repair(entry);
                 }
             }
         }
+        true
     }
 
     /// Reads one page; false where it brought nothing.

@@ -60,7 +60,7 @@ impl Hub {
             let message = "one's own channel cannot be left: it brings what concerns the session itself";
             return Err(ErrorBody::new(Code::Forbidden, message));
         }
-        Ok(Changed { changed: self.leave_channel(session, &channel) })
+        Ok(Changed { changed: session.forget(&channel) })
     }
 
     /// What a session that was just admitted listens to: its own channel, and those that it wishes to resume.
@@ -113,20 +113,11 @@ impl Hub {
             Err(error) => {
                 if !error.code.leaves_outcome_unknown() {
                     // Not theirs to read (any more), whatever was before.
-                    self.leave_channel(session, channel);
+                    session.forget(channel);
                 }
                 Err(error)
             }
         }
-    }
-
-    /// Whether there was a subscription.
-    fn leave_channel(&self, session: &SessionHandle, channel: &Channel) -> bool {
-        let left = session.forget(channel);
-        if let Some(Subscription { entry, slot, .. }) = &left {
-            self.registry.remove(entry, *slot, session);
-        }
-        left.is_some()
     }
 
     async fn register(

@@ -31,6 +31,7 @@ use communiconnect_protocol::{
     RtcCloseReason, SessionId, UserId, Viewers, event,
 };
 use peers::Viewer;
+pub(super) use peers::refused;
 use std::{
     collections::HashMap,
     net::IpAddr,

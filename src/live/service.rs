@@ -46,6 +46,7 @@ use tokio::sync::mpsc;
 
 mod chat;
 mod lives;
+mod probe;
 mod resources;
 mod signalling;
 #[cfg(test)]
@@ -84,6 +85,7 @@ pub(super) struct Parts {
     pub(super) registry: Registry,
     pub(super) tasks: Tasks,
     mint: KeyMint,
+    probes: probe::Probes,
     rates: Arc<RateLimits>,
     broker: SharedBroker,
     hub: Arc<Hub>,
@@ -133,6 +135,7 @@ impl LiveService {
             registry: Registry::default(),
             tasks: tasks.clone(),
             mint: KeyMint::new(secret),
+            probes: probe::Probes::default(),
             rates,
             broker,
             hub,

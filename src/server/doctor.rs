@@ -1,6 +1,9 @@
 //! `doctor`: looks at the machine and the settings as a start would, changes nothing, and says what to do.
 
-use super::instance::{DataFolder, DataFolderError};
+use super::{
+    broker,
+    instance::{DataFolder, DataFolderError},
+};
 use crate::{
     clock::now_ms,
     config::Config,
@@ -60,6 +63,7 @@ pub async fn examine(config: &Config) -> anyhow::Result<()> {
             findings.push(Finding::Good(format!("data folder {}: writable, not in use", folder.display())));
             findings.push(disk(folder));
             findings.push(store(&held).await);
+            findings.extend(redis(config).await);
             findings.push(tcp("http.listen", config.http.listen));
             findings.extend(config.admin.listen.map(|address| tcp("admin.listen", address)));
             findings.push(udp(config.live.udp));
@@ -129,6 +133,25 @@ async fn try_store(folder: &Path) -> anyhow::Result<u128> {
     let begun = Instant::now();
     store.probe(now_ms()).await?;
     Ok(begun.elapsed().as_millis())
+}
+
+/// Asks the Redis of `broker.url`, where there is one.
+async fn redis(config: &Config) -> Option<Finding> {
+    let examined = match broker::examine(config).await {
+        Ok(examined) => examined?,
+        Err(error) => {
+            return Some(Finding::Bad(format!("broker.url: {error:#}; start that Redis, or set another")));
+        }
+    };
+    let ms = examined.round_trip.as_secs_f64() * 1_000.0;
+    let told = format!("broker: Redis {} answers in {ms:.1} ms", examined.version);
+    Some(match examined.eviction.as_deref() {
+        _ if !examined.is_new_enough => Finding::Poor(format!("{told}; use 7.0 or newer")),
+        None | Some("noeviction") => Finding::Good(told),
+        Some(policy) => Finding::Poor(format!(
+            "{told}, with maxmemory-policy {policy}: it is set up as a cache, whose memory messages that wait would share; set noeviction, or use a Redis of its own"
+        )),
+    })
 }
 
 fn tcp(setting: &str, address: SocketAddr) -> Finding {

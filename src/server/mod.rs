@@ -2,6 +2,7 @@
 //!
 //! The only place that knows every part. It holds no rule of the product.
 
+mod broker;
 pub mod doctor;
 mod instance;
 mod listeners;

@@ -1,9 +1,8 @@
 //! One node: every part, built leaf to root and let go root to leaf.
 
-use super::{DataFolder, listeners::Media, settings};
+use super::{DataFolder, broker, listeners::Media, settings};
 use crate::{
     auth,
-    broker::{SharedBroker, memory::MemoryBroker},
     config::Config,
     handlers::Handlers,
     http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
@@ -30,6 +29,9 @@ const LIVE_SECRET: &str = "live-keys";
 /// Time for the writer to bring what is queued to disk, and for the publisher to tell it.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
 
+/// Time for the broker to hand over what it was given; other nodes read from the log what it could not.
+const LAST_MESSAGES: Duration = Duration::from_secs(1);
+
 /// The parts of a running process that its end is about.
 pub(super) struct Node {
     pub(super) hub: Arc<Hub>,
@@ -41,6 +43,8 @@ pub(super) struct Node {
     store: Arc<SqliteStore>,
     /// Ends once the store's writer has gone and everything committed was published.
     publisher: Tasks,
+    /// What carries publications to other nodes: ends after the publisher.
+    carriers: Tasks,
 }
 
 impl Node {
@@ -65,9 +69,9 @@ impl Node {
             log: stores.log.clone(),
             tasks: services.clone(),
         });
-        let broker: SharedBroker = Arc::new(MemoryBroker::new(hub.clone()));
+        let (publisher, carriers) = (Tasks::default(), Tasks::default());
+        let broker = broker::open(config, &*stores.log, &hub, &carriers).await?;
         hub.attach(broker.clone());
-        let publisher = Tasks::default();
         publisher.spawn(Publisher::new(broker.clone()).run(commits));
         services.spawn(hub.clone().tend());
         social::keep_house(&stores, services);
@@ -113,17 +117,19 @@ impl Node {
             metrics,
             settings,
         });
-        Ok(Self { hub, http, lives, plane, _listener: listener, store, publisher })
+        Ok(Self { hub, http, lives, plane, _listener: listener, store, publisher, carriers })
     }
 
     /// Brings what is queued to disk and publishes it; whether that did not end in time.
     pub(super) async fn close(self) -> bool {
-        let Self { hub, http, lives, plane, _listener, store, publisher } = self;
+        let Self { hub, http, lives, plane, _listener, store, publisher, carriers } = self;
         // Peers hear a good-bye; waiting for it must not hold up the runtime.
         let _ = tokio::task::spawn_blocking(move || plane.stop()).await;
         drop((hub, http, lives, _listener));
         store.close().await;
-        publisher.stop(LAST_COMMITS).await > 0
+        let unpublished = publisher.stop(LAST_COMMITS).await > 0;
+        carriers.stop(LAST_MESSAGES).await;
+        unpublished
     }
 }
 

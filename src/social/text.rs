@@ -3,6 +3,7 @@
 //! Texts are normalised to NFC (Unicode Standard Annex #15), so that the same words are the same bytes. Limits count
 //! Unicode scalar values of the normalised text. Control characters but newline and tab are refused.
 
+use crate::blank::is_blank;
 use communiconnect_protocol::ErrorBody;
 use unicode_normalization::UnicodeNormalization;
 
@@ -34,7 +35,7 @@ impl Text<'_> {
         if text.chars().any(is_refused) {
             return Err(self.refuse("holds a control character other than newline and tab"));
         }
-        if text.chars().all(is_invisible) {
+        if is_blank(&text) {
             return Err(self.refuse("is blank"));
         }
         Ok(text)
@@ -66,18 +67,10 @@ fn is_refused(c: char) -> bool {
     c.is_control() && c != '\n' && c != '\t'
 }
 
-/// Whether a character shows nothing: white space, and the format characters that people use to write an empty line.
-fn is_invisible(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blank::is_invisible;
     use communiconnect_protocol::Code;
     use proptest::prelude::*;
 
@@ -130,13 +123,15 @@ mod tests {
             if let Ok(text) = check(&raw, max) {
                 prop_assert!(text.chars().count() <= max);
                 prop_assert!(!text.chars().any(is_refused));
-                prop_assert!(!text.chars().all(is_invisible));
+                prop_assert!(!is_blank(&text));
                 prop_assert_eq!(check(&text, max).expect("taken again"), text.clone(), "not stable");
                 prop_assert_eq!(raw.nfc().collect::<String>(), text);
             } else {
                 let normal: Vec<char> = raw.nfc().collect();
                 prop_assert!(
-                    normal.len() > max || normal.iter().copied().any(is_refused) || normal.iter().copied().all(is_invisible)
+                    normal.len() > max
+                        || normal.iter().copied().any(is_refused)
+                        || normal.iter().copied().all(is_invisible)
                 );
             }
         }

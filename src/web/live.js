@@ -14,6 +14,8 @@
 //     const publisher = new Publisher({ signalling, liveId, iceServers, audio, video, encodings: encodingsFor({ height: 720 }) });
 //     publisher.start();
 //
+//     if ((await tryPath({ signalling })) === 'blocked') tell('No media gets through here.');
+//
 // What it promises (protocol/SPEC.md §Peers has the wire):
 // - a path that breaks is mended on the same peer connection by an ICE restart; where that fails a new peer is made;
 // - a peer that the server has closed is made anew, now or after a growing wait, unless the reason says that it is over;
@@ -38,6 +40,8 @@ const FAREWELL_MS = 700;
 /** A connection that lasted this long was a good one: the next waits start small again. */
 const GOOD_CONNECTION_MS = 10_000;
 const LONGEST_WAIT_MS = 10_000;
+/** A try of the way: shorter than the server lets its peer live, long enough for a slow network's handshake. */
+const TRY_MS = 8_000;
 
 const CONFIGURATION = { bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' };
 
@@ -621,6 +625,43 @@ export class Viewer {
     this.#options.onJoined?.(body);
     return body;
   }
+}
+
+/**
+ * Tries whether media would get through, before anything is begun: a peer that carries nothing. Resolves to `open`,
+ * `blocked` (the server answers, and its media port does not), or `unknown` (it could not be tried). `options`: `signalling`;
+ * for tests also `RTCPeerConnection` and `clock`.
+ */
+export async function tryPath({ signalling, RTCPeerConnection: Connection = globalThis.RTCPeerConnection, clock = realClock }) {
+  let pc;
+  try {
+    pc = new Connection(CONFIGURATION);
+    pc.addTransceiver('audio', { direction: 'recvonly' });
+    const offer = await pc.createOffer();
+    const { sdp, ice_servers: iceServers } = await signalling.ask('rtc.probe', { sdp: offer.sdp });
+    // Gathering begins with the description, and may need servers that only the answer names.
+    if (iceServers.length > 0) pc.setConfiguration({ ...CONFIGURATION, iceServers });
+    await pc.setLocalDescription(offer);
+    const connected = connects(pc, clock);
+    await pc.setRemoteDescription({ type: 'answer', sdp });
+    return (await connected) ? 'open' : 'blocked';
+  } catch {
+    return 'unknown';
+  } finally {
+    pc?.close();
+  }
+}
+
+/** Resolves to whether a connection stands within `TRY_MS`. */
+function connects(pc, clock) {
+  return new Promise((resolve) => {
+    const timer = clock.setTimeout(() => resolve(false), TRY_MS);
+    pc.onconnectionstatechange = () => {
+      if (pc.connectionState !== 'connected' && pc.connectionState !== 'failed') return;
+      clock.clearTimeout(timer);
+      resolve(pc.connectionState === 'connected');
+    };
+  });
 }
 
 function sendableCodecs() {

@@ -187,6 +187,47 @@ test('somebody whom the owner takes out sees no more and cannot come back', asyn
   await bob.page.locator('[data-testid=live-over][data-reason=forbidden]').waitFor();
 });
 
+test('somebody who was taken out is let back in, at once by the toast or later from the list', async () => {
+  const { alice, bob } = await watched();
+  const takeOut = async () => {
+    await alice.press('live-people-open');
+    await alice.press('live-ban', alice.at('live-person').filter({ hasText: 'Bob' }));
+    await alice.press('confirm-yes');
+    await bob.page.locator('[data-testid=live-over][data-reason=banned]').waitFor();
+  };
+  await takeOut();
+  await alice.at('live-banned-person').filter({ hasText: 'Bob' }).waitFor();
+  await alice.press('live-unban');
+  await alice.at('live-banned-person').waitFor({ state: 'detached' });
+  await alice.press('dialog-close');
+  await bob.press('live-again');
+  await bob.seesMovement();
+  await bob.at('chat-input').fill('Back again');
+  await bob.key('Enter');
+  await alice.at('chat-message').filter({ hasText: 'Back again' }).waitFor();
+
+  await takeOut();
+  await alice.press('dialog-close');
+  await alice.press('toast-action');
+  await alice.at('toast-action').waitFor({ state: 'detached' });
+  await bob.press('live-again');
+  await bob.seesMovement();
+});
+
+test('a broadcaster sees how the picture reaches each viewer', async () => {
+  const { alice, bob, live } = await watched();
+  const guest = await open();
+  await guest.visit(`#/l/${live}`);
+  await guest.seesMovement();
+  await alice.at('cockpit-viewers-open').locator('summary').click();
+  const rows = alice.at('cockpit-viewers').locator('tr');
+  await rows.filter({ hasText: 'Bob' }).filter({ hasText: '360p' }).waitFor();
+  await rows.filter({ hasText: 'Guest' }).filter({ hasText: 'bit/s' }).waitFor();
+  await alice.at('figure-join').waitFor();
+  await bob.visit('#/live');
+  await rows.filter({ hasText: 'Bob' }).waitFor({ state: 'detached' });
+});
+
 test('at the end viewers read what it was, the owner a report, and everybody what was said', async () => {
   const { alice, bob, live, community } = await watched();
   await bob.at('chat-input').fill('Well sung');
@@ -242,7 +283,7 @@ test('what stands in the way is said before anybody is told of a live', async ()
   assert.equal(await alice.at('live-item').filter({ hasText: 'Never seen' }).count(), 0);
 });
 
-test('a picture that never gets through is said to be blocked, and a live that never was leaves no trace', async () => {
+test('a network that blocks UDP is found out before going live, and tried again when asked', async () => {
   const mediaPath = await MediaPath.before(stage.server);
   try {
     mediaPath.cut();
@@ -251,6 +292,43 @@ test('a picture that never gets through is said to be blocked, and a live that n
     const community = await alice.makeCommunity(fresh('Harbour '));
     await alice.visit(`#/live/start/${community}`);
     await alice.press('live-source-test');
+    await alice.page.locator('[data-testid=live-check][data-key="live.check.blocked"]').waitFor();
+    await alice.at('live-title').fill('Not yet');
+    await alice.press('live-go');
+    await alice.at('live-form').getByTestId('form-error').filter({ hasText: /Not yet/ }).waitFor();
+    mediaPath.restore();
+    await alice.press('live-check-again');
+    await alice.at('live-check-ok').waitFor();
+    await alice.isAt('live-go');
+    assertNoComplaints(alice);
+  } finally {
+    mediaPath.close();
+  }
+});
+
+test('a server whose own test stream failed says so before anybody goes live', async () => {
+  const alice = await open();
+  await alice.register(fresh('alice'), 'Alice');
+  const community = await alice.makeCommunity(fresh('Harbour '));
+  await alice.context.route('**/readyz', (route) => route.fulfill({ json: { status: 'ready', live: { state: 'failed', step: 'reach', reason: 'no answer' } } }));
+  await alice.visit(`#/live/start/${community}`);
+  await alice.press('live-source-test');
+  await alice.page.locator('[data-testid=live-check][data-key="live.check.selftest.before"]').waitFor();
+  await alice.context.unroute('**/readyz');
+  await alice.press('live-check-again');
+  await alice.at('live-check-ok').waitFor();
+});
+
+test('a picture that never gets through is said to be blocked, and a live that never was leaves no trace', async () => {
+  const mediaPath = await MediaPath.before(stage.server);
+  try {
+    const alice = await open({ mediaPath });
+    await alice.register(fresh('alice'), 'Alice');
+    const community = await alice.makeCommunity(fresh('Harbour '));
+    await alice.visit(`#/live/start/${community}`);
+    await alice.press('live-source-test');
+    await alice.at('live-check-ok').waitFor();
+    mediaPath.cut(); // between the check and the first packet
     await alice.at('live-title').fill('Never seen');
     await alice.press('live-go');
     await alice.page.locator('[data-testid=cockpit-note][data-key="cockpit.unreachable"]').waitFor();
@@ -301,6 +379,8 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['p
       await bob.at('chat-input').fill('Hello');
       await bob.key('Enter');
       await alice.at('chat-message').filter({ hasText: 'Hello' }).waitFor();
+      await alice.at('cockpit-viewers-open').locator('summary').click();
+      await alice.at('cockpit-viewers').locator('tr').first().waitFor();
       await assertOpenToAll(alice, 'cockpit');
       await assertOpenToAll(bob, 'watching');
       await bob.press('live-people-open');
@@ -313,10 +393,20 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['p
         await assertOpenToAll(bob, hash);
       }
       for (const person of [alice, bob]) assert.equal(await person.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, 'nothing sticks out to the side');
+      await alice.press('live-people-open');
+      await alice.press('live-ban', alice.at('live-person').filter({ hasText: 'Bob' }));
+      await alice.press('confirm-yes');
+      await alice.at('live-banned-person').waitFor();
+      await assertOpenToAll(alice, 'who was taken out');
+      await alice.press('dialog-close');
       await alice.press('cockpit-stop');
       await alice.press('confirm-yes');
       await alice.at('live-report').waitFor();
       await assertOpenToAll(alice, 'report');
+      await alice.visit('#/live/start');
+      await alice.press('live-source-test');
+      await alice.at('live-check-ok').waitFor();
+      await assertOpenToAll(alice, 'studio');
     });
   }
 }

@@ -258,19 +258,36 @@ impl Player {
     }
 
     /// Waits until the server says goodbye; how long that took.
-    pub async fn hears_goodbye(mut self) -> Duration {
+    pub async fn hears_goodbye(self) -> Duration {
         let began = Instant::now();
-        within("the server's goodbye", async {
-            loop {
-                match self.connection.receive() {
-                    Ok(Some(_)) => {}
-                    Ok(None) => self.connection.readable().await.expect("the socket holds"),
-                    Err(RtcError::Closed) => return began.elapsed(),
-                    Err(error) => panic!("{error}"),
-                }
+        goodbye(self.connection).await;
+        began.elapsed()
+    }
+}
+
+/// Waits until the server closes a connection.
+pub async fn goodbye(mut connection: Connection) {
+    within("the server's goodbye", async {
+        loop {
+            match connection.receive() {
+                Ok(Some(_)) => {}
+                Ok(None) => connection.readable().await.expect("the socket holds"),
+                Err(RtcError::Closed) => return,
+                Err(error) => panic!("{error}"),
             }
-        })
-        .await
+        }
+    })
+    .await;
+}
+
+impl Client {
+    /// Tries the way of media with a peer of its own; it is connected.
+    pub async fn probes(&mut self) -> Connection {
+        let identity = Identity::generate().expect("randomness");
+        let offer = Offer::new(Role::Watch, identity.fingerprint());
+        let probed = self.ok("rtc.probe", json!({"sdp": offer.text})).await;
+        let answer = Answer::parse(&text(&probed["sdp"])).expect("an answer");
+        Connection::open(&identity, &offer, &answer).await.expect("the way is open")
     }
 }
 

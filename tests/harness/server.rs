@@ -181,6 +181,15 @@ impl Server {
         client
     }
 
+    /// Memory that the process holds (`VmRSS`, proc(5)).
+    pub fn resident_bytes(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.running().pid)).expect("a Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a running process");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kilobytes * 1_024
+    }
+
     /// HTTP on the public listener.
     pub fn http(&self) -> Http {
         Http::new(self.running().http)

@@ -106,10 +106,13 @@ export class Peer {
     return Peer.python('/usr/bin/python3', 'gst_peer.py', flags(role, url, options));
   }
 
-  /** FFmpeg's own WHIP: offers `setup:passive`, knows neither trickle nor key-frame requests. */
-  static ffmpeg(url, { key, seconds = 60 }) {
-    const source = ['-re', '-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=30', '-re', '-f', 'lavfi', '-i', 'sine=frequency=440'];
-    const video = ['-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '60', '-bf', '0', '-b:v', '800k', '-pix_fmt', 'yuv420p'];
+  /**
+   * FFmpeg's own WHIP: offers `setup:passive`, knows neither trickle nor key-frame requests. Its picture has 30 frames a
+   * second, `kbit` a second, and a key frame every `keyFrames` frames.
+   */
+  static ffmpeg(url, { key, seconds = 60, size = '640x360', kbit = 800, keyFrames = 60 }) {
+    const source = ['-re', '-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=30`, '-re', '-f', 'lavfi', '-i', 'sine=frequency=440'];
+    const video = ['-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', String(keyFrames), '-keyint_min', String(keyFrames), '-sc_threshold', '0', '-bf', '0', '-b:v', `${kbit}k`, '-minrate', `${kbit}k`, '-maxrate', `${kbit}k`, '-bufsize', `${kbit}k`, '-pix_fmt', 'yuv420p'];
     const audio = ['-c:a', 'libopus', '-ar', '48000', '-ac', '2', '-b:a', '64k'];
     const whip = ['-f', 'whip', '-authorization', key, url];
     return new Peer(process.env.PEERS_FFMPEG ?? 'ffmpeg', ['-hide_banner', '-loglevel', 'warning', '-t', String(seconds), ...source, ...video, ...audio, ...whip]);

@@ -1,6 +1,6 @@
 //! F9, the rows that need no packet: starting and ending, who may, chat, reactions, viewers, keys, signalling.
 
-use crate::harness::{Client, Encoding, Server, in_both_encodings, list, op, text};
+use crate::harness::{Client, Encoding, Server, in_both_encodings, list, live::goodbye, op, text};
 use serde_json::{Value, json};
 
 in_both_encodings!(
@@ -14,6 +14,7 @@ in_both_encodings!(
     f9_14_taps_are_told_as_bursts,
     f9_16_keys_are_the_owners_alone,
     a_peer_belongs_to_its_user_from_any_socket,
+    the_way_of_media_is_tried_before_anybody_hears_of_a_live,
     a_post_that_goes_takes_its_live_along,
     a_server_that_stops_or_dies_leaves_no_live_behind,
 );
@@ -339,6 +340,22 @@ async fn a_peer_belongs_to_its_user_from_any_socket(encoding: Encoding) {
     alice.ok("live.stop", json!({"live_id": live})).await;
     let told = laptop.push_where("message", |message| message["event"] == "rtc.closed").await;
     assert_eq!(told["data"], json!({"peer_id": next["peer_id"], "reason": "stopped"}));
+}
+
+async fn the_way_of_media_is_tried_before_anybody_hears_of_a_live(encoding: Encoding) {
+    let server = Server::start().await;
+    let mut alice = server.client("alice", encoding).await;
+    let mut guest = server.guest(encoding).await;
+    let first = alice.probes().await;
+    let second = alice.probes().await;
+    goodbye(first).await;
+    assert_eq!(alice.ok("live.list", json!({})).await["lives"], json!([]), "nothing was begun");
+    second.close();
+    alice.refused("rtc.probe", json!({"sdp": "nonsense"}), "bad_request").await;
+    let sends = alice.refused("rtc.probe", json!({"sdp": OFFER}), "invalid").await;
+    assert_eq!(sends["field"], "sdp", "it takes no media");
+    guest.refused("rtc.probe", json!({"sdp": OFFER}), "unauthenticated").await;
+    drop(alice.probes().await);
 }
 
 async fn a_post_that_goes_takes_its_live_along(encoding: Encoding) {

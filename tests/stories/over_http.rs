@@ -340,8 +340,9 @@ async fn the_operator_publishes_on_test_channels() {
 }
 
 #[tokio::test]
-async fn operators_come_by_any_name_and_pages_do_not() {
-    let server = Server::with(&["http.hosts=hub.example", "admin.test_channels=on"]).await;
+async fn operators_come_by_an_address_or_a_name_of_ours_and_pages_do_not() {
+    let settings = ["http.hosts=hub.example", "admin.hosts=hub.internal", "admin.test_channels=on"];
+    let server = Server::with(&settings).await;
     server.http().get("/").await.problem(421, "bad_request");
     let admin = server.admin();
     assert!(admin.get("/v1/admin/sessions").await.ok()["sessions"].is_number());
@@ -350,7 +351,15 @@ async fn operators_come_by_any_name_and_pages_do_not() {
         admin.request(Method::POST, "/v1/admin/publish", headers, body.clone()).await
     };
     let json = ("content-type", "application/json");
-    send(&[json, ("host", "hub.internal:8081")]).await.ok();
+    for ours in ["hub.internal:8081", "localhost:8081", "[::1]:8081"] {
+        send(&[json, ("host", ours)]).await.ok();
+    }
+    // A page whose own name was made to mean this address: a browser sends its GETs without `Origin`.
+    for path in ["/v1/admin/sessions", "/metrics"] {
+        let request = admin.request(Method::GET, path, &[("host", "evil.example:8081")], Vec::new());
+        request.await.problem(421, "bad_request");
+    }
+    send(&[json, ("host", "hub.example")]).await.problem(421, "bad_request");
     for wrong in ["text/plain", "application/msgpack", "application/x-www-form-urlencoded"] {
         send(&[("content-type", wrong)]).await.problem(415, "unsupported_type");
     }

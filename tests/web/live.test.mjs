@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Publisher, Signalling, Viewer, bitrateFor, codecOrder, encodingsFor, summarize, verdictOnClose, verdictOnError } from '../../src/web/live.js';
+import { Publisher, Signalling, Viewer, bitrateFor, codecOrder, encodingsFor, summarize, tryPath, verdictOnClose, verdictOnError } from '../../src/web/live.js';
 
 /** Timers that run when they are told to. */
 class Clock {
@@ -113,6 +113,7 @@ function world({ refuse = [] } = {}) {
     if (type === 'live.join') return { live: {}, ice_servers: [] };
     if (type === 'rtc.watch' || type === 'rtc.publish') return { peer_id: `peer ${++peers}`, sdp: 'answer' };
     if (type === 'rtc.layer') return { layers: [], current: null };
+    if (type === 'rtc.probe') return { sdp: 'answer', ice_servers: [{ urls: ['turn:turn.example.org'] }] };
     return type === 'rtc.restart' ? { sdp: 'answer' } : {};
   });
   const options = {
@@ -429,4 +430,25 @@ test('rates are taken between two reports, layers together', () => {
   assert.equal(second.bitrate, 808_000);
   assert.equal(second.loss, 20);
   assert.deepEqual([second.width, second.height, second.fps, second.frames, second.freezes, second.rtt_ms], [640, 360, 15, 20, 1, 21]);
+});
+
+test('the way is tried with a peer that is let go, whatever comes of it', async () => {
+  const tried = async (happens, options) => {
+    const stage = world(options);
+    const verdict = tryPath(stage.options);
+    await settled();
+    await happens(stage);
+    const found = await verdict;
+    assert.equal(stage.latest().closed, true);
+    return { ...stage, found };
+  };
+  const open = await tried(({ latest }) => latest().become('connected'));
+  assert.equal(open.found, 'open');
+  assert.equal(open.latest().transceivers[0].init.direction, 'recvonly', 'nothing is sent');
+  assert.deepEqual(open.latest().configuration.iceServers, [{ urls: ['turn:turn.example.org'] }], 'relays count as a way');
+  assert.equal((await tried(({ latest }) => latest().become('failed'))).found, 'blocked');
+  assert.equal((await tried(({ clock }) => clock.pass(8_000))).found, 'blocked');
+  const refused = await tried(() => {}, { refuse: [{ type: 'rtc.probe', code: 'unavailable' }] });
+  assert.equal(refused.found, 'unknown', 'a server that does not answer says nothing of the way');
+  assert.equal(await tryPath({ ...refused.options, RTCPeerConnection: undefined }), 'unknown');
 });

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Bans } from '../../src/web/app/live/bans.js';
 import { ChatLog } from '../../src/web/app/live/chatlog.js';
 import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
-import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, loudness, qualities } from '../../src/web/app/live/rules.js';
+import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, qualities } from '../../src/web/app/live/rules.js';
 import { DICTIONARY } from '../../src/web/app/dictionary.js';
 
 const live = (more) => ({ id: 'l', post_id: 'p', state: 'live', viewers: { current: 2, peak: 3 }, ...more });
@@ -81,7 +82,7 @@ test('a chat that goes on for hours keeps its latest messages', () => {
   assert.equal(log.oldest(), 601);
 });
 
-const fine = { secure: true, webrtc: true, online: true, serverReady: true, member: true, codecs: ['VP8'], source: true, problem: null, silent: false };
+const fine = { secure: true, webrtc: true, online: true, serverReady: true, selftest: 'passed', path: 'open', member: true, codecs: ['VP8'], source: true, problem: null, silent: false };
 
 test('a check says what is in the way and nothing else', () => {
   const keys = (facts) => findings({ ...fine, ...facts }).map(({ key, level }) => `${level} ${key}`);
@@ -92,14 +93,21 @@ test('a check says what is in the way and nothing else', () => {
   assert.deepEqual(keys({ source: false, problem: 'denied' }), ['stop live.check.denied']);
   assert.deepEqual(keys({ online: false, serverReady: false }), ['stop live.check.offline']);
   assert.deepEqual(keys({ webrtc: false, codecs: [] }), ['stop live.check.webrtc']);
+  assert.deepEqual(keys({ path: 'trying', silent: true, source: true }), ['wait live.check.trying', 'hint live.check.silent']);
+  assert.deepEqual(keys({ path: 'blocked' }), ['stop live.check.blocked']);
+  assert.deepEqual(keys({ path: 'blocked', selftest: 'failed' }), ['stop live.check.selftest'], 'not this network');
+  assert.deepEqual(keys({ selftest: 'failed' }), ['hint live.check.selftest.before'], 'from here it works');
+  assert.deepEqual(keys({ path: 'unknown', selftest: 'running' }), [], 'what could not be tried is no hindrance');
+  assert.deepEqual(keys({ path: 'trying', source: false }), ['stop live.check.source', 'wait live.check.trying'], 'the worst first');
   for (const facts of [{ serverReady: false }, { member: false }, { codecs: [] }]) assert.equal(keys(facts).length, 1);
 });
 
 test('everything that a check, a device or the health of an upload says has words', () => {
   const told = new Set();
-  for (const [name, value] of Object.entries({ secure: false, webrtc: false, online: false, serverReady: false, member: false, codecs: [], source: false, silent: true })) {
+  for (const [name, value] of Object.entries({ secure: false, webrtc: false, online: false, serverReady: false, selftest: 'failed', path: 'trying', member: false, codecs: [], source: false, silent: true })) {
     for (const { key } of findings({ ...fine, [name]: value })) told.add(key);
   }
+  for (const facts of [{ path: 'blocked' }, { path: 'blocked', selftest: 'failed' }]) told.add(findings({ ...fine, ...facts })[0].key);
   for (const name of ['NotAllowedError', 'NotFoundError', 'NotReadableError', 'OverconstrainedError', 'TypeError']) told.add(`live.check.${deviceProblem({ name })}`);
   told.add('live.check.insecure');
   const good = { bitrate: 1_500_000, loss: 0, rtt_ms: 20, jitter_ms: 2, layers: [{ fps: 30 }], level: 'good' };
@@ -110,6 +118,33 @@ test('everything that a check, a device or the health of an upload says has word
     told.add(health(more));
   }
   for (const key of told) assert.ok(key in DICTIONARY, key);
+});
+
+test('a viewer whose picture arrives badly is known by it', () => {
+  const layers = [{ rid: 'q', height: 180 }, { rid: 'f', height: 720 }];
+  assert.equal(heightOf('q', layers), 180);
+  assert.equal(heightOf('', [{ rid: '', height: 480 }]), 480, 'a picture of one layer');
+  for (const none of [null, undefined, 'x']) assert.equal(heightOf(none, layers), undefined);
+  assert.equal(isTroubled({ loss: 0.4, layer: 'f' }), false);
+  assert.equal(isTroubled({ loss: 7, layer: 'f' }), true);
+  assert.equal(isTroubled({ loss: 0, layer: null }), true, 'no picture goes there');
+});
+
+test('whom one has taken out is remembered until they are let back in', () => {
+  const heard = [];
+  const bans = new Bans('me');
+  bans.changed.listen((id) => heard.push(id));
+  const [eve, mallory] = [{ id: 'e', username: 'eve', name: 'Eve' }, { id: 'm', username: 'mallory', name: 'M' }];
+  bans.set('l', eve, true);
+  bans.set('l', mallory, true);
+  bans.set('l', eve, true);
+  assert.deepEqual(new Bans('me').of('l'), [eve, mallory], 'also after a reload');
+  assert.deepEqual(new Bans('other').of('l'), [], 'and for nobody else');
+  bans.set('l', eve, false);
+  assert.deepEqual(bans.of('l'), [mallory]);
+  for (let live = 0; live < 20; live += 1) bans.set(`l${live}`, eve, true);
+  assert.deepEqual(bans.of('l'), [], 'the latest lives are enough');
+  assert.equal(heard.length, 24);
 });
 
 test('figures are written for people', () => {

@@ -86,6 +86,24 @@ test('members are counted by states, the newest of which holds whatever comes la
   assert.equal(communities.get('c').members, 8);
 });
 
+test('members that a state told while an answer was on its way are not taken back by it', async () => {
+  const { Communities } = await import('../../src/web/app/communities.js');
+  const answers = [];
+  const communities = new Communities({ ask: () => new Promise((answer) => answers.push(answer)) });
+  const community = { id: 'c', name: 'Quay', path: ['Quay'], members: 1, my: { member: false, role: null } };
+  communities.put(community);
+  const loaded = communities.load('c');
+  communities.counts({ key: 'c', version: 7, data: { community_id: 'c', version: 7, members: 7 } });
+  answers[0]({ community: { ...community, members: 6, name: 'Old quay' } });
+  await loaded;
+  assert.deepEqual([communities.get('c').members, communities.get('c').name], [7, 'Old quay']);
+  const listed = communities.loadChildren();
+  communities.counts({ key: 'c', version: 8, data: { community_id: 'c', version: 8, members: 8 } });
+  answers[1]({ communities: [{ ...community, members: 7 }] });
+  await listed;
+  assert.equal(communities.get('c').members, 8);
+});
+
 test('a name neither hides nor turns what stands beside it', () => {
   assert.equal(oneLine('\u202eevil\u202c \u2066x\u2069'), 'evil x');
   assert.equal(oneLine('a\u200bd\u2060m\ufeffin\n  two'), 'admin two');

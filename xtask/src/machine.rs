@@ -19,6 +19,7 @@ struct Tool {
 }
 
 const NODE: Tool = Tool { names: &["node", "nodejs"], packages: &["nodejs"] };
+const REDIS: Tool = Tool { names: &["redis-server"], packages: &["redis-server"] };
 const NPM: Tool = Tool { names: &["npm"], packages: &["npm"] };
 // Without a font the pages have no height, and what has no height cannot be pressed.
 const CHROMIUM: Tool =
@@ -50,7 +51,7 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
         packages.extend(["python3", "python3-venv"]);
     }
-    for tool in [&NODE, &NPM, &CHROMIUM] {
+    for tool in [&NODE, &NPM, &CHROMIUM, &REDIS] {
         match tool.path() {
             Some(path) => println!("found {}", path.display()),
             None => packages.extend(tool.packages),

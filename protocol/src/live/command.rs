@@ -222,6 +222,13 @@ pub struct RtcClose {
     pub peer_id: PeerId,
 }
 
+/// `rtc.probe`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RtcProbe {
+    /// The offer, to receive.
+    pub sdp: String,
+}
+
 const AUTO: &str = "auto";
 
 impl Serialize for MaxHeight {

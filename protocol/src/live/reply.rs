@@ -168,6 +168,15 @@ pub struct RtcLayerReply {
     pub current: Option<String>,
 }
 
+/// To `rtc.probe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RtcProbed {
+    /// The answer, with all candidates.
+    pub sdp: String,
+    /// What a browser's peer connection is to use.
+    pub ice_servers: Vec<IceServer>,
+}
+
 /// To commands that have nothing to say, such as `rtc.trickle`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}

@@ -184,6 +184,7 @@ fn commands() -> Vec<Sample> {
         Command::RtcLayer(RtcLayer { peer_id, max_height: MaxHeight::Lines(360) }),
         Command::RtcLayer(RtcLayer { peer_id, max_height: MaxHeight::Auto }),
         Command::RtcClose(RtcClose { peer_id }),
+        Command::RtcProbe(RtcProbe { sdp: sdp() }),
     ]
     .map(command)
     .into()
@@ -270,6 +271,7 @@ fn replies() -> Vec<Sample> {
             RtcLayerReply { layers: vec![layer()], current: Some("h".into()) },
             Reply::RtcLayers,
         ),
+        reply("rtc.probe", RtcProbed { sdp: "v=0\r\n".into(), ice_servers: ice_servers() }, Reply::RtcProbed),
     ]
 }
 
@@ -367,6 +369,7 @@ fn rtc_command() -> BoxedStrategy<Command> {
         (peer_id(), height)
             .prop_map(|(peer_id, max_height)| Command::RtcLayer(RtcLayer { peer_id, max_height })),
         peer_id().prop_map(|peer_id| Command::RtcClose(RtcClose { peer_id })),
+        text().prop_map(|sdp| Command::RtcProbe(RtcProbe { sdp })),
     ]
     .boxed()
 }

@@ -111,6 +111,10 @@ impl Broker for Recorder {
     fn unsubscribe(&self, _channel: &Channel) -> Carried<'_> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn probe(&self) -> Carried<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 fn publication(offset: u64) -> Publication {

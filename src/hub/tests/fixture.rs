@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -36,6 +36,8 @@ pub(crate) struct MemoryLog {
     pub(crate) is_down: AtomicBool,
     /// Reads wait for ever.
     pub(crate) is_stuck: AtomicBool,
+    /// Pages read so far.
+    pub(crate) reads: AtomicUsize,
 }
 
 impl MemoryLog {
@@ -54,6 +56,7 @@ impl Log for MemoryLog {
         if self.is_stuck.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
+        self.reads.fetch_add(1, Ordering::Relaxed);
         // Whoever reads may be overtaken here.
         tokio::task::yield_now().await;
         let (kept, head, first) = {
@@ -106,6 +109,8 @@ pub(crate) struct Rights {
     pub(crate) unnamed: Mutex<Option<UserId>>,
     pub(crate) states: Mutex<Vec<StateItem>>,
     pub(crate) is_down: AtomicBool,
+    /// How often a right was asked for.
+    pub(crate) asked: AtomicUsize,
 }
 
 impl Rights {
@@ -117,6 +122,7 @@ impl Rights {
 #[async_trait::async_trait]
 impl Access for Rights {
     async fn may_read(&self, reader: &Reader, channel: &Channel) -> Result<(), ErrorBody> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
         if self.is_down.load(Ordering::Relaxed) {
             return Err(ErrorBody::new(Code::Unavailable, "the test says so"));
@@ -154,6 +160,14 @@ impl World {
         let (log, rights, tasks) =
             (Arc::new(MemoryLog::default()), Arc::new(Rights::default()), Tasks::default());
         let settings = HubSettings { test_channels: true, ..settings };
+        let parts = HubParts { settings, access: rights.clone(), log: log.clone(), tasks: tasks.clone() };
+        Self { hub: Hub::new(parts), log, rights, tasks }
+    }
+
+    /// Another node on the same store.
+    pub(crate) fn beside(&self) -> Self {
+        let (log, rights, tasks) = (self.log.clone(), self.rights.clone(), Tasks::default());
+        let settings = self.hub.settings().clone();
         let parts = HubParts { settings, access: rights.clone(), log: log.clone(), tasks: tasks.clone() };
         Self { hub: Hub::new(parts), log, rights, tasks }
     }

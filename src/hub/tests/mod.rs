@@ -1,5 +1,7 @@
 //! The hub as its clients see it, on a log in memory and rights set by hand.
 
 pub(crate) mod fixture;
+mod nodes;
 mod recovery;
+mod returning;
 mod rights;

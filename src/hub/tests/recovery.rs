@@ -205,7 +205,7 @@ async fn a_lost_tail_is_found_by_comparing_heads() {
     for _ in 0..3 {
         world.write(&channel, |offset| plain(&channel, offset));
     }
-    world.hub.check_heads().await;
+    assert!(world.hub.check_all_heads().await);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(client.at(&channel), Some(3));
 }

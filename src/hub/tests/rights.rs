@@ -4,11 +4,18 @@ use super::fixture::{World, person, plain, test_channel};
 use crate::{
     broker::{Broadcast, Deliver},
     hub::{Closing, HubSettings},
-    publication::{Audience, State},
+    publication::{Audience, Signal, State},
 };
 use communiconnect_protocol::{
-    Channel, CloseCode, Code, Data, History, LogItem, PostDeleted, PostId, Presence, Unsubscribe,
-    UserControl, UserId, event,
+    Channel, CloseCode, Code, Data, History, LiveId, LogItem, PostDeleted, PostId, Presence, Unsubscribe,
+    UnsubscribeReason, UserControl, UserId, event,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 fn world() -> World {
@@ -303,7 +310,7 @@ async fn a_drain_gives_each_its_own_slot() {
     for _ in 0..5 {
         clients.push(world.guest().await);
     }
-    world.hub.drain(std::time::Duration::from_secs(10));
+    world.hub.drain(Duration::from_secs(10));
     let mut slots: Vec<_> = clients
         .iter_mut()
         .map(|client| {
@@ -341,16 +348,70 @@ async fn a_right_that_cannot_be_judged_is_judged_later() {
     for channel in [&kept, &lost] {
         ann.subscribe(channel, None).await.expect("subscribed");
     }
-    world.rights.is_down.store(true, std::sync::atomic::Ordering::Relaxed);
+    world.rights.is_down.store(true, Ordering::Relaxed);
     world.rights.forbid(Some(ann_id), &lost);
     world.control(ann_id, &UserControl::Unfollowed { author: UserId::new(6) });
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(ann.read().ended, [], "no answer is no refusal");
-    world.rights.is_down.store(false, std::sync::atomic::Ordering::Relaxed);
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    world.rights.is_down.store(false, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(ann.read().ended, [(lost.to_string(), "forbidden".to_owned())]);
     world.publish(&kept);
     assert_eq!(ann.at(&kept), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_cannot_be_judged_for_long_sends_its_holder_round_again() {
+    let world = world();
+    let ann = person("ann");
+    let ann_id = ann.user_id().expect("ann");
+    let mut ann = world.connect(ann).await;
+    for channel in [Channel::Post(PostId::new(6)), Channel::Live(LiveId::new(7))] {
+        ann.subscribe(&channel, None).await.expect("subscribed");
+    }
+    world.rights.is_down.store(true, Ordering::Relaxed);
+    let before = world.rights.asked.load(Ordering::Relaxed);
+    for number in 0..100 {
+        world.control(ann_id, &UserControl::Unfollowed { author: UserId::new(number) });
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(ann.handle.closing(), None, "a moment without an answer is nothing to send people away for");
+    let asked = world.rights.asked.load(Ordering::Relaxed) - before;
+    assert!((10..50).contains(&asked), "asked {asked} times: again and again, but for all changes at once");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let closing = ann.handle.closing().expect("nobody could say for very long whether she may read on");
+    assert_eq!(closing.code, CloseCode::ServerError);
+}
+
+#[tokio::test]
+async fn behind_the_end_of_a_subscription_nothing_is_pushed() {
+    let world = Arc::new(world());
+    let channel = Channel::Post(PostId::new(6));
+    let is_over = Arc::new(AtomicBool::new(false));
+    let crowd = std::thread::spawn({
+        let (world, channel, is_over) = (Arc::clone(&world), channel.clone(), Arc::clone(&is_over));
+        move || {
+            while !is_over.load(Ordering::Relaxed) {
+                let signal = Signal { channel: channel.clone(), event: "e".into(), data: Data::of(&1) };
+                world.hub.deliver(vec![Broadcast::Signal(signal)]);
+            }
+        }
+    });
+    let mut guest = world.guest().await;
+    let mut late = Vec::new();
+    for round in 0..3_000 {
+        guest.subscribe(&channel, None).await.expect("subscribed");
+        if round % 2 == 0 {
+            world.hub.kick(&guest.handle, &channel, UnsubscribeReason::Forbidden);
+        } else {
+            let command = Unsubscribe { channel: channel.to_string() };
+            world.hub.unsubscribe(&guest.caller(), command).await.expect("left");
+        }
+        late.append(&mut guest.read().others);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    crowd.join().expect("the crowd has gone");
+    assert!(late.is_empty(), "{} times", late.len());
 }
 
 #[tokio::test]
@@ -374,7 +435,7 @@ async fn a_subscription_that_ends_with_its_reply_leaves_no_channel_behind() {
 #[tokio::test]
 async fn who_comes_in_while_the_node_stops_is_sent_on_at_once() {
     let world = world();
-    world.hub.drain(std::time::Duration::from_secs(10));
+    world.hub.drain(Duration::from_secs(10));
     let late = world.hub.open(communiconnect_protocol::Format::Json);
     assert_eq!(late.closing(), Some(Closing { code: CloseCode::Drain, after_ms: 0 }));
 }

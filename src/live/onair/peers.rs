@@ -258,7 +258,8 @@ impl OnAir {
     }
 }
 
-fn refused(error: PrepareError) -> ErrorBody {
+/// Why an offer was not taken, as its client is told.
+pub(in crate::live) fn refused(error: PrepareError) -> ErrorBody {
     let message = error.to_string();
     match error {
         PrepareError::Offer(error) => {

@@ -71,6 +71,8 @@ pub(crate) async fn a_name_that_is_taken_gets_a_number(world: World) {
     let named = Identity { name: Some("Zoë Ann".into()), ..identity("site", "42") };
     let user = person(&world, named).await;
     assert_eq!((user.username.as_str(), user.name.as_str()), ("Zoe_Ann", "Zoë Ann"));
+    let nothing_to_see = person(&world, identity("site", "\u{200b}")).await;
+    assert_eq!(nothing_to_see.name, nothing_to_see.username);
 }
 
 pub(crate) async fn name_and_role_follow_the_issuer(world: World) {

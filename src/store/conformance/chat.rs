@@ -22,7 +22,7 @@ fn message(world: &World, live_id: LiveId, content: &str, reply_to: Option<ChatM
     NewMessage { live_id, content: content.into(), reply_to, at: world.now() }
 }
 
-pub(super) async fn say(world: &World, by: Actor, live: LiveId, content: &str) -> ChatMessageId {
+pub(crate) async fn say(world: &World, by: Actor, live: LiveId, content: &str) -> ChatMessageId {
     let new = message(world, live, content, None);
     world.stores.chat.send(by, world.op(), new, yes()).await.expect("said").0.id
 }

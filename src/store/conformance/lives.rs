@@ -34,7 +34,7 @@ fn draft(world: &World, community_id: CommunityId, visibility: Visibility) -> Ne
     }
 }
 
-pub(super) async fn on_air(world: &World, by: Actor, community: CommunityId) -> LiveView {
+pub(crate) async fn on_air(world: &World, by: Actor, community: CommunityId) -> LiveView {
     let new = draft(world, community, Visibility::Public);
     let (view, changed) = world.stores.lives.start(by, world.op(), new, yes()).await.expect("started");
     assert!(changed);

@@ -13,7 +13,9 @@ pub(super) mod reactions;
 pub(super) mod workload;
 mod world;
 
-pub(super) use world::{Backend, Bounds, World, yes};
+pub(super) use chat::say;
+pub(super) use lives::on_air;
+pub(super) use world::{Backend, Bounds, World, all_ears, yes};
 
 /// Makes a test of every story, each in a world of its own that `$world` opens.
 macro_rules! suite {

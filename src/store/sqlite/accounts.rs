@@ -6,10 +6,13 @@ use super::{
     tx::Tx,
     user_row::{USER_COLUMNS, user, user_at, user_columns},
 };
-use crate::store::{
-    Result, StoreError,
-    accounts::{Account, Accounts, Identity, NewAccount, NewLogin, NewToken, Rotation},
-    username,
+use crate::{
+    blank::is_blank,
+    store::{
+        Result, StoreError,
+        accounts::{Account, Accounts, Identity, NewAccount, NewLogin, NewToken, Rotation},
+        username,
+    },
 };
 use communiconnect_protocol::{Role, User, UserControl, UserId};
 use rand::Rng;
@@ -233,8 +236,9 @@ fn person(tx: &mut Tx<'_>, identity: &Identity, at: i64) -> Result<User> {
 }
 
 fn first_use(tx: &mut Tx<'_>, identity: &Identity, at: i64) -> Result<User> {
-    let name = identity.name.as_deref().unwrap_or(&identity.subject);
     let username = free_username(tx, identity)?;
+    let subject = Some(identity.subject.as_str()).filter(|subject| !is_blank(subject));
+    let name = identity.name.as_deref().or(subject).unwrap_or(&username);
     let user = new_user(tx, &username, name, identity.role.unwrap_or(Role::User), at)?;
     tx.sql("UPDATE users SET vouched_at = ?2 WHERE id = ?1")?
         .execute(params![user.id.as_bytes(), identity.issued_at.unwrap_or(0)])?;

@@ -37,6 +37,7 @@ pub(super) fn tell(tx: &mut Tx<'_>, channels: Vec<Channel>, happening: Happening
             actor: happening.actor,
             audience: Audience::Readers,
             subject: happening.subject,
+            named: None,
         })?;
         first.get_or_insert(offset);
     }

@@ -87,18 +87,6 @@ impl PostRow {
     }
 }
 
-/// What decides whether a person sees a post; none where it is gone.
-pub(super) fn sight(connection: &Connection, person: UserId, post: PostId) -> Result<Option<Sight>> {
-    let found = connection
-        .prepare_cached("SELECT visibility, anonymous, author FROM posts WHERE id = ?1")?
-        .query_row([post.as_bytes()], |row| {
-            Ok((word(row, 0, Visibility::from_word)?, row.get(1)?, UserId::from_bytes(row.get(2)?)))
-        })
-        .optional()?;
-    let Some((visibility, anonymous, author)) = found else { return Ok(None) };
-    Ok(Some(Sight { visibility, anonymous, relation: relation(connection, Some(person), author)? }))
-}
-
 /// A comment as rules and routes see it.
 #[derive(Clone, Debug)]
 pub(super) struct CommentRow {

@@ -4,6 +4,7 @@ use super::{
     SqliteStore,
     channel_key::ChannelKey,
     chat,
+    leftovers::Hidden,
     posts::sweep,
     tx::{Draft, Tx, audience_of},
 };
@@ -52,6 +53,7 @@ impl Log for SqliteStore {
                 actor: None,
                 audience: Audience::Readers,
                 subject: None,
+                named: None,
             })
         })
         .await
@@ -122,16 +124,17 @@ fn page(
     };
     let (sql, bound) = match range {
         Range::After(offset) => (
-            "SELECT offset, event, data, at, actor, audience FROM log
+            "SELECT offset, event, data, at, actor, audience, subject FROM log
              WHERE channel = ?1 AND offset > ?2 AND offset >= ?4 ORDER BY offset LIMIT ?3",
             offset,
         ),
         Range::Before(offset) => (
-            "SELECT offset, event, data, at, actor, audience FROM log
+            "SELECT offset, event, data, at, actor, audience, subject FROM log
              WHERE channel = ?1 AND offset < ?2 AND offset >= ?4 ORDER BY offset DESC LIMIT ?3",
             offset,
         ),
     };
+    let hidden = Hidden::of(connection, channel)?;
     let mut publications = Vec::new();
     let mut bytes = 0;
     let mut more = false;
@@ -139,7 +142,18 @@ fn page(
     let bound = i64::try_from(bound).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![place.no, bound, size.items as i64 + 1, place.first as i64])?;
     while let Some(row) = rows.next()? {
-        let publication = publication(channel, row)?;
+        let mut publication = publication(channel, row)?;
+        if let Some(hidden) = &hidden
+            && hidden.hides(connection, &publication, row.get(6)?)?
+        {
+            publication = Publication {
+                event: "".into(),
+                data: Data::from_stored(Vec::new()),
+                actor: None,
+                audience: Audience::Nobody,
+                ..publication
+            };
+        }
         bytes += publication.data.as_bytes().len() + publication.event.len();
         if publications.len() == size.items || (bytes > size.bytes && !publications.is_empty()) {
             more = true;

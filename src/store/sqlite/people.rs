@@ -237,6 +237,7 @@ pub(super) fn tell(tx: &mut Tx<'_>, person: UserId, control: &UserControl, at: i
         actor: None,
         audience: Audience::Server,
         subject: None,
+        named: None,
     })?;
     Ok(())
 }

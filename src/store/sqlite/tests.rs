@@ -126,7 +126,7 @@ mod core {
         core.store.write(say).await.expect("said");
         core.store.write(|tx| tx.erase_subject(&[7; 16])).await.expect("erased");
         core.store.write(say).await.expect("said");
-        core.store.write(|tx| tx.erase_channel(&channel("new"))).await.expect("erased");
+        core.store.write(|tx| tx.erase_span(&channel("new"), 0, 2)).await.expect("erased");
         let size = PageSize { items: 10, bytes: 1 << 20 };
         for (name, silent) in [("old", [true, false]), ("new", [true, true])] {
             let page = core.store.page(&channel(name), Range::After(0), size).await.expect("a page");
@@ -164,7 +164,10 @@ mod core {
 
 /// What is on the disk.
 mod file {
-    use super::super::{OpenError, SqliteSettings, SqliteStore, comments::NEWEST_COUNTS, open::migrate_to};
+    use super::super::{
+        OpenError, SqliteSettings, SqliteStore, comments::NEWEST_COUNTS, notifications::ENTRIES_ABOUT,
+        open::migrate_to,
+    };
     use crate::store::{
         Actor, Reader,
         communities::Membership,
@@ -173,7 +176,7 @@ mod file {
         reactions::{ReactionTarget, Wish},
     };
     use communiconnect_protocol::{CommentId, CommunityId, PostId, Role, UserId};
-    use rusqlite::Connection;
+    use rusqlite::{Connection, Params};
     use std::{path::Path, sync::Arc};
     use tempfile::TempDir;
     use tokio::sync::mpsc;
@@ -298,35 +301,53 @@ mod file {
         assert_eq!((counts.members, counts.version), (2, 1));
     }
 
-    #[tokio::test]
-    async fn a_post_with_many_comments_is_subscribed_without_a_look_at_all_of_them() {
+    /// A query goes by this index, and neither walks through a table nor sorts.
+    async fn goes_by(index: &str, query: &'static str, params: impl Params + Send + 'static) {
         let folder = TempDir::new().expect("a temporary folder");
         let store = open(folder.path()).expect("a store");
         let plan = store
-            .read(|connection| {
-                let mut steps = connection.prepare(&format!("EXPLAIN QUERY PLAN {NEWEST_COUNTS}"))?;
-                let steps = steps.query_map(([0_u8; 16], [0_u8; 16], 1), |row| row.get::<_, String>(3))?;
+            .read(move |connection| {
+                let mut steps = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
+                let steps = steps.query_map(params, |row| row.get::<_, String>(3))?;
                 Ok(steps.collect::<rusqlite::Result<Vec<_>>>()?)
             })
             .await
             .expect("a plan");
-        assert!(plan.iter().any(|step| step.contains("comment_counts_post")), "{plan:#?}");
+        assert!(plan.iter().any(|step| step.contains(index)), "{plan:#?}");
         assert!(!plan.iter().any(|step| step.contains("ORDER BY") || step.contains("SCAN")), "{plan:#?}");
+    }
+
+    #[tokio::test]
+    async fn a_post_with_many_comments_is_subscribed_without_a_look_at_all_of_them() {
+        goes_by("comment_counts_post", NEWEST_COUNTS, ([0_u8; 16], [0_u8; 16], 1)).await;
+    }
+
+    #[tokio::test]
+    async fn what_a_log_tells_of_somebody_is_found_without_reading_the_log() {
+        goes_by("log_named", ENTRIES_ABOUT, (1, 0, 1, [0_u8; 16], 1)).await;
     }
 }
 
 /// Deleting what very much hangs on.
 mod sweeping {
     use super::{super::leftovers::PIECE, Folder, World};
-    use crate::store::{
-        Actor,
-        conformance::{Backend, Bounds, yes},
-        notifications::NotificationQuery,
+    use crate::{
+        publication::{Audience, Publication},
+        store::{
+            Actor,
+            conformance::{Backend, Bounds, all_ears, on_air, say, yes},
+            log::{PageSize, Range},
+            notifications::{NotificationPage, NotificationQuery},
+            people::Target,
+        },
     };
-    use communiconnect_protocol::{CommentId, PostId, ReactionKind};
+    use communiconnect_protocol::{Channel, CommentId, LiveId, PostId, ReactionKind, event};
     use futures_util::future::join_all;
     use rusqlite::Connection;
-    use std::{path::PathBuf, sync::Arc};
+    use std::{
+        path::{Path, PathBuf},
+        sync::Arc,
+    };
     use tempfile::TempDir;
 
     /// Comments below the post: several pieces of them.
@@ -342,12 +363,55 @@ mod sweeping {
         replies: Vec<CommentId>,
     }
 
-    /// Ada's post with bob's comment, which he has answered very often himself; the first answer was answered too.
-    async fn scene() -> Scene {
+    /// An empty world, and the file that it is kept in.
+    async fn world() -> (World, PathBuf) {
         let folder = TempDir::new().expect("a temporary folder");
         let file = folder.path().join("communiconnect.db");
         let backend: Arc<dyn Backend> = Arc::new(Folder(folder));
-        let world = World::open(backend).await;
+        (World::open(backend).await, file)
+    }
+
+    /// What a number is in the file now.
+    fn count(file: &Path, sql: &str) -> usize {
+        let file = Connection::open(file).expect("the file");
+        file.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count") as usize
+    }
+
+    /// Entries of a channel that readers get.
+    async fn told(world: &World, channel: Channel) -> Vec<Publication> {
+        let (mut told, mut after) = (Vec::new(), 0);
+        loop {
+            let size = PageSize { items: 256, bytes: 1 << 20 };
+            let page = world.stores.log.page(&channel, Range::After(after), size).await.expect("a page");
+            after = page.publications.last().map_or(after, |last| last.offset);
+            told.extend(page.publications.into_iter().filter(|entry| entry.audience == Audience::Readers));
+            if !page.more {
+                return told;
+            }
+        }
+    }
+
+    async fn list(world: &World, who: Actor) -> NotificationPage {
+        let query = NotificationQuery { before: None, unread: false, limit: 100 };
+        world.stores.notifications.list(who.user, query).await.expect("a page")
+    }
+
+    /// Sweeps to the end; in how many pieces.
+    async fn sweep(world: &World) -> usize {
+        let mut pieces = 0;
+        loop {
+            let swept = world.stores.posts.sweep().await.expect("swept");
+            assert!(swept <= PIECE, "{swept} in one piece");
+            if swept == 0 {
+                return pieces;
+            }
+            pieces += 1;
+        }
+    }
+
+    /// Ada's post with bob's comment, which he has answered very often himself; the first answer was answered too.
+    async fn scene() -> Scene {
+        let (world, file) = world().await;
         let (ada, bob) = (world.person("ada").await, world.person("bob").await);
         let community = world.community(ada, "All", None).await.id;
         let post = world.post(ada, community).await.id;
@@ -363,8 +427,7 @@ mod sweeping {
     impl Scene {
         /// Rows that speak of comments, reactions to them, or what was said of them.
         fn rows(&self) -> usize {
-            let file = Connection::open(&self.file).expect("the file");
-            let count = |sql| file.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count") as usize;
+            let count = |sql| count(&self.file, sql);
             count("SELECT count(*) FROM comments")
                 + count("SELECT count(*) FROM comment_counts")
                 + count("SELECT count(*) FROM reactions")
@@ -399,16 +462,14 @@ mod sweeping {
             }
         }
 
-        /// Sweeps to the end; in how many pieces.
-        async fn sweep(&self) -> usize {
-            let mut pieces = 0;
-            loop {
-                let swept = self.world.stores.posts.sweep().await.expect("swept");
-                assert!(swept <= PIECE, "{swept} in one piece");
-                if swept == 0 {
-                    return pieces;
-                }
-                pieces += 1;
+        /// Nobody is told of what went, be it by list or by log.
+        async fn nobody_hears_of_it(&self) {
+            for who in [self.ada, self.bob] {
+                let page = list(&self.world, who).await;
+                assert_eq!((page.notifications, page.unread), (vec![], 0));
+                let mut told = told(&self.world, Channel::User(who.user)).await;
+                told.retain(|entry| *entry.event == *event::NOTIFICATION);
+                assert_eq!(told, []);
             }
         }
     }
@@ -420,16 +481,13 @@ mod sweeping {
         world.stores.posts.delete(scene.ada, scene.post, world.now(), yes()).await.expect("deleted");
         assert!(scene.rows() > PIECE, "one piece does not take it all");
         scene.nothing_is_there().await;
-        let query = NotificationQuery { before: None, unread: false, limit: 100 };
-        for who in [scene.ada, scene.bob] {
-            let page = world.stores.notifications.list(who.user, query).await.expect("a page");
-            assert_eq!(page.notifications, []);
-        }
+        scene.nobody_hears_of_it().await;
         let Scene { world, .. } = scene;
         let scene = Scene { world: world.reopened(Bounds::default()).await, ..scene };
-        assert!(scene.sweep().await >= 2, "a restart does not forget it");
+        assert!(sweep(&scene.world).await >= 2, "a restart does not forget it");
         assert_eq!(scene.rows(), 0);
         scene.nothing_is_there().await;
+        scene.nobody_hears_of_it().await;
     }
 
     #[tokio::test]
@@ -441,12 +499,95 @@ mod sweeping {
         assert_eq!(world.read_post(scene.ada, scene.post).await.expect("is there").counts.comments, 0);
         assert!(scene.rows() > PIECE, "one piece does not take it all");
         scene.nothing_is_there().await;
+        scene.nobody_hears_of_it().await;
+        let told: Vec<_> = told(world, Channel::Post(scene.post)).await;
+        let told: Vec<&str> = told.iter().map(|entry| &*entry.event).collect();
+        assert!(!told.contains(&event::COMMENT_ADDED), "nor does the post's own log speak of it");
         let added = world.comment(scene.bob, scene.post, None).await.id;
-        assert!(scene.sweep().await >= 2);
+        assert!(sweep(&scene.world).await >= 2);
         let found = world.stores.comments.get(scene.ada.into(), added).await.expect("read");
         assert!(found.is_some(), "what was written meanwhile stays");
         world.stores.comments.delete(scene.bob, added, world.now(), yes()).await.expect("deleted");
         // The post itself is still told of, in its feed and to followers.
         assert_eq!(scene.rows(), 2);
+    }
+    /// Ada has heard of very many comments of bob's, and of some of eve's.
+    async fn often_told() -> (World, PathBuf, [Actor; 3]) {
+        let (world, file) = world().await;
+        let people = [world.person("ada").await, world.person("bob").await, world.person("eve").await];
+        let [ada, bob, eve] = people;
+        let community = world.community(ada, "All", None).await.id;
+        let post = world.post(ada, community).await.id;
+        join_all((0..MANY).map(|_| world.comment(bob, post, None))).await;
+        for _ in 0..3 {
+            world.comment(eve, post, None).await;
+        }
+        (world, file, people)
+    }
+
+    /// Entries of ada's log that still say something.
+    fn waiting(file: &Path) -> usize {
+        count(file, "SELECT count(*) FROM log WHERE event = 'notification'")
+    }
+
+    async fn only_eve_is_heard(world: &World, [ada, _, eve]: [Actor; 3]) {
+        let page = list(world, ada).await;
+        assert_eq!((page.notifications.len(), page.unread), (3, 3));
+        let mut told = told(world, Channel::User(ada.user)).await;
+        told.retain(|entry| *entry.event == *event::NOTIFICATION);
+        assert_eq!(told.iter().map(|entry| entry.actor).collect::<Vec<_>>(), [Some(eve.user); 3]);
+    }
+
+    #[tokio::test]
+    async fn of_somebody_blocked_a_long_log_tells_nothing_at_once_and_is_overwritten_in_pieces() {
+        let (world, file, people) = often_told().await;
+        let [ada, bob, _] = people;
+        assert_eq!(waiting(&file), MANY + 3);
+        world.block(ada, bob).await;
+        assert!(waiting(&file) > 3 + PIECE, "one piece does not take it all");
+        only_eve_is_heard(&world, people).await;
+        let target = Target { user: bob.user, on: false, at: world.now() };
+        world.stores.people.set_block(ada, target, all_ears).await.expect("unblocked");
+        let world = world.reopened(Bounds::default()).await;
+        only_eve_is_heard(&world, people).await;
+        assert!(sweep(&world).await >= 2, "neither a change of mind nor a restart brings it back");
+        assert_eq!(waiting(&file), 3);
+        only_eve_is_heard(&world, people).await;
+    }
+
+    #[tokio::test]
+    async fn entries_that_do_not_say_whom_they_name_are_read() {
+        let (world, file, people) = often_told().await;
+        let former = Connection::open(&file).expect("the file");
+        former.execute("UPDATE log SET named = NULL", []).expect("as a former version wrote them");
+        drop(former);
+        world.block(people[0], people[1]).await;
+        only_eve_is_heard(&world, people).await;
+        assert!(sweep(&world).await >= 2);
+        assert_eq!(waiting(&file), 3);
+    }
+
+    #[tokio::test]
+    async fn the_chat_of_a_deleted_live_is_gone_at_once_and_overwritten_in_pieces() {
+        let (world, file) = world().await;
+        let ada = world.person("ada").await;
+        let community = world.community(ada, "All", None).await.id;
+        let live = on_air(&world, ada, community).await.live;
+        let id: LiveId = live.id;
+        join_all((0..MANY).map(|number| say(&world, ada, id, if number % 2 == 0 { "hello" } else { "you" })))
+            .await;
+        let said = || count(&file, "SELECT count(*) FROM log WHERE event = 'chat.message'");
+        assert_eq!(said(), MANY);
+        world.stores.posts.delete(ada, live.post_id, world.now(), yes()).await.expect("deleted");
+        assert!(said() > PIECE, "one piece does not take it all");
+        let last_word = async |world: &World| {
+            let told = told(world, Channel::Live(id)).await;
+            told.iter().map(|entry| entry.event.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(last_word(&world).await, [event::POST_DELETED]);
+        let world = world.reopened(Bounds::default()).await;
+        assert!(sweep(&world).await >= 2, "a restart does not forget it");
+        assert_eq!((said(), count(&file, "SELECT count(*) FROM leftovers")), (0, 0));
+        assert_eq!(last_word(&world).await, [event::POST_DELETED]);
     }
 }

@@ -37,6 +37,18 @@ pub(crate) struct Draft<'a> {
     pub(crate) audience: Audience,
     /// The thing whose deletion overwrites this entry.
     pub(crate) subject: Option<[u8; 16]>,
+    /// Of a notification: whom it names, and whose post it is about, as ids one after the other.
+    pub(crate) named: Option<Vec<u8>>,
+}
+
+/// Overwrites entries: they keep their places and say nothing to anybody (`?1`).
+macro_rules! erase {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE log SET event = '', data = x'', actor = NULL, audience = ?1, subject = NULL, named = NULL WHERE ",
+            $condition
+        )
+    };
 }
 
 impl<'a> Tx<'a> {
@@ -64,8 +76,8 @@ impl<'a> Tx<'a> {
         let before = self.heads.get(self.connection, &draft.channel)?;
         let offset = before.head + 1;
         self.sql(
-            "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject, named)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             before.no,
@@ -76,6 +88,7 @@ impl<'a> Tx<'a> {
             draft.actor.as_ref().map(UserId::as_bytes),
             audience_code(draft.audience),
             draft.subject,
+            draft.named,
         ])?;
         self.heads.advance(&draft.channel, Head { head: offset, ..before });
         self.moved.push((draft.channel.clone(), before));
@@ -96,25 +109,27 @@ impl<'a> Tx<'a> {
         self.brought.states.push(state);
     }
 
+    /// Where a channel's log stands.
+    pub(super) fn place(&mut self, channel: &Channel) -> Result<Head> {
+        self.heads.get(self.connection, channel)
+    }
+
     /// Overwrites what every log says of a thing: readers get `skip` there from now on.
     pub(crate) fn erase_subject(&mut self, subject: &[u8; 16]) -> Result<()> {
-        self.sql("UPDATE log SET event = '', data = x'', actor = NULL, audience = ?2, subject = NULL WHERE subject = ?1")?
-            .execute(params![subject, audience_code(Audience::Nobody)])?;
+        self.sql(erase!("subject = ?2"))?.execute(params![audience_code(Audience::Nobody), subject])?;
         Ok(())
     }
 
-    /// Overwrites everything that a channel's log says.
-    pub(crate) fn erase_channel(&mut self, channel: &Channel) -> Result<()> {
-        let head = self.heads.get(self.connection, channel)?;
-        self.sql("UPDATE log SET event = '', data = x'', actor = NULL, audience = ?2, subject = NULL WHERE channel = ?1")?
-            .execute(params![head.no, audience_code(Audience::Nobody)])?;
-        Ok(())
+    /// Overwrites what a channel's log says above one offset and up to another; how many entries were there.
+    pub(super) fn erase_span(&mut self, channel: &Channel, above: u64, upto: u64) -> Result<usize> {
+        let no = self.place(channel)?.no;
+        let span = params![audience_code(Audience::Nobody), no, above as i64, upto as i64];
+        Ok(self.sql(erase!("channel = ?2 AND offset > ?3 AND offset <= ?4"))?.execute(span)?)
     }
 
     /// Overwrites one entry, by its row.
     pub(super) fn erase_entry(&mut self, id: i64) -> Result<()> {
-        self.sql("UPDATE log SET event = '', data = x'', actor = NULL, audience = ?2, subject = NULL WHERE id = ?1")?
-            .execute(params![id, audience_code(Audience::Nobody)])?;
+        self.sql(erase!("id = ?2"))?.execute(params![audience_code(Audience::Nobody), id])?;
         Ok(())
     }
 

@@ -17,6 +17,8 @@ export class Communities {
   /** parent id, or '' for the outermost -> ids in order */
   #children = new Map();
   #asked = new Map();
+  /** How many states have come: what was asked before one of a community may be older than it. */
+  #told = 0;
 
   constructor(connection) {
     this.#connection = connection;
@@ -29,17 +31,19 @@ export class Communities {
   /** Loads one that is not known yet; at most once at a time. */
   load(id) {
     if (!this.#asked.has(id)) {
+      const since = this.#told;
       const asking = this.#connection
         .ask('community.get', { community_id: id })
-        .then(({ community }) => this.put(community))
+        .then(({ community }) => this.put(community, since))
         .finally(() => this.#asked.delete(id));
       this.#asked.set(id, asking);
     }
     return this.#asked.get(id);
   }
 
-  put(community) {
-    this.#keep(community);
+  /** Takes what was answered to a question asked when `since` states had come. */
+  put(community, since = this.#told) {
+    this.#keep(community, since);
     const siblings = this.#children.get(community.parent_id ?? '');
     if (siblings && !siblings.includes(community.id)) siblings.push(community.id);
     this.changed.emit();
@@ -59,9 +63,10 @@ export class Communities {
     const ids = [];
     let cursor;
     for (let page = 0; page < PAGES; page += 1) {
+      const since = this.#told;
       const answer = await this.#connection.ask('community.list', { ...(parentId && { parent_id: parentId }), ...(cursor && { cursor }) });
       for (const community of answer.communities) {
-        this.#keep(community);
+        this.#keep(community, since);
         ids.push(community.id);
       }
       cursor = answer.cursor;
@@ -95,12 +100,23 @@ export class Communities {
   counts({ key, version, data }) {
     const community = this.#known.get(key);
     if (!community || version <= (community.countsVersion ?? -1)) return;
-    this.#known.set(key, { ...community, members: data.members, countsVersion: version });
+    this.#told += 1;
+    this.#known.set(key, { ...community, members: data.members, countsVersion: version, toldAt: this.#told });
     this.changed.emit();
   }
 
-  #keep(community) {
+  /** An answer tells no version of its counts: a state that came while it was on its way stands. */
+  #keep(community, since) {
     const known = this.#known.get(community.id);
-    this.#known.set(community.id, { ...community, name: oneLine(community.name), path: community.path.map(oneLine), my: community.my ?? known?.my, countsVersion: known?.countsVersion });
+    const isOvertaken = known?.toldAt > since;
+    this.#known.set(community.id, {
+      ...community,
+      name: oneLine(community.name),
+      path: community.path.map(oneLine),
+      members: isOvertaken ? known.members : community.members,
+      my: community.my ?? known?.my,
+      countsVersion: known?.countsVersion,
+      toldAt: known?.toldAt,
+    });
   }
 }

@@ -39,7 +39,7 @@
 //             live-list-more; community-go-live; in a post-card live-open (data-live-id, data-state); live-badge (data-state),
 //             live-viewers (data-count), live-duration
 // Going live  live-source-camera, live-source-screen, live-source-test (aria-pressed), live-preview, live-camera, live-microphone,
-//             live-meter, live-checks with live-check (data-key) or live-check-ok; live-form with live-title, live-community,
+//             live-meter, live-checks with live-check (data-key) or live-check-ok, live-check-again; live-form with live-title, live-community,
 //             live-visibility, live-more, then live-description, live-height, live-codec; live-go (data-ready); live-running
 // Encoders    live-encoder with live-key-rotate, live-key-card (live-key-address, live-key, live-key-ffmpeg, each with -copy),
 //             live-defaults with live-default-title, live-default-community, live-default-visibility, live-defaults-save;
@@ -48,16 +48,18 @@
 //             cockpit-note (data-key) with cockpit-mend, cockpit-mute and cockpit-camera (aria-pressed), cockpit-switch, cockpit-take,
 //             cockpit-stop; source-dialog with source-use; cockpit-figures with figure-current, figure-peak, figure-unique,
 //             figure-joins, figure-chat, figure-reactions, figure-bitrate, figure-picture (data-value); cockpit-health (data-level);
-//             afterwards live-past with live-report: report-duration, report-unique, report-peak and so on (data-value), report-curve
+//             figure-join; cockpit-viewers-open with cockpit-viewers-state (data-troubled) and cockpit-viewers (rows with data-user-id);
+//             afterwards live-past with live-report: report-duration, report-unique, report-peak, report-bitrate and so on (data-value), report-curve
 // Watching    live-watch (data-live-id, data-state), live-title-shown, live-player (data-phase, data-state, data-frames, data-connections:
 //             peer connections so far, data-width, data-height, data-layer, data-first-frame-ms), live-video, live-note, live-unmute,
 //             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then
-//             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more; live-over (data-reason)
+//             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more,
+//             live-banned-person (data-user-id) with live-unban; live-over (data-reason)
 //             with live-again, live-to-list; live-reload
 // Chat        chat with chat-message (data-message-id, data-user-id) and chat-content, chat-pending; chat-form with chat-input,
 //             chat-send; chat-menu, then chat-reply, chat-delete, chat-ban; chat-slow-mode, chat-slow (data-seconds), chat-more,
 //             guests see chat-login
-// Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error and field-error; announcer; toasts with toast-done, toast-error
+// Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error and field-error; announcer; toasts with toast-done, toast-error, toast-action
 
 import { Account } from './account.js';
 import { openAuth } from './authdialog.js';
@@ -66,6 +68,7 @@ import { Connection } from './connection.js';
 import { confirmed } from './dialogs.js';
 import { calm, fill, refreshTimes } from './dom.js';
 import { setLanguage, t } from './i18n.js';
+import { Bans } from './live/bans.js';
 import { Lives } from './live/lives.js';
 import { OnAir } from './live/onair.js';
 import { StudioView } from './live/studio.js';
@@ -102,6 +105,7 @@ class Site {
   posts;
   communities;
   lives;
+  bans;
   notices;
   views;
   #shell;
@@ -187,6 +191,7 @@ class Site {
     this.posts = new Posts(this.me?.id ?? null);
     this.communities = new Communities(this.connection);
     this.lives = new Lives(this.connection);
+    this.bans = new Bans(this.me?.id ?? null);
     this.views = new ViewCounter(this.connection);
     this.notices = this.me && new Notices(this.connection, this.me);
     this.#shell = new Shell(this);

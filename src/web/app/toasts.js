@@ -7,16 +7,25 @@ const SHOWN_MS = 6_000;
 const AT_ONCE = 3;
 const ANNOUNCE_MS = 800;
 
-export function toast(text, kind = 'done') {
+/** Shows a message for a while; `action` is `{text, run}` of a button in it. Returns a function that takes it away. */
+export function toast(text, kind = 'done', action = null) {
   const tray = document.getElementById('toasts');
   const note = h('div', { class: `toast toast-${kind}`, testid: `toast-${kind}` },
     h('span', { class: 'toast-text' }, text),
+    action && h('button', {
+      class: 'toast-action', type: 'button', testid: 'toast-action',
+      onclick: () => {
+        note.remove();
+        action.run();
+      },
+    }, action.text),
     h('button', { class: 'icon-button', type: 'button', 'aria-label': t('toast.dismiss'), onclick: () => note.remove() }, icon('close')));
   while (tray.children.length >= AT_ONCE) tray.firstChild.remove();
   tray.append(note);
   let timer = setTimeout(() => note.remove(), SHOWN_MS);
   note.addEventListener('pointerenter', () => clearTimeout(timer));
   note.addEventListener('pointerleave', () => (timer = setTimeout(() => note.remove(), SHOWN_MS / 2)));
+  return () => note.remove();
 }
 
 /**

@@ -26,7 +26,7 @@ pub(super) fn delete(
     let post = row.facts.post.id;
     let gone = subtree_size(tx, post, id)?;
     leftovers::remove_comment(tx, post, id.as_bytes())?;
-    leftovers::sweep_post(tx, post)?;
+    leftovers::sweep_of(tx, post.as_bytes())?;
     let removed = gone.unsigned_abs();
     let facts = &row.facts;
     // What a moderator takes away must reach everybody who saw it, and a moderator is not named.

@@ -7,7 +7,7 @@ mod remove;
 mod start;
 mod view;
 
-pub(super) use remove::remove_of_post;
+pub(super) use remove::{remove_of_post, sweep_bans, sweep_log};
 pub(super) use view::{live, view};
 
 use super::{SqliteStore, Tx};

@@ -7,7 +7,7 @@ use super::{
 use crate::store::{
     Result,
     notifications::{NotificationPage, NotificationQuery, ReadMark},
-    sqlite::Tx,
+    sqlite::{Tx, leftovers::is_anything_left},
 };
 use communiconnect_protocol::{NotificationId, UserId};
 use rusqlite::{Connection, params};
@@ -22,30 +22,49 @@ pub(super) fn page(
         Some(place) => (place.created_at, *place.id.as_bytes()),
         None => (i64::MAX, [0xff; 16]),
     };
-    let mut rows: Vec<NotificationRow> = connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            notification_columns!(),
-            " FROM notifications WHERE user = ?1 AND (created_at, id) < (?2, ?3) AND count > 0
-                 AND (NOT ?4 OR read_at IS NULL)
-                 AND (kind = 'follow' OR EXISTS (SELECT 1 FROM posts WHERE posts.id = thing))
-             ORDER BY created_at DESC, id DESC LIMIT ?5"
-        ))?
-        .query_map(
-            params![user.as_bytes(), time, id, query.unread, query.limit as i64 + 1],
-            NotificationRow::at,
-        )?
-        .collect::<rusqlite::Result<_>>()?;
-    let more = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    let notifications =
-        rows.into_iter().filter_map(|row| row.shown(connection).transpose()).collect::<Result<_>>()?;
-    Ok(NotificationPage { notifications, unread: inbox::unread(connection, user)?, more })
+    let mut rows = connection.prepare_cached(concat!(
+        "SELECT ",
+        notification_columns!(),
+        " FROM notifications WHERE user = ?1 AND (created_at, id) < (?2, ?3) AND count > 0
+             AND (NOT ?4 OR read_at IS NULL)
+         ORDER BY created_at DESC, id DESC"
+    ))?;
+    let mut rows = rows.query(params![user.as_bytes(), time, id, query.unread])?;
+    let mut page =
+        NotificationPage { notifications: Vec::new(), unread: unread(connection, user)?, more: false };
+    while let Some(row) = rows.next()? {
+        let Some(shown) = NotificationRow::at(row)?.shown(connection)? else { continue };
+        if page.notifications.len() == query.limit {
+            page.more = true;
+            break;
+        }
+        page.notifications.push(shown);
+    }
+    Ok(page)
+}
+
+/// How many are unread of those that are shown. What waits to be swept is counted in the inbox still.
+fn unread(connection: &Connection, user: UserId) -> Result<u64> {
+    let counted = inbox::unread(connection, user)?;
+    if counted == 0 || !is_anything_left(connection)? {
+        return Ok(counted);
+    }
+    let mut rows = connection.prepare_cached(concat!(
+        "SELECT ",
+        notification_columns!(),
+        " FROM notifications WHERE user = ?1 AND read_at IS NULL AND count > 0"
+    ))?;
+    let mut rows = rows.query([user.as_bytes()])?;
+    let mut gone = 0;
+    while let Some(row) = rows.next()? {
+        gone += u64::from(NotificationRow::at(row)?.is_gone(connection)?);
+    }
+    Ok(counted.saturating_sub(gone))
 }
 
 /// Marks as read; whether any was unread, and how many still are.
 pub(super) fn mark_read(tx: &mut Tx<'_>, user: UserId, mark: &ReadMark, at: i64) -> Result<(bool, u64)> {
-    let unread: Vec<(i64, NotificationId)> = tx
+    let waiting: Vec<(i64, NotificationId)> = tx
         .sql("SELECT no, id FROM notifications WHERE user = ?1 AND read_at IS NULL AND count > 0")?
         .query_map([user.as_bytes()], |row| Ok((row.get(0)?, NotificationId::from_bytes(row.get(1)?))))?
         .collect::<rusqlite::Result<_>>()?;
@@ -54,14 +73,15 @@ pub(super) fn mark_read(tx: &mut Tx<'_>, user: UserId, mark: &ReadMark, at: i64)
         ReadMark::All => None,
     };
     let mut read = 0;
-    for (no, id) in &unread {
+    for (no, id) in &waiting {
         if wanted.as_ref().is_none_or(|wanted| wanted.contains(id)) {
             tx.sql("UPDATE notifications SET read_at = ?2 WHERE no = ?1")?.execute(params![no, at])?;
             read += 1;
         }
     }
     if read == 0 {
-        return Ok((false, inbox::unread(tx.connection(), user)?));
+        return Ok((false, unread(tx.connection(), user)?));
     }
-    Ok((true, inbox::shift(tx, user, Change { unread: -read, kept: 0 })?))
+    inbox::shift(tx, user, Change { unread: -read, kept: 0 })?;
+    Ok((true, unread(tx.connection(), user)?))
 }

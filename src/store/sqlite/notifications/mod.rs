@@ -16,7 +16,9 @@ mod unheard;
 pub(super) use coalesced::{Counted, Reacted, add_person, drop_person};
 pub(super) use forget::{forget_comment, forget_post};
 pub(super) use single::{Telling, tell_one, told_follow};
-pub(super) use unheard::forget_unheard;
+#[cfg(test)]
+pub(super) use unheard::ENTRIES_ABOUT;
+pub(super) use unheard::{Unheard, Verdict, forget_unheard, sweep_unheard};
 
 use super::SqliteStore;
 use crate::store::{

@@ -8,6 +8,7 @@ use crate::{
             Tx,
             columns::{count, word},
             events::NOTIFICATION,
+            leftovers::is_removed,
             tx::Draft,
             user_row::user,
         },
@@ -68,14 +69,13 @@ impl NotificationRow {
 
     /// As the person sees it, with names and text as they are now; none where what it tells of is gone.
     pub(super) fn shown(self, connection: &Connection) -> Result<Option<Notification>> {
+        let Some(text) = self.text(connection)? else { return Ok(None) };
         let mut actors = Vec::with_capacity(SHOWN);
         for actor in self.actors.into_iter().take(SHOWN) {
             actors.extend(user(connection, actor)?);
         }
         let is_follow = self.kind == NotificationKind::Follow;
         let comment = CommentId::from_bytes(self.part);
-        let text = if is_follow { Some(String::new()) } else { excerpt(connection, &self.thing, comment)? };
-        let Some(text) = text else { return Ok(None) };
         Ok(Some(Notification {
             id: self.id,
             kind: self.kind,
@@ -89,6 +89,23 @@ impl NotificationRow {
             read_at: self.read_at,
         }))
     }
+
+    /// Whether what it tells of is gone, though the row itself may wait to be swept.
+    pub(super) fn is_gone(&self, connection: &Connection) -> Result<bool> {
+        Ok(self.text(connection)?.is_none())
+    }
+
+    /// How what it tells of begins; none where that is gone.
+    fn text(&self, connection: &Connection) -> Result<Option<String>> {
+        if self.kind == NotificationKind::Follow {
+            return Ok(Some(String::new()));
+        }
+        let comment = CommentId::from_bytes(self.part);
+        if comment != CommentId::NOTHING && is_removed(connection, PostId::from_bytes(self.thing), comment)? {
+            return Ok(None);
+        }
+        excerpt(connection, &self.thing, comment)
+    }
 }
 
 /// Writes the notification into the person's own log. `subject` is what takes it away when it is deleted.
@@ -99,6 +116,7 @@ pub(super) fn publish(
     subject: [u8; 16],
     at: i64,
 ) -> Result<()> {
+    let named = named(tx.connection(), &event.notification)?;
     tx.publish(Draft {
         channel: Channel::User(user),
         event: &NOTIFICATION,
@@ -107,8 +125,27 @@ pub(super) fn publish(
         actor: event.notification.actors.first().map(|actor| actor.id),
         audience: Audience::Readers,
         subject: Some(subject),
+        named: Some(bytes(&named)),
     })?;
     Ok(())
+}
+
+/// Everybody whom the entry must not tell of once its owner does not hear them any more.
+fn named(connection: &Connection, told: &Notification) -> Result<Vec<UserId>> {
+    let mut named: Vec<UserId> = told.actors.iter().map(|actor| actor.id).collect();
+    let anothers_post = match told.kind {
+        NotificationKind::Reply | NotificationKind::CommentReaction => told.post_id,
+        // One's own post, or none.
+        NotificationKind::PostReaction | NotificationKind::Comment | NotificationKind::Follow => None,
+    };
+    if let Some(post) = anothers_post {
+        let author = connection
+            .prepare_cached("SELECT author FROM posts WHERE id = ?1")?
+            .query_row([post.as_bytes()], |row| row.get(0).map(UserId::from_bytes))
+            .optional()?;
+        named.extend(author);
+    }
+    Ok(named)
 }
 
 /// Ids one after the other, as the column `actors` has them.

@@ -1,143 +1,208 @@
 //! What two people would no longer hear of each other once a follow has ended or a block begun.
 //!
 //! The list and the person's own log say the same before and after: rows go or shrink, log entries are overwritten, and
-//! what is left of a notification whose entries were is told anew.
+//! what is left of a notification whose entries were is told anew. The list is short and done at once. A log is long: what
+//! one piece does not reach of it is left over, and read as if it were overwritten already.
 
 use super::{
     coalesced::{Counted, Reacted, drop_person},
-    forget::forget,
+    inbox::{self, Change},
     row::{NOTIFICATION_COLUMNS, NotificationRow, notification_columns},
 };
-use crate::store::{
-    HeardFacts, Judge, Relation, Result,
-    sqlite::{Tx, channel_key::ChannelKey, facts::sight, people::relation},
+use crate::{
+    publication::{Audience, Publication},
+    store::{
+        HeardFacts, Judge, Relation, Result, Sight,
+        sqlite::{
+            Tx,
+            columns::word,
+            leftovers::{Rest, Swept, leave, sweep_of},
+            people::relation,
+        },
+    },
 };
-use communiconnect_protocol::{Channel, Data, NotificationId, NotificationKind, PostId, UserId, event};
-use rusqlite::{OptionalExtension, params};
+use communiconnect_protocol::{
+    Channel, Data, NotificationId, NotificationKind, PostId, UserId, Visibility, event,
+};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
 
-/// Takes out of the owner's notifications, listed and logged, what they would not be told now: of posts that they no
-/// longer see, and of what `other` did. Walks through the owner's list and log, which are bounded.
+/// Offsets of a log that one piece looks through: rows of a narrow index, of which it reads few.
+const SPAN: u64 = 10_000;
+
+/// Takes out of the owner's notifications, listed and logged, what they would not be told now: of posts of `other` that
+/// they no longer see, and of what `other` did.
 pub(in crate::store::sqlite) fn forget_unheard(
     tx: &mut Tx<'_>,
     owner: UserId,
     other: UserId,
     hears: Judge<HeardFacts>,
 ) -> Result<()> {
+    let author = relation(tx.connection(), Some(owner), other)?;
     let actor = relation(tx.connection(), Some(other), owner)?;
-    let is_heard = hears(&HeardFacts { post: None, actor, named: true });
-    let mut ear = Ear { owner, other, is_heard, hears, posts: HashMap::new() };
-    ear.shrink_list(tx)?;
-    let overwritten = ear.overwrite_log(tx)?;
-    tell_anew(tx, owner, &overwritten)
+    let verdict = Verdict::judge(author, actor, hears);
+    if verdict == Verdict::ALL_HEARD {
+        return Ok(());
+    }
+    shrink_list(tx, owner, other, verdict)?;
+    let upto = tx.place(&Channel::User(owner))?.head;
+    leave(tx, Rest::Unheard(Unheard { upto, verdict }), owner.as_bytes(), other.as_bytes())?;
+    sweep_of(tx, owner.as_bytes())?;
+    Ok(())
 }
 
-/// One person's notifications, judged against another person.
-struct Ear {
+/// Which kinds of things of another a person does not hear of, judged when that began: what is swept later goes by the same
+/// verdict, whatever becomes of the two meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store::sqlite) struct Verdict(i64);
+
+impl Verdict {
+    const ALL_HEARD: Self = Self(0);
+    /// The bit that says that nothing is heard which the other did under their name.
+    const DEEDS: i64 = 1;
+
+    pub(in crate::store::sqlite) const fn from_column(bits: i64) -> Self {
+        Self(bits)
+    }
+
+    pub(in crate::store::sqlite) const fn column(self) -> i64 {
+        self.0
+    }
+
+    fn judge(author: Relation, actor: Relation, hears: Judge<HeardFacts>) -> Self {
+        let mut bits = 0;
+        if !hears(&HeardFacts { post: None, actor, named: true }) {
+            bits |= Self::DEEDS;
+        }
+        for visibility in Visibility::ALL {
+            for anonymous in [false, true] {
+                let post = Sight { visibility: *visibility, anonymous, relation: author };
+                let nobody = Relation::default();
+                if !hears(&HeardFacts { post: Some(post), actor: nobody, named: false }) {
+                    bits |= post_bit(*visibility, anonymous);
+                }
+            }
+        }
+        Self(bits)
+    }
+
+    fn hears_deeds(self) -> bool {
+        self.0 & Self::DEEDS == 0
+    }
+
+    /// Whether this is a post of `author` that is unseen.
+    fn hides_post(self, connection: &Connection, author: UserId, post: PostId) -> Result<bool> {
+        let found = connection
+            .prepare_cached("SELECT visibility, anonymous FROM posts WHERE id = ?1 AND author = ?2")?
+            .query_row([post.as_bytes(), author.as_bytes()], |row| {
+                Ok(post_bit(word(row, 0, Visibility::from_word)?, row.get(1)?))
+            })
+            .optional()?;
+        Ok(found.is_some_and(|bit| self.0 & bit != 0))
+    }
+}
+
+/// The bit that says that posts like this are unseen, as the column `verdict` has it; never to be given to others.
+const fn post_bit(visibility: Visibility, anonymous: bool) -> i64 {
+    let place = match visibility {
+        Visibility::Public => 1,
+        Visibility::Followers => 3,
+        Visibility::Private => 5,
+    };
+    1 << (place + anonymous as u32)
+}
+
+/// What somebody's log still tells of another, up to an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store::sqlite) struct Unheard {
+    /// The last entry that was not looked at yet.
+    pub(in crate::store::sqlite) upto: u64,
+    /// What is not heard of.
+    pub(in crate::store::sqlite) verdict: Verdict,
+}
+
+impl Unheard {
+    /// Whether an entry tells of `other` what is not heard any more.
+    pub(in crate::store::sqlite) fn tells(
+        &self,
+        connection: &Connection,
+        other: UserId,
+        entry: &Publication,
+    ) -> Result<bool> {
+        let is_one = entry.offset <= self.upto
+            && entry.audience == Audience::Readers
+            && *entry.event == *event::NOTIFICATION;
+        if !is_one {
+            return Ok(false);
+        }
+        let Some(told) = Told::of(&entry.data) else { return Ok(false) };
+        told.is_unheard(connection, other, self.verdict)
+    }
+}
+
+/// Overwrites up to `limit` entries that tell of what is unheard, from the newest down.
+pub(in crate::store::sqlite) fn sweep_unheard(
+    tx: &mut Tx<'_>,
     owner: UserId,
     other: UserId,
-    /// Whether the owner hears at all of what the other does under their name.
-    is_heard: bool,
-    hears: Judge<HeardFacts>,
-    /// Which posts the owner sees.
-    posts: HashMap<PostId, bool>,
+    unheard: Unheard,
+    limit: usize,
+) -> Result<Swept> {
+    let Unheard { upto, verdict } = unheard;
+    let place = tx.place(&Channel::User(owner))?;
+    let above = upto.saturating_sub(SPAN);
+    let found = entries_about(tx.connection(), place.no, (above, upto), (other, limit))?;
+    let mut overwritten = HashSet::new();
+    for entry in &found {
+        if let Some(told) = Told::of(&entry.data)
+            && told.is_unheard(tx.connection(), other, verdict)?
+        {
+            tx.erase_entry(entry.id)?;
+            overwritten.insert(told.id);
+        }
+    }
+    tell_anew(tx, owner, &overwritten)?;
+    let upto = match found.last() {
+        Some(last) if found.len() == limit => last.offset.saturating_sub(1),
+        _ => above,
+    };
+    let rest = (upto >= place.first).then_some(Rest::Unheard(Unheard { upto, verdict }));
+    Ok(Swept { rows: found.len(), rest })
 }
 
-impl Ear {
-    fn sees(&mut self, tx: &Tx<'_>, post: PostId) -> Result<bool> {
-        if let Some(sees) = self.posts.get(&post) {
-            return Ok(*sees);
-        }
-        let sight = sight(tx.connection(), self.owner, post)?;
-        let nobody = Relation::default();
-        let sees = sight.is_some_and(|sight| {
-            (self.hears)(&HeardFacts { post: Some(sight), actor: nobody, named: false })
-        });
-        self.posts.insert(post, sees);
-        Ok(sees)
-    }
+/// An entry of a log that may tell of somebody.
+struct Entry {
+    id: i64,
+    offset: u64,
+    data: Data,
+}
 
-    fn shrink_list(&mut self, tx: &mut Tx<'_>) -> Result<()> {
-        let rows: Vec<(NotificationRow, i64)> = tx
-            .sql(concat!("SELECT ", notification_columns!(), ", no FROM notifications WHERE user = ?1"))?
-            .query_map([self.owner.as_bytes()], |row| {
-                Ok((NotificationRow::at(row)?, row.get(NOTIFICATION_COLUMNS)?))
-            })?
-            .collect::<rusqlite::Result<_>>()?;
-        for (row, no) in rows {
-            let is_seen =
-                row.kind == NotificationKind::Follow || self.sees(tx, PostId::from_bytes(row.thing))?;
-            let is_coalesced =
-                matches!(row.kind, NotificationKind::PostReaction | NotificationKind::CommentReaction);
-            if !is_seen || !self.is_heard && !is_coalesced && row.actors.contains(&self.other) {
-                forget(
-                    tx,
-                    "DELETE FROM notifications WHERE no = ?1 RETURNING user, read_at IS NULL AND count > 0",
-                    [no],
-                )?;
-            } else if !self.is_heard && is_coalesced {
-                self.drop_other(tx, &row)?;
-            }
-        }
-        Ok(())
-    }
+/// Finds by the narrow index alone; read are only those that name the person, or do not say whom they name.
+pub(in crate::store::sqlite) const ENTRIES_ABOUT: &str =
+    "SELECT id, offset, data FROM log INDEXED BY log_named
+     WHERE channel = ?1 AND event = 'notification' AND offset > ?2 AND offset <= ?3
+         AND (named IS NULL OR instr(named, ?4) > 0)
+     ORDER BY offset DESC LIMIT ?5";
 
-    /// The other's reaction stays, and is counted for the owner no longer.
-    fn drop_other(&self, tx: &mut Tx<'_>, row: &NotificationRow) -> Result<()> {
-        let (owner, person) = (self.owner, self.other);
-        let NotificationRow { kind, thing, part, created_at: at, .. } = *row;
-        let reacted = Reacted { owner, kind, thing, part, person, at };
-        let key = params![reacted.target(), person.as_bytes()];
-        let counted = tx
-            .sql("SELECT told FROM reactions WHERE target = ?1 AND user = ?2")?
-            .query_row(key, |row| row.get(0).map(Counted::from_column))
-            .optional()?;
-        let Some(counted) = counted.filter(|counted| *counted != Counted::NOWHERE) else { return Ok(()) };
-        tx.sql("UPDATE reactions SET told = 0 WHERE target = ?1 AND user = ?2")?.execute(key)?;
-        drop_person(tx, &reacted, counted)
-    }
-
-    /// Overwrites entries that tell of what is unheard now; of which notifications they were.
-    fn overwrite_log(&mut self, tx: &mut Tx<'_>) -> Result<HashSet<NotificationId>> {
-        let unheard = self.unheard_entries(tx)?;
-        for (entry, _) in &unheard {
-            tx.erase_entry(*entry)?;
-        }
-        Ok(unheard.into_iter().map(|(_, notification)| notification).collect())
-    }
-
-    /// Rows of the log, with which notification each tells of. One entry after the other: a log holds megabytes.
-    fn unheard_entries(&mut self, tx: &Tx<'_>) -> Result<Vec<(i64, NotificationId)>> {
-        let mut entries = tx.sql(
-            "SELECT log.id, data FROM channels JOIN log ON channel = no
-             WHERE key = ?1 AND event = ?2 AND audience = 0",
-        )?;
-        let own = ChannelKey::from(&Channel::User(self.owner));
-        let mut entries = entries.query(params![own, event::NOTIFICATION])?;
-        let mut unheard = Vec::new();
-        while let Some(row) = entries.next()? {
-            let data = Data::from_stored(row.get::<_, Vec<u8>>(1)?);
-            let Ok(Entry { notification: told }) = data.read::<Entry>() else { continue };
-            let names_other = told.actors.iter().any(|actor| actor.id == self.other);
-            let is_seen = match told.post_id {
-                Some(post) => self.sees(tx, post)?,
-                None => true,
-            };
-            if !is_seen || !self.is_heard && names_other {
-                unheard.push((row.get(0)?, told.id));
-            }
-        }
-        Ok(unheard)
-    }
+fn entries_about(
+    connection: &Connection,
+    channel: i64,
+    (above, upto): (u64, u64),
+    (person, limit): (UserId, usize),
+) -> Result<Vec<Entry>> {
+    let bounds = params![channel, above as i64, upto as i64, person.as_bytes(), limit as i64];
+    let entries = connection
+        .prepare_cached(ENTRIES_ABOUT)?
+        .query_map(bounds, |row| {
+            let offset = row.get::<_, i64>(1)?.unsigned_abs();
+            Ok(Entry { id: row.get(0)?, offset, data: Data::from_stored(row.get::<_, Vec<u8>>(2)?) })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(entries)
 }
 
 /// Of an entry, what is judged here.
-#[derive(Deserialize)]
-struct Entry {
-    notification: Told,
-}
-
 #[derive(Deserialize)]
 struct Told {
     id: NotificationId,
@@ -150,18 +215,83 @@ struct Named {
     id: UserId,
 }
 
+impl Told {
+    fn of(data: &Data) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Event {
+            notification: Told,
+        }
+        data.read::<Event>().ok().map(|event| event.notification)
+    }
+
+    fn is_unheard(&self, connection: &Connection, other: UserId, verdict: Verdict) -> Result<bool> {
+        if !verdict.hears_deeds() && self.actors.iter().any(|actor| actor.id == other) {
+            return Ok(true);
+        }
+        self.post_id.map_or(Ok(false), |post| verdict.hides_post(connection, other, post))
+    }
+}
+
+/// Walks through the whole list, which is bounded.
+fn shrink_list(tx: &mut Tx<'_>, owner: UserId, other: UserId, verdict: Verdict) -> Result<()> {
+    let rows: Vec<(NotificationRow, i64)> = tx
+        .sql(concat!("SELECT ", notification_columns!(), ", no FROM notifications WHERE user = ?1"))?
+        .query_map([owner.as_bytes()], |row| Ok((NotificationRow::at(row)?, row.get(NOTIFICATION_COLUMNS)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut hidden: HashMap<[u8; 16], bool> = HashMap::new();
+    let mut change = Change::default();
+    for (row, no) in rows {
+        let is_hidden = match hidden.get(&row.thing) {
+            Some(is_hidden) => *is_hidden,
+            None => {
+                let is_post = row.kind != NotificationKind::Follow;
+                let post = PostId::from_bytes(row.thing);
+                let is_hidden = is_post && verdict.hides_post(tx.connection(), other, post)?;
+                hidden.insert(row.thing, is_hidden);
+                is_hidden
+            }
+        };
+        let is_coalesced =
+            matches!(row.kind, NotificationKind::PostReaction | NotificationKind::CommentReaction);
+        let is_deed = !verdict.hears_deeds();
+        if is_hidden || is_deed && !is_coalesced && row.actors.contains(&other) {
+            tx.sql("DELETE FROM notifications WHERE no = ?1")?.execute([no])?;
+            change.kept -= 1;
+            change.unread -= i64::from(row.read_at.is_none() && row.count > 0);
+        } else if is_deed && is_coalesced {
+            drop_other(tx, &row, other)?;
+        }
+    }
+    inbox::shift(tx, owner, change)?;
+    Ok(())
+}
+
+/// The other's reaction stays, and is counted for the owner no longer.
+fn drop_other(tx: &mut Tx<'_>, row: &NotificationRow, other: UserId) -> Result<()> {
+    let NotificationRow { user: owner, kind, thing, part, created_at: at, .. } = *row;
+    let reacted = Reacted { owner, kind, thing, part, person: other, at };
+    let key = params![reacted.target(), other.as_bytes()];
+    let counted = tx
+        .sql("SELECT told FROM reactions WHERE target = ?1 AND user = ?2")?
+        .query_row(key, |row| row.get(0).map(Counted::from_column))
+        .optional()?;
+    let Some(counted) = counted.filter(|counted| *counted != Counted::NOWHERE) else { return Ok(()) };
+    tx.sql("UPDATE reactions SET told = 0 WHERE target = ?1 AND user = ?2")?.execute(key)?;
+    drop_person(tx, &reacted, counted)
+}
+
 /// What is left of these notifications is published with the next flush: who comes back to the log finds it there.
 fn tell_anew(tx: &mut Tx<'_>, owner: UserId, overwritten: &HashSet<NotificationId>) -> Result<()> {
     if overwritten.is_empty() {
         return Ok(());
     }
-    let left: Vec<(i64, NotificationId)> = tx
-        .sql("SELECT no, id FROM notifications WHERE user = ?1 AND count > 0")?
+    let listed: Vec<(i64, NotificationId)> = tx
+        .sql("SELECT no, id FROM notifications WHERE user = ?1")?
         .query_map([owner.as_bytes()], |row| Ok((row.get(0)?, NotificationId::from_bytes(row.get(1)?))))?
         .collect::<rusqlite::Result<_>>()?;
-    for (no, id) in left {
+    for (no, id) in listed {
         if overwritten.contains(&id) {
-            tx.sql("UPDATE notifications SET dirty = 1 WHERE no = ?1")?.execute([no])?;
+            tx.sql("UPDATE notifications SET dirty = 1 WHERE no = ?1 AND count > 0")?.execute([no])?;
         }
     }
     Ok(())

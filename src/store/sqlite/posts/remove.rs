@@ -6,7 +6,7 @@ use crate::store::{
         Tx,
         events::{Happening, POST_DELETED, tell},
         facts,
-        leftovers::{self, Kind},
+        leftovers::{self, Rest},
         lives, notifications,
     },
 };
@@ -27,10 +27,10 @@ pub(super) fn delete(
     notifications::forget_post(tx, id)?;
     tx.erase_subject(id.as_bytes())?;
     remove_rows(tx, id, &row.path)?;
-    for kind in [Kind::Comments, Kind::Reactions, Kind::Views] {
-        leftovers::leave(tx, kind, id, id.as_bytes())?;
+    for rest in [Rest::Comments, Rest::Reactions, Rest::Views] {
+        leftovers::leave(tx, rest, id.as_bytes(), id.as_bytes())?;
     }
-    leftovers::sweep_post(tx, id)?;
+    leftovers::sweep_of(tx, id.as_bytes())?;
     let placement = row.placement();
     // A moderator's deletion must reach everybody who saw the post, and a moderator is not named.
     let actor = placement.named_author().filter(|author| *author == actor.user);

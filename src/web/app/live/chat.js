@@ -253,16 +253,29 @@ export class Chat {
   }
 }
 
-/** Takes somebody out of a live, after asking. */
+/** Takes somebody out of a live, after asking, or lets them back in. */
 export async function banFromLive(site, live, person, on = true) {
   const name = nameOf(person);
   if (on && !(await confirmed(t('live.ban.sure', { name }), t('live.ban')))) return false;
   try {
     await site.connection.ask('live.ban', { live_id: live.id, user_id: person.id, on });
-    toast(t(on ? 'live.banned' : 'live.unbanned', { name }));
+    site.bans.set(live.id, person, on);
+    if (on) offerUndo(site, live, person);
+    else toast(t('live.unbanned', { name }));
     return true;
   } catch (error) {
     complain(error);
     return false;
   }
+}
+
+/** Says that somebody was taken out, and lets them back in at a press; once they are back there is nothing to undo. */
+function offerUndo(site, live, person) {
+  const undo = { text: t('live.undo'), run: () => banFromLive(site, live, person, false) };
+  const dismiss = toast(t('live.banned', { name: nameOf(person) }), 'done', undo);
+  const end = site.bans.changed.listen((id) => {
+    if (id !== live.id || site.bans.of(id).some((banned) => banned.id === person.id)) return;
+    dismiss();
+    end();
+  });
 }

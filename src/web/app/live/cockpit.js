@@ -12,6 +12,7 @@ import { Player } from './player.js';
 import { Hearts } from './hearts.js';
 import { bitrateText, deviceProblem, healthWords, pictureText } from './rules.js';
 import { SourcePicker } from './sourcepicker.js';
+import { Viewers } from './viewers.js';
 
 /** A warning that is not repeated for so long is over. */
 const WARNING_MS = 15_000;
@@ -30,6 +31,7 @@ export class Cockpit {
   #tiles = h('dl', { class: 'tiles', testid: 'cockpit-figures' });
   #health = h('p', { class: 'health', testid: 'cockpit-health' });
   #key = h('div', {});
+  #viewers;
   #clock;
   #chat;
   #hearts;
@@ -47,12 +49,13 @@ export class Cockpit {
     this.#own.muted = true;
     this.#clock = runningClock(() => (this.#live.started_at ? Date.now() - this.#live.started_at : null));
     this.#chat = new Chat(site, live);
+    this.#viewers = new Viewers(site, live.id);
     this.#hearts = new Hearts(site, live.id, this.#overlay);
     this.element = h('div', { class: 'live', testid: 'cockpit', 'data-live-id': live.id },
       h('div', { class: 'live-main' },
         this.#note, h('div', { class: 'live-stage' }, this.#screen, this.#bar),
         h('div', { class: 'live-head' }, h('h1', { class: 'live-title', dir: 'auto' }, live.title), this.#facts),
-        this.#health, this.#tiles, this.#key),
+        this.#health, this.#tiles, this.#viewers.element, this.#key),
       this.#chat.element);
     this.#ends.push(
       site.onAir.changed.listen(() => this.#show()),
@@ -235,18 +238,31 @@ export class Cockpit {
     const words = t(key, values);
     this.#health.dataset.level = figures.upload.level;
     if (this.#health.textContent !== words) fill(this.#health, icon(figures.upload.level === 'good' ? 'check' : 'info'), h('span', {}, words));
+    this.#viewers.show(figures.peers, figures.upload.layers);
     this.#showTiles();
   }
 
   #showTiles() {
-    const { viewers = this.#live.viewers, joins, chat, reactions, upload } = this.#figures ?? {};
+    const { viewers = this.#live.viewers, joins, chat, reactions, upload, join_ms: join } = this.#figures ?? {};
     const bitrate = upload?.bitrate ?? this.#sent?.bitrate;
     const best = (upload?.layers ?? []).reduce((top, layer) => (layer.height > (top?.height ?? 0) ? layer : top), null);
     const tile = (key, value, id) => value !== undefined && h('div', { class: 'tile' }, h('dt', {}, t(key)), h('dd', { testid: `figure-${id}`, 'data-value': value }, typeof value === 'number' ? number(value) : value));
     fill(this.#tiles,
       tile('live.figure.current', viewers.current, 'current'), tile('live.figure.peak', viewers.peak, 'peak'), tile('live.figure.unique', viewers.unique, 'unique'),
-      tile('live.figure.joins', joins, 'joins'), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
-      tile('live.figure.bitrate', bitrate === undefined ? undefined : bitrateText(bitrate, number), 'bitrate'),
-      tile('live.figure.picture', pictureText(best ?? this.#sent), 'picture'));
+      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(join.total), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
+      bitrate !== undefined && uploadTile(bitrate, pictureText(best ?? this.#sent)));
   }
+}
+
+/** How soon viewers had a picture: the middle one, and what one in twenty waited for longer. */
+function joinTile({ p50, p95 }) {
+  return h('div', { class: 'tile' }, h('dt', {}, t('live.figure.join')),
+    h('dd', { testid: 'figure-join', 'data-value': p50, title: t('live.figure.join.slow', { ms: p95 }) }, `${number(p50)} ms`));
+}
+
+/** What is sent: how much a second, and which picture. */
+function uploadTile(bitrate, picture) {
+  return h('div', { class: 'tile' },
+    h('dt', {}, t('live.figure.bitrate'), picture && [' · ', h('span', { testid: 'figure-picture', 'data-value': picture }, picture)]),
+    h('dd', { testid: 'figure-bitrate', 'data-value': bitrate }, bitrateText(bitrate, number)));
 }

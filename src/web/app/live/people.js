@@ -1,4 +1,4 @@
-// Who watches a live now. Guests are counted and not named.
+// Who watches a live now, and who was taken out of it. Guests are counted and not named.
 
 import { avatar } from '../avatar.js';
 import { openDialog } from '../dialogs.js';
@@ -33,6 +33,23 @@ export function openPeople(site, live, { moderates }) {
         if (await banFromLive(site, live, person)) line.remove();
       },
     }, icon('block')));
-  openDialog({ title: t('live.people'), testid: 'live-people-dialog', build: () => h('div', { class: 'dialog-body' }, note, list, more) });
+  const out = h('section', { class: 'people-out', 'aria-label': t('live.people.banned') });
+  const showOut = () => {
+    const people = moderates ? site.bans.of(live.id) : [];
+    out.hidden = people.length === 0;
+    fill(out, h('h3', { class: 'section-title' }, t('live.people.banned')), h('ul', { class: 'people-list' }, people.map(outRow)));
+  };
+  const outRow = (person) => h('li', { class: 'people-row', testid: 'live-banned-person', 'data-user-id': person.id },
+    avatar(person, 's'), h('a', { class: 'people-name', href: `#/u/${person.id}` }, named(nameOf(person))),
+    h('button', {
+      class: 'button button-small', type: 'button', 'aria-label': t('live.unban.name', { name: nameOf(person) }), testid: 'live-unban',
+      onclick: async () => {
+        if (await banFromLive(site, live, person, false)) dialog.querySelector('[data-testid=dialog-close]')?.focus();
+      },
+    }, t('live.unban')));
+  const end = site.bans.changed.listen((id) => id === live.id && showOut());
+  showOut();
+  const dialog = openDialog({ title: t('live.people'), testid: 'live-people-dialog', build: () => h('div', { class: 'dialog-body' }, note, list, more, out) });
+  dialog.addEventListener('close', end);
   void load();
 }

@@ -26,9 +26,9 @@ function reportParts(report) {
     h('dl', { class: 'tiles' },
       tile('live.figure.duration', clockText(report.duration_ms), 'duration'), tile('live.figure.unique', viewers.unique, 'unique'), tile('live.figure.peak', viewers.peak, 'peak'), tile('report.average', viewers.average, 'average'),
       tile('live.figure.joins', report.joins, 'joins'), tile('report.watch.total', clockText(watch.total), 'watch'), tile('report.watch.mean', clockText(watch.mean), 'watch-mean'), tile('report.join', `${number(join.p50)} ms`, 'join'),
-      tile('report.chat', chat.messages, 'chat'), tile('report.writers', chat.people, 'writers'), tile('report.reactions', liked, 'reactions'), tile('report.interruptions', report.interruptions, 'interruptions'),
-      tile('live.figure.bitrate', bitrateText(upload.bitrate, number), 'bitrate')),
+      tile('report.chat', chat.messages, 'chat'), tile('report.writers', chat.people, 'writers'), tile('report.reactions', liked, 'reactions'), tile('report.interruptions', report.interruptions, 'interruptions')),
     retention(report),
+    h('p', { class: 'hint', testid: 'report-bitrate', 'data-value': upload.bitrate }, t('report.upload', { bitrate: bitrateText(upload.bitrate, number), loss: upload.loss })),
   ];
 }
 

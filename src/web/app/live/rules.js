@@ -25,25 +25,47 @@ export function pictureText(layer) {
   return layer?.height ? `${layer.height}p · ${layer.fps}/s` : undefined;
 }
 
+/** The picture's lines of the layer with this name; undefined where none is sent or it is not known yet. */
+export function heightOf(rid, layers) {
+  return rid === null || rid === undefined ? undefined : layers.find((layer) => layer.rid === rid)?.height || undefined;
+}
+
+/** Loss in per cent from which on a viewer sees it. */
+const LOSS_SEEN = 5;
+
+/** Whether the picture arrives badly at a viewer now: packets are lost, or it waits for a better way. */
+export function isTroubled({ loss, layer }) {
+  return loss >= LOSS_SEEN || layer === null;
+}
+
+const LEVELS = ['stop', 'wait', 'hint'];
+
 /**
- * What stands in the way of going live, the worst first: `[{key, level}]` with `level` `stop` or `hint`; empty where all
- * is well. `facts`: `secure` (a context in which devices may be used), `webrtc`, `online`, `serverReady`, `member` (of any
- * community), `codecs` (names that can be sent), `source` (one is open), `problem` (what opening it met, a key), `silent`
- * (it has no sound).
+ * What stands in the way of going live, the worst first: `[{key, level}]` with `level` `stop`, `wait` or `hint`; empty where
+ * all is well. `facts`: `secure` (a context in which devices may be used), `webrtc`, `online`, `serverReady`, `selftest` and
+ * `path` (of a `Preflight`), `member` (of any community), `codecs` (names that can be sent), `source` (one is open), `problem`
+ * (what opening it met, a key), `silent` (it has no sound).
  */
 export function findings(facts) {
   const stop = (key) => ({ key: `live.check.${key}`, level: 'stop' });
+  const wait = (key) => ({ key: `live.check.${key}`, level: 'wait' });
   const hint = (key) => ({ key: `live.check.${key}`, level: 'hint' });
   const found = [];
   if (!facts.webrtc) found.push(stop('webrtc'));
   if (!facts.online) found.push(stop('offline'));
   else if (!facts.serverReady) found.push(stop('server'));
+  else if (facts.webrtc) {
+    // A server that could not reach itself either is no matter of this network.
+    if (facts.path === 'blocked') found.push(stop(facts.selftest === 'failed' ? 'selftest' : 'blocked'));
+    else if (facts.path === 'trying') found.push(wait('trying'));
+    if (facts.path !== 'blocked' && facts.selftest === 'failed') found.push(hint('selftest.before'));
+  }
   if (!facts.member) found.push(stop('member'));
   if (facts.webrtc && facts.codecs.length === 0) found.push(stop('codecs'));
   if (facts.problem) found.push(stop(facts.problem));
   else if (!facts.source) found.push(facts.secure ? stop('source') : stop('insecure'));
   else if (facts.silent) found.push(hint('silent'));
-  return found;
+  return found.sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
 }
 
 /** Why a device could not be opened, as the end of a key. */

@@ -9,10 +9,15 @@ import { needed } from '../rules.js';
 import { remember, remembered } from '../storage.js';
 import { CODECS, HEIGHTS, findings } from './rules.js';
 import { KeySection } from './keys.js';
+import { Preflight } from './preflight.js';
 import { SourcePicker } from './sourcepicker.js';
 import { devicesAllowed } from './sources.js';
 
 const TITLE_CHARACTERS = 200;
+/** What may have been mended meanwhile without this page hearing of it. */
+const WORTH_ANOTHER_TRY = ['live.check.server', 'live.check.blocked', 'live.check.selftest', 'live.check.selftest.before'];
+/** A level of a finding -> its symbol. */
+const SYMBOLS = { stop: 'info', wait: 'clock', hint: 'info' };
 
 export class StudioView {
   title = t('live.start.title');
@@ -22,30 +27,36 @@ export class StudioView {
   #form;
   #fields = {};
   #checks = h('ul', { class: 'findings', 'aria-live': 'polite', testid: 'live-checks' });
-  #serverReady = true;
+  #again;
+  #preflight;
   #ends = [];
 
   constructor(site, communityId) {
     this.#site = site;
+    this.#preflight = new Preflight(site.connection.signalling);
     this.#picker = new SourcePicker(Number(remembered('cc.live.height') ?? 720));
+    this.#again = h('button', { class: 'button button-small', type: 'button', hidden: true, testid: 'live-check-again', onclick: () => this.#preflight.run() }, t('live.check.again'));
     this.#form = this.#buildForm(communityId);
     this.element = h('div', { class: 'view live-view' },
       h('div', { class: 'view-head' }, h('h1', { class: 'view-title' }, t('live.start.title'))),
       h('div', { class: 'studio' },
-        h('section', { class: 'sheet studio-source', 'aria-label': t('live.source') }, this.#picker.element, this.#checks),
+        h('section', { class: 'sheet studio-source', 'aria-label': t('live.source') }, this.#picker.element, this.#checks, this.#again),
         h('section', { class: 'sheet studio-form' }, this.#form)),
       new KeySection(site).element);
     this.#ends.push(
       this.#picker.changed.listen(() => this.#check()),
+      this.#preflight.changed.listen(() => this.#check()),
+      site.connection.welcomed.listen(() => this.#preflight.run()),
       site.connection.changed.listen(() => this.#check()),
       site.communities.changed.listen(() => this.#offerCommunities(communityId)));
     this.#offerCommunities(communityId);
-    this.#askServer();
+    if (site.connection.state === 'online') this.#preflight.run();
     this.#offerRunning();
   }
 
   destroy() {
     this.#ends.forEach((end) => end());
+    this.#preflight.stop();
     this.#picker.destroy();
   }
 
@@ -106,7 +117,9 @@ export class StudioView {
       secure: devicesAllowed(),
       webrtc: typeof RTCPeerConnection === 'function',
       online: this.#site.connection.state === 'online' || this.#site.connection.state === 'connecting',
-      serverReady: this.#serverReady,
+      serverReady: this.#preflight.serverReady,
+      selftest: this.#preflight.selftest,
+      path: this.#preflight.path,
       member: this.#fields.community.options.length > 0,
       codecs: sendable(),
       source: source !== null,
@@ -114,9 +127,7 @@ export class StudioView {
       silent: source !== null && source.sound === null,
     });
     const stops = found.some(({ level }) => level === 'stop');
-    fill(this.#checks, found.length === 0
-      ? h('li', { class: 'finding finding-good', testid: 'live-check-ok' }, icon('check'), t('live.check.ok'))
-      : found.map(({ key, level }) => h('li', { class: `finding finding-${level}`, testid: 'live-check', 'data-key': key }, icon('info'), t(key))));
+    this.#showFindings(found);
     this.#fields.submit.dataset.ready = String(!stops);
     return found;
   }
@@ -130,10 +141,17 @@ export class StudioView {
     this.#check();
   }
 
-  /** A server that cannot do its work would fail every step that follows. */
-  async #askServer() {
-    this.#serverReady = await fetch('/readyz').then(({ ok }) => ok, () => false);
-    this.#check();
+  #showFindings(found) {
+    const shown = found.map(({ key }) => key).join(' ');
+    if (this.#checks.dataset.shown === shown) return; // a live region speaks of every change
+    this.#checks.dataset.shown = shown;
+    fill(this.#checks, found.length === 0
+      ? h('li', { class: 'finding finding-good', testid: 'live-check-ok' }, icon('check'), h('span', {}, t('live.check.ok')))
+      : found.map(({ key, level }) => h('li', { class: `finding finding-${level}`, testid: 'live-check', 'data-key': key }, icon(SYMBOLS[level]), h('span', {}, t(key)))));
+    const isTrying = found.some(({ level }) => level === 'wait') && !this.#again.hidden;
+    const hadFocus = document.activeElement === this.#again;
+    this.#again.hidden = !isTrying && !found.some(({ key }) => WORTH_ANOTHER_TRY.includes(key));
+    if (hadFocus && this.#again.hidden) this.#fields.submit.focus();
   }
 
   async #offerRunning() {

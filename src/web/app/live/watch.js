@@ -26,11 +26,14 @@ export class Watch {
   #hearts = null;
   #chat;
   #over = null;
+  #onAgain;
   #ends = [];
 
-  constructor(site, live) {
+  /** `onAgain()` is told that somebody who was taken out wants to look whether they may come back. */
+  constructor(site, live, { onAgain }) {
     this.#site = site;
     this.#live = live;
+    this.#onAgain = onAgain;
     this.#clock = runningClock(() => (this.#live.state === 'live' || this.#live.state === 'interrupted') && this.#live.started_at ? Date.now() - this.#live.started_at : null);
     this.#chat = new Chat(site, live);
     this.element = h('div', { class: 'live', testid: 'live-watch', 'data-live-id': live.id },
@@ -116,7 +119,7 @@ export class Watch {
     this.#player?.destroy();
     this.#player = null;
     this.#hearts = null;
-    fill(this.#stage, endCard(this.#live, how, { error, again: () => this.#begin() }));
+    fill(this.#stage, endCard(this.#live, how, { error, again: () => (how === 'failed' ? this.#begin() : this.#onAgain()) }));
   }
 }
 
@@ -130,6 +133,6 @@ export function endCard(live, how, { error, again } = {}) {
     how === 'ended' && duration > 0 && h('div', { class: 'fact-tiles' },
       fact('live.figure.duration', clockText(duration)), fact('live.figure.peak', number(live.viewers.peak)),
       live.result && fact('live.figure.unique', number(live.result.unique))),
-    how === 'failed' && h('button', { class: 'button', type: 'button', testid: 'live-again', onclick: again }, t('again')),
+    ['failed', 'banned', 'forbidden'].includes(how) && h('button', { class: 'button', type: 'button', testid: 'live-again', onclick: again }, t('again')),
     h('a', { class: 'button', href: '#/live', testid: 'live-to-list' }, t('live.list')));
 }

@@ -1,0 +1,126 @@
+//! What Redis pushes: taken without waiting, read and delivered by a task of its own.
+
+use super::{
+    node::NodeParts,
+    wire::{self, Heard, Unheard},
+};
+use crate::{broker::LinkState, metrics};
+use redis::{PushInfo, PushKind, Value};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use tokio::sync::{Notify, mpsc};
+
+/// Messages that may wait to be delivered.
+const WAITING: usize = 16_384;
+/// Bytes of them; beyond it they are dropped, and read from the log.
+const WAITING_BYTES: usize = 64 << 20;
+/// Messages delivered together at most.
+const TOGETHER: usize = 256;
+
+/// Where a connection's pushes go.
+pub(super) struct Inflow {
+    sender: mpsc::Sender<Vec<u8>>,
+    shared: Arc<Shared>,
+}
+
+/// The task's end.
+pub(super) struct Inbound {
+    node: Arc<NodeParts>,
+    receiver: mpsc::Receiver<Vec<u8>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    bytes: AtomicUsize,
+    has_dropped: AtomicBool,
+    lost: Arc<Notify>,
+}
+
+impl Inflow {
+    pub(super) fn new(node: &Arc<NodeParts>) -> (Self, Inbound) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let shared = Arc::<Shared>::default();
+        let inbound = Inbound { node: Arc::clone(node), receiver, shared: Arc::clone(&shared) };
+        (Self { sender, shared }, inbound)
+    }
+
+    /// Hears when the connection that [`Inflow::ear`] was given to has broken, or must be made anew.
+    pub(super) fn lost(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.lost)
+    }
+
+    /// What a connection calls for each push.
+    pub(super) fn ear(&self) -> impl Fn(PushInfo) + Send + Sync + 'static {
+        let (sender, shared) = (self.sender.clone(), Arc::clone(&self.shared));
+        move |push| match push.kind {
+            PushKind::Message | PushKind::SMessage => {
+                if let Some(Value::BulkString(message)) = push.data.into_iter().nth(1) {
+                    shared.take(&sender, message);
+                }
+            }
+            PushKind::Disconnection => shared.lost.notify_one(),
+            _ => {}
+        }
+    }
+}
+
+impl Shared {
+    fn take(&self, sender: &mpsc::Sender<Vec<u8>>, message: Vec<u8>) {
+        let length = message.len();
+        let before = self.bytes.fetch_add(length, Ordering::Relaxed);
+        if before + length > WAITING_BYTES || sender.try_send(message).is_err() {
+            self.bytes.fetch_sub(length, Ordering::Relaxed);
+            self.has_dropped.store(true, Ordering::Relaxed);
+            metrics::BROKER_DROPPED.add("overflow", 1);
+        }
+    }
+}
+
+impl Inbound {
+    /// Delivers what comes, for ever.
+    pub(super) async fn run(&mut self) {
+        let mut messages = Vec::with_capacity(TOGETHER);
+        while self.receiver.recv_many(&mut messages, TOGETHER).await > 0 {
+            metrics::BROKER_RECEIVED.add(messages.len() as u64);
+            self.deliver(&mut messages);
+        }
+    }
+
+    fn deliver(&self, messages: &mut Vec<Vec<u8>>) {
+        let (mut broadcasts, mut heads) = (Vec::new(), Vec::new());
+        let mut has_lost = self.shared.has_dropped.swap(false, Ordering::Relaxed);
+        for message in messages.drain(..) {
+            self.shared.bytes.fetch_sub(message.len(), Ordering::Relaxed);
+            match wire::read(&message, self.node.sender) {
+                Ok(Heard::Own) => {}
+                Ok(Heard::Probe { sender, nonce }) => {
+                    if sender == self.node.sender {
+                        self.node.probes.heard(nonce);
+                    }
+                }
+                Ok(Heard::Items(mut items)) => {
+                    broadcasts.append(&mut items.broadcasts);
+                    heads.append(&mut items.heads);
+                    has_lost |= items.has_lost;
+                }
+                Err(Unheard::Version) => metrics::BROKER_DROPPED.add("version", 1),
+                Err(Unheard::Malformed) => metrics::BROKER_DROPPED.add("malformed", 1),
+            }
+        }
+        if has_lost {
+            self.node.deliver.link(LinkState::Returning);
+        }
+        if !broadcasts.is_empty() {
+            self.node.deliver.deliver(broadcasts);
+        }
+        if !heads.is_empty() {
+            self.node.deliver.heads(heads);
+        }
+        if has_lost {
+            self.node.deliver.link(LinkState::Returned);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What every shard of one node shares.
+
+use super::{interest::Interest, link::Connector, names::Names, wire::Sender};
+use crate::broker::Deliver;
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
+use tokio::sync::oneshot;
+
+/// Who this node is, whom it delivers to, and how it speaks to servers.
+pub(super) struct NodeParts {
+    pub(super) sender: Sender,
+    pub(super) names: Names,
+    pub(super) connector: Connector,
+    pub(super) deliver: Arc<dyn Deliver>,
+    pub(super) interest: Interest,
+    pub(super) probes: Probes,
+}
+
+/// Probes that are on their way.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    waiting: Mutex<HashMap<u64, oneshot::Sender<()>>>,
+}
+
+impl Probes {
+    /// A number for a probe, and what resolves when it is heard.
+    pub(super) fn begin(&self) -> (u64, oneshot::Receiver<()>) {
+        let (sender, receiver) = oneshot::channel();
+        let nonce = rand::random();
+        self.waiting.lock().insert(nonce, sender);
+        (nonce, receiver)
+    }
+
+    /// The probe came back.
+    pub(super) fn heard(&self, nonce: u64) {
+        if let Some(waiting) = self.waiting.lock().remove(&nonce) {
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn end(&self, nonce: u64) {
+        self.waiting.lock().remove(&nonce);
+    }
+}

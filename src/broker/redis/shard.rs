@@ -1,0 +1,260 @@
+//! One server that carries lanes: a task that publishes to it, a task that listens to it, a task that delivers what came.
+//!
+//! Each connection is made anew by its own task whenever it breaks, and what it must know is told to it again.
+
+use super::{
+    inbound::{Inbound, Inflow},
+    interest::Changes,
+    link::{self, Backoff, PING_PACE},
+    names::Lane,
+    node::NodeParts,
+    outbound::{Outbound, Refused},
+    place::Place,
+    wire::Frame,
+};
+use crate::{
+    broker::{BrokerError, LinkState},
+    metrics,
+    tasks::Tasks,
+};
+use parking_lot::Mutex;
+use redis::{RedisError, aio::MultiplexedConnection};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+/// Time for a probe to come back.
+const PROBE_TIME: Duration = Duration::from_secs(2);
+
+/// A connection that lasted longer was a good one: the next attempt comes soon.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// A server and the lanes that it carries.
+pub(super) struct Shard {
+    node: Arc<NodeParts>,
+    place: Place,
+    lanes: Mutex<Arc<[Lane]>>,
+    pub(super) outbound: Outbound,
+    inflow: Inflow,
+    /// Counts the wishes that both connections be made anew.
+    renewals: watch::Sender<u64>,
+    is_listening: watch::Sender<bool>,
+}
+
+impl Shard {
+    /// Starts the shard's tasks.
+    pub(super) fn start(node: &Arc<NodeParts>, place: Place, lanes: Vec<Lane>, tasks: &Tasks) -> Arc<Self> {
+        let (inflow, inbound) = Inflow::new(node);
+        let shard = Arc::new(Self {
+            node: Arc::clone(node),
+            place,
+            lanes: Mutex::new(lanes.into()),
+            outbound: Outbound::new(node.sender),
+            inflow,
+            renewals: watch::channel(0).0,
+            is_listening: watch::channel(false).0,
+        });
+        tasks.spawn(deliver(inbound, tasks.clone()));
+        tasks.spawn(Arc::clone(&shard).publish(tasks.clone()));
+        tasks.spawn(Arc::clone(&shard).listen(tasks.clone()));
+        shard
+    }
+
+    /// Resolves once lanes are listened to.
+    pub(super) async fn listening(&self) {
+        let _ = self.is_listening.subscribe().wait_for(|is| *is).await;
+    }
+
+    /// Publishes to this node itself through the server. A server that answers without delivering is left: both
+    /// connections are made anew, wherever the server is then.
+    pub(super) async fn probe(&self) -> Result<(), BrokerError> {
+        let unavailable =
+            |what: &str| Err(BrokerError::Unavailable(format!("Redis at {} {what}", self.place)));
+        let Some(lane) = self.lanes.lock().first().copied() else { return Ok(()) };
+        let (nonce, heard) = self.node.probes.begin();
+        let message = Frame::probe(self.node.sender, nonce);
+        if self.outbound.add_probe(lane, message) == Err(Refused::Disconnected) {
+            return unavailable("cannot be reached");
+        }
+        match timeout(PROBE_TIME, heard).await {
+            Ok(Ok(())) => Ok(()),
+            _ => {
+                self.node.probes.end(nonce);
+                self.renew();
+                unavailable("does not deliver what it is given")
+            }
+        }
+    }
+
+    /// Makes both connections anew.
+    pub(super) fn renew(&self) {
+        self.renewals.send_modify(|count| *count += 1);
+    }
+
+    /// One pass of the publishing task after another, until the process stops.
+    async fn publish(self: Arc<Self>, tasks: Tasks) {
+        let mut backoff = Backoff::new();
+        let mut is_told = false;
+        loop {
+            let mut renewals = self.renewals.subscribe();
+            match self.place.connect(&self.node.connector).await {
+                Ok(mut connection) => {
+                    let since = Instant::now();
+                    is_told = false;
+                    self.outbound.connected();
+                    let served = tokio::select! {
+                        served = self.publish_to(&mut connection, &tasks) => served,
+                        _ = renewals.changed() => Ok(()),
+                    };
+                    self.outbound.disconnected();
+                    if since.elapsed() > STEADY {
+                        backoff = Backoff::new();
+                    }
+                    if let Err(error) = served {
+                        tracing::warn!(server = %self.place, %error, "the connection to publish on is lost");
+                    }
+                }
+                Err(error) if !is_told => {
+                    is_told = true;
+                    tracing::warn!(server = %self.place, %error, "Redis cannot be reached; trying on");
+                }
+                Err(_) => {}
+            }
+            if tasks.is_stopping() {
+                return;
+            }
+            pause(&mut backoff, &tasks).await;
+        }
+    }
+
+    /// Publishes what waits, one pipeline at a time: while one is on its way the next fills up, so that the flush adapts
+    /// by itself to the pace of the server.
+    async fn publish_to(
+        &self,
+        connection: &mut MultiplexedConnection,
+        tasks: &Tasks,
+    ) -> Result<(), RedisError> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.outbound.more() => {}
+                () = tasks.stopping() => return self.publish_batch(connection).await,
+                () = tokio::time::sleep(PING_PACE) => link::ping(connection).await?,
+            }
+            self.publish_batch(connection).await?;
+        }
+    }
+
+    async fn publish_batch(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        let batch = self.outbound.take();
+        let mut pipeline = redis::pipe();
+        if batch.has_lost
+            && let Some(lane) = self.lanes.lock().first()
+        {
+            let mut frame = Frame::new(self.node.sender);
+            frame.loss();
+            pipeline.publish(self.node.names.name(*lane), frame.finish()).ignore();
+        }
+        for (lane, message) in &batch.messages {
+            pipeline.publish(self.node.names.name(*lane), message).ignore();
+        }
+        if pipeline.is_empty() {
+            return Ok(());
+        }
+        metrics::BROKER_SENT.add(batch.messages.len() as u64);
+        let outcome = pipeline.exec_async(connection).await;
+        if outcome.is_err() {
+            self.outbound.lost();
+        }
+        outcome
+    }
+
+    /// One pass of the listening task after another, until the process stops.
+    async fn listen(self: Arc<Self>, tasks: Tasks) {
+        let mut backoff = Backoff::new();
+        loop {
+            let mut renewals = self.renewals.subscribe();
+            let since = Instant::now();
+            let listened = tokio::select! {
+                listened = self.listen_once() => listened,
+                _ = renewals.changed() => Ok(()),
+                () = tasks.stopping() => return,
+            };
+            let lanes = self.lanes();
+            self.node.interest.lose(&lanes);
+            if self.is_listening.send_replace(false) {
+                if let Err(error) = listened {
+                    tracing::warn!(server = %self.place, %error, "the connection to listen on is lost");
+                }
+                self.node.deliver.link(LinkState::Lost);
+            }
+            if since.elapsed() > STEADY {
+                backoff = Backoff::new();
+            }
+            pause(&mut backoff, &tasks).await;
+        }
+    }
+
+    /// Listens until the connection breaks.
+    async fn listen_once(&self) -> Result<(), RedisError> {
+        let lost = self.inflow.lost();
+        let hear = self.inflow.ear();
+        let mut connection = self.place.listen(&self.node.connector, hear).await?;
+        let mut wishes = self.node.interest.watch();
+        let lanes = self.lanes();
+        self.node.interest.reach(&lanes);
+        self.node.deliver.link(LinkState::Returning);
+        self.tell(&mut connection, &lanes).await?;
+        self.is_listening.send_replace(true);
+        self.node.deliver.link(LinkState::Returned);
+        tracing::info!(server = %self.place, "listening to Redis");
+        loop {
+            tokio::select! {
+                () = lost.notified() => return Err(RedisError::from(std::io::Error::from(
+                    std::io::ErrorKind::ConnectionReset,
+                ))),
+                _ = wishes.changed() => self.tell(&mut connection, &lanes).await?,
+                () = tokio::time::sleep(PING_PACE) => link::ping(&mut connection).await?,
+            }
+        }
+    }
+
+    /// Tells the server which lanes are wanted, until nothing has changed meanwhile.
+    async fn tell(&self, connection: &mut MultiplexedConnection, lanes: &[Lane]) -> Result<(), RedisError> {
+        loop {
+            let Changes { join, part } = self.node.interest.changes(lanes);
+            if join.is_empty() && part.is_empty() {
+                return Ok(());
+            }
+            let mut pipeline = redis::pipe();
+            // One lane a command: then every command has one answer.
+            for (command, lanes) in [("UNSUBSCRIBE", &part), ("SUBSCRIBE", &join)] {
+                for lane in lanes {
+                    pipeline.cmd(command).arg(self.node.names.name(*lane)).ignore();
+                }
+            }
+            pipeline.exec_async(connection).await?;
+            self.node.interest.confirm(&join);
+        }
+    }
+
+    fn lanes(&self) -> Arc<[Lane]> {
+        Arc::clone(&self.lanes.lock())
+    }
+}
+
+async fn deliver(mut inbound: Inbound, tasks: Tasks) {
+    tokio::select! {
+        () = inbound.run() => {}
+        () = tasks.stopping() => {}
+    }
+}
+
+async fn pause(backoff: &mut Backoff, tasks: &Tasks) {
+    tokio::select! {
+        () = tokio::time::sleep(backoff.pause()) => {}
+        () = tasks.stopping() => {}
+    }
+}

@@ -1,0 +1,193 @@
+//! The broker on a real Redis, with what networks do to it.
+
+use super::{
+    RedisBroker, RedisUrl,
+    testing::{Fault, FaultProxy, Redis},
+};
+use crate::{
+    broker::{
+        Broadcast, Deliver, LinkState, SharedBroker,
+        conformance::{self, Inbox, channel, publication},
+    },
+    tasks::Tasks,
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+/// A node's broker and the tasks that it runs.
+struct Node {
+    broker: Arc<RedisBroker>,
+    inbox: Arc<Inbox>,
+    tasks: Tasks,
+}
+
+impl Node {
+    async fn at(address: SocketAddr) -> Self {
+        Self::of_store(address, "one").await
+    }
+
+    async fn of_store(address: SocketAddr, store: &str) -> Self {
+        let (inbox, tasks) = (Arc::new(Inbox::default()), Tasks::default());
+        let url = RedisUrl::parse(&format!("redis://{address}")).expect("a URL");
+        let broker = RedisBroker::open(&url, store, inbox.clone(), &tasks).await.expect("supported");
+        Self { broker, inbox, tasks }
+    }
+
+    fn shared(&self) -> SharedBroker {
+        self.broker.clone()
+    }
+
+    async fn publish(&self, name: &str, offset: u64) -> Result<(), crate::broker::BrokerError> {
+        self.shared().publish(vec![Broadcast::Publication(publication(name, offset))]).await
+    }
+
+    async fn join(&self, name: &str) {
+        self.shared().subscribe(&channel(name)).await.expect("joins");
+    }
+
+    /// Waits until Redis has delivered, however often it takes.
+    async fn works(&self) {
+        while self.shared().probe().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.tasks.begin_stop();
+    }
+}
+
+#[tokio::test]
+async fn redis_is_a_broker() {
+    let redis = Redis::start().await;
+    let tasks = Tasks::default();
+    let url = RedisUrl::parse(&redis.url()).expect("a URL");
+    let open = async |deliver: Arc<dyn Deliver>| {
+        RedisBroker::open(&url, "one", deliver, &tasks).await.expect("supported") as SharedBroker
+    };
+    conformance::run(&open).await;
+    conformance::between_nodes(&open).await;
+    tasks.begin_stop();
+}
+
+#[tokio::test]
+async fn nodes_of_different_stores_never_hear_each_other() {
+    let redis = Redis::start().await;
+    let (a, b) = (Node::of_store(redis.address(), "a").await, Node::of_store(redis.address(), "b").await);
+    let same = Node::of_store(redis.address(), "a").await;
+    for node in [&a, &b, &same] {
+        node.join("x").await;
+    }
+    a.publish("x", 1).await.expect("publishes");
+    same.inbox.wait_for(1).await;
+    b.works().await;
+    assert!(b.inbox.arrived().is_empty());
+}
+
+#[tokio::test]
+async fn a_redis_that_is_killed_is_left_at_once_and_found_again() {
+    let mut redis = Redis::start().await;
+    let (a, b) = (Node::at(redis.address()).await, Node::at(redis.address()).await);
+    b.join("x").await;
+    a.works().await;
+    b.works().await;
+    redis.kill();
+    b.inbox.wait_for_link(LinkState::Lost).await;
+    while a.publish("x", 1).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(b.shared().probe().await.is_err());
+    // Without Redis a subscription stands all the same, and is brought to Redis when it returns.
+    b.join("y").await;
+    redis.restart().await;
+    a.works().await;
+    b.works().await;
+    a.publish("y", 7).await.expect("publishes");
+    b.inbox.wait_until(|arrived| arrived.contains(&Broadcast::Publication(publication("y", 7)))).await;
+    assert!(b.inbox.links().ends_with(&[LinkState::Returned]), "{:?}", b.inbox.links());
+}
+
+#[tokio::test]
+async fn a_frozen_redis_is_given_up_and_found_again() {
+    let redis = Redis::start().await;
+    let (a, b) = (Node::at(redis.address()).await, Node::at(redis.address()).await);
+    b.join("x").await;
+    a.works().await;
+    redis.freeze();
+    b.inbox.wait_for_link(LinkState::Lost).await;
+    assert!(a.shared().probe().await.is_err());
+    redis.thaw();
+    a.works().await;
+    b.works().await;
+    a.publish("x", 9).await.expect("publishes");
+    b.inbox.wait_until(|arrived| arrived.contains(&Broadcast::Publication(publication("x", 9)))).await;
+}
+
+#[tokio::test]
+async fn a_connection_reset_in_the_middle_of_a_message_loses_no_later_one() {
+    let redis = Redis::start().await;
+    let proxy = FaultProxy::before(redis.address()).await;
+    let (a, b) = (Node::at(redis.address()).await, Node::at(proxy.address()).await);
+    b.join("x").await;
+    a.works().await;
+    proxy.set(Fault::ResetAfter(100));
+    let large = Broadcast::Publication(conformance::large_publication("x", 1, 50_000));
+    a.shared().publish(vec![large]).await.expect("publishes");
+    b.inbox.wait_for_link(LinkState::Lost).await;
+    proxy.set(Fault::None);
+    b.works().await;
+    a.publish("x", 2).await.expect("publishes");
+    b.inbox.wait_until(|arrived| arrived.contains(&Broadcast::Publication(publication("x", 2)))).await;
+    assert!(!b.inbox.arrived().iter().any(|broadcast| {
+        matches!(broadcast, Broadcast::Publication(publication) if publication.offset == 1)
+    }));
+}
+
+#[tokio::test]
+async fn a_node_that_redis_threw_out_for_reading_slowly_says_that_it_lost() {
+    let redis = Redis::start().await;
+    redis.command(&["CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 50kb 1"]).await;
+    let proxy = FaultProxy::before(redis.address()).await;
+    let (a, b) = (Node::at(redis.address()).await, Node::at(proxy.address()).await);
+    b.join("x").await;
+    a.works().await;
+    // The proxy's and the kernel's buffers take the first megabytes.
+    proxy.set(Fault::Frozen);
+    for offset in 1..=400 {
+        let large = Broadcast::Publication(conformance::large_publication("x", offset, 60_000));
+        a.shared().publish(vec![large]).await.expect("publishes");
+        tokio::task::yield_now().await;
+    }
+    b.inbox.wait_for_link(LinkState::Lost).await;
+    proxy.set(Fault::None);
+    b.works().await;
+    b.inbox.wait_for_link(LinkState::Returned).await;
+    a.works().await;
+    a.publish("x", 401).await.expect("publishes");
+    b.inbox.wait_until(|arrived| arrived.contains(&Broadcast::Publication(publication("x", 401)))).await;
+}
+
+#[tokio::test]
+async fn a_server_that_answers_without_delivering_is_left() {
+    let (old, new) = (Redis::start().await, Redis::start().await);
+    let proxy = FaultProxy::before(old.address()).await;
+    let node = Node::at(proxy.address()).await;
+    node.works().await;
+    // What a fail-over can do: the connection to listen on ends at another server than the one to publish on.
+    proxy.lead_to(new.address());
+    old.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    node.inbox.wait_for_link(LinkState::Lost).await;
+    node.inbox.wait_for_link(LinkState::Returned).await;
+    assert!(node.shared().probe().await.is_err(), "published on one server, listened to on the other");
+    node.works().await;
+}
+
+#[tokio::test]
+async fn heads_are_told_to_whoever_missed_the_last_publication() {
+    let redis = Redis::start().await;
+    let (a, b) = (Node::at(redis.address()).await, Node::at(redis.address()).await);
+    b.join("x").await;
+    a.publish("x", 5).await.expect("publishes");
+    b.inbox.wait_for_head(&channel("x"), 5).await;
+}
