@@ -330,7 +330,7 @@ impl Player {
         within("media", async {
             while packets > 0 {
                 match self.connection.receive().expect("the connection holds") {
-                    Some(Received::Rtp(packet)) => packets -= usize::from(counts(packet[1] & 0x7f)),
+                    Some(Received::Rtp(packet, ..)) => packets -= usize::from(counts(packet[1] & 0x7f)),
                     Some(Received::Rtcp(_)) => {}
                     None => self.connection.readable().await.expect("the socket holds"),
                 }
