@@ -45,7 +45,7 @@ impl RedisUrl {
         let place = match &self.arrangement {
             Arrangement::Standalone(address) => Place::Fixed(address.clone()),
             Arrangement::Sentinel { sentinels, service } => {
-                Place::Watched(Sentinels::new(self, sentinels, service))
+                Place::Watched(Box::new(Sentinels::new(self, sentinels, service)))
             }
             Arrangement::Cluster(seeds) => Place::Fixed(seeds[0].clone()),
         };

@@ -80,7 +80,7 @@ impl RedisBroker {
         match &url.arrangement {
             Arrangement::Standalone(address) => one(Place::Fixed(address.clone())),
             Arrangement::Sentinel { sentinels, service } => {
-                one(Place::Watched(Sentinels::new(url, sentinels, service)));
+                one(Place::Watched(Box::new(Sentinels::new(url, sentinels, service))));
             }
             Arrangement::Cluster(seeds) => {
                 tasks.spawn(Cluster::new(&node, &shards, seeds).follow(tasks.clone()));

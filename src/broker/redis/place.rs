@@ -13,7 +13,7 @@ pub(super) enum Place {
     /// It is always there.
     Fixed(Address),
     /// Sentinels know.
-    Watched(Sentinels),
+    Watched(Box<Sentinels>),
 }
 
 /// Sentinels, and what they said last.

@@ -3,6 +3,7 @@
 
 use super::fixture::{Client, World, person, plain, test_channel};
 use crate::{
+    auth::Identity,
     broker::{
         Broadcast, RedisBroker, RedisUrl, SharedBroker,
         redis_testing::{Fault, FaultProxy, Redis},
@@ -144,8 +145,9 @@ async fn presence_is_that_of_all_nodes_and_a_node_that_dies_takes_its_people_alo
     let (a, b, before_b) = two_nodes(&redis, HubSettings::default()).await;
     let channel = Channel::Post(PostId::new(1));
     let mut clients = Vec::new();
-    for (node, who) in [(&a, Some("ann")), (&b, Some("ann")), (&b, Some("bob")), (&b, None), (&a, None)] {
-        let identity = who.map_or(crate::auth::Identity::Guest, person);
+    let (ann, bob) = (person("ann"), person("bob"));
+    let guest = Identity::Guest;
+    for (node, identity) in [(&a, ann.clone()), (&b, ann), (&b, bob), (&b, guest.clone()), (&a, guest)] {
         let mut client = node.world.connect(identity).await;
         client.subscribe(&channel, None).await.expect("subscribed");
         clients.push(client);
@@ -212,7 +214,8 @@ async fn presence_that_cannot_be_asked_elsewhere_is_unavailable_at_once() {
 async fn what_concerns_a_person_reaches_their_sessions_on_every_node() {
     let redis = Redis::start().await;
     let (a, b, _network) = two_nodes(&redis, HubSettings::default()).await;
-    let (mut here, mut there) = (a.world.connect(person("ann")).await, b.world.connect(person("ann")).await);
+    let ann = person("ann");
+    let (mut here, mut there) = (a.world.connect(ann.clone()).await, b.world.connect(ann).await);
     let user = here.handle.user_id().expect("a person");
     a.world.hub.message_to_user(user, "rtc.ended", &Data::of(&1));
     assert_eq!(here.read().others, ["message"]);
@@ -252,7 +255,8 @@ async fn commands_that_went_through_on_one_node_count_on_the_other() {
     let redis = Redis::start().await;
     let settings = HubSettings { commands_per_second_user: PER_SECOND, ..HubSettings::default() };
     let (a, b, _network) = two_nodes(&redis, settings).await;
-    let (here, there) = (a.world.connect(person("ann")).await, b.world.connect(person("ann")).await);
+    let ann = person("ann");
+    let (here, there) = (a.world.connect(ann.clone()).await, b.world.connect(ann).await);
     // At one moment, so that nothing of the allowance comes back meanwhile.
     let now = 0;
     assert_eq!((0..200).filter(|_| here.handle.take_command(now, PER_SECOND).is_ok()).count(), 100);
