@@ -14,7 +14,7 @@ use communiconnect::{
         communities::NewCommunity,
         posts::NewPost,
         reactions::{ReactionTarget, Wish},
-        sqlite::{SqliteSettings, SqliteStore},
+        sql::{SqlSettings, SqlStore},
     },
 };
 use communiconnect_protocol::{CommunityId, PostId, PostKind, ReactionKind, Role, Visibility};
@@ -198,7 +198,7 @@ impl Town {
     async fn new(effort: Effort) -> Self {
         let folder = folder();
         let (sender, mut committed) = mpsc::channel(64);
-        let store = SqliteStore::open(folder.path(), SqliteSettings::default(), sender).expect("a store");
+        let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), sender).expect("a store");
         std::thread::spawn(move || while committed.blocking_recv().is_some() {});
         let mut town = Self {
             stores: Arc::new(store).stores(),

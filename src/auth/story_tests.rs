@@ -7,7 +7,7 @@ use super::{
 };
 use crate::store::{
     Stores,
-    sqlite::{SqliteSettings, SqliteStore},
+    sql::{SqlSettings, SqlStore},
 };
 use communiconnect_protocol::{CloseCode, Code, ErrorBody, Role};
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -34,7 +34,7 @@ impl World {
     async fn new(settings: AuthSettings) -> Self {
         let folder = TempDir::new().unwrap();
         let (committed, _) = mpsc::channel(100);
-        let store = SqliteStore::open(folder.path(), SqliteSettings::default(), committed).unwrap();
+        let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), committed).unwrap();
         let stores = Arc::new(store).stores();
         let (authenticator, accounts) = open(&settings, stores.accounts.clone()).await.unwrap();
         Self { authenticator, accounts, stores, _folder: folder }

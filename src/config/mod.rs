@@ -164,8 +164,11 @@ impl Config {
                 nearest: None,
             });
         };
-        if self.store.url.as_str() != "sqlite" {
-            wrong("store.url", self.store.url.show(), "this version stores in `sqlite` alone");
+        let is_server =
+            ["postgres://", "postgresql://"].iter().any(|scheme| self.store.url.as_str().starts_with(scheme));
+        if self.store.url.as_str() != "sqlite" && !is_server {
+            let reason = "it must be `sqlite` or postgres://user:password@host:5432/database";
+            wrong("store.url", self.store.url.show(), reason);
         }
         let is_redis = BROKER_SCHEMES.iter().any(|scheme| self.broker.url.as_str().starts_with(scheme));
         if self.broker.url.as_str() != "memory" && !is_redis {
@@ -287,7 +290,7 @@ mod tests {
             ("log.format", "jsn", "did you mean `json`"),
             ("auth.algorithms", "HS256,none", "HS256"),
             ("broker.url", "kafka://u:secret@h", "redis://"),
-            ("store.url", "postgres://u:secret@h/db", "sqlite"),
+            ("store.url", "mysql://u:secret@h/db", "sqlite"),
         ] {
             let text = problem_of(&[(name, value)]);
             assert!(text.contains(name) && text.contains(told), "{name}={value}: {text}");

@@ -228,15 +228,15 @@ settings! {
     }
     /// The store.
     store: Store {
-        /// Folder of the database, the lock and the node's id; made if missing. One process at a time.
+        /// Folder of the embedded database, the lock and the node's id; made if missing. One process at a time.
         data: PathBuf = "./data";
-        /// Which store: `sqlite` in the data folder.
+        /// Which store: `sqlite` in the data folder, or `postgres://user:password@host:5432/database`, which several nodes may use.
         url: BackendUrl = "sqlite";
         /// Writing operations that may wait; beyond it `unavailable`.
         queue: usize = "8192", 1..=1_000_000;
         /// Operations of one group commit: more make one sync cheaper for each and the first wait longer.
         batch: usize = "500", 1..=100_000;
-        /// Threads that read beside the writer.
+        /// Threads that read beside the writer, each with a connection of its own.
         readers: usize = "2", 1..=64;
     }
     /// Delivery between nodes.

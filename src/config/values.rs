@@ -185,6 +185,11 @@ impl BackendUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is the address of a server, rather than a word for what is built in.
+    pub fn is_server(&self) -> bool {
+        self.0.contains("://")
+    }
 }
 
 impl fmt::Debug for BackendUrl {

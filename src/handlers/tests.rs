@@ -9,7 +9,7 @@ use crate::{
     social::{Settings, SocialAccess},
     store::{
         Stores,
-        sqlite::{SqliteSettings, SqliteStore},
+        sql::{SqlSettings, SqlStore},
     },
     tasks::Tasks,
 };
@@ -86,7 +86,7 @@ const GUEST: Caller = Caller { identity: Identity::Guest, session: None, format:
 fn store() -> (Stores, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let (committed, _) = mpsc::channel(1);
-    let store = SqliteStore::open(folder.path(), SqliteSettings::default(), committed).expect("a store");
+    let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), committed).expect("a store");
     (Arc::new(store).stores(), folder)
 }
 

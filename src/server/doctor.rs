@@ -11,7 +11,10 @@ use crate::{
         plane::{MediaPlane, PlaneSettings},
         selftest,
     },
-    store::{log::Log, sqlite::SqliteStore},
+    store::{
+        log::Log,
+        sql::{self, SqlStore},
+    },
 };
 use std::{
     fmt,
@@ -24,6 +27,9 @@ use tokio::sync::mpsc;
 
 /// Open files below which a busy server runs out: one per connection.
 const ENOUGH_FILES: u64 = 65_536;
+
+/// Milliseconds for a synced write above which everybody waits.
+const SLOW_MS: u128 = 100;
 
 /// Free bytes below which a start is unwise: the database, its log, and room to notice in time.
 const ENOUGH_DISK: u64 = 1 << 30;
@@ -62,7 +68,7 @@ pub async fn examine(config: &Config) -> anyhow::Result<()> {
         Ok(held) => {
             findings.push(Finding::Good(format!("data folder {}: writable, not in use", folder.display())));
             findings.push(disk(folder));
-            findings.push(store(&held).await);
+            findings.push(store(config, &held).await);
             findings.extend(redis(config).await);
             findings.push(tcp("http.listen", config.http.listen));
             findings.extend(config.admin.listen.map(|address| tcp("admin.listen", address)));
@@ -109,8 +115,27 @@ fn disk(folder: &Path) -> Finding {
     }
 }
 
+async fn store(config: &Config, held: &DataFolder) -> Finding {
+    if config.store.url.is_server() { server(config.store.url.as_str()) } else { file(held).await }
+}
+
+/// Asks the server what it is, and how long it takes to bring a word to its disk; no table is touched.
+fn server(url: &str) -> Finding {
+    let report = match sql::examine(url) {
+        Ok(report) => report,
+        Err(error) => return Finding::Bad(format!("store: {error}")),
+    };
+    let ms = report.synced.as_millis();
+    let told = format!("store: PostgreSQL {} at {} synced a write in {ms} ms", report.version, report.place);
+    match report.advice {
+        Some(advice) => Finding::Poor(format!("{told}; {advice}")),
+        None if ms > SLOW_MS => Finding::Poor(format!("{told}; use a faster disk, or a nearer server")),
+        None => Finding::Good(told),
+    }
+}
+
 /// Writes, syncs and reads a row in a database of its own beside the real one.
-async fn store(held: &DataFolder) -> Finding {
+async fn file(held: &DataFolder) -> Finding {
     let outcome: anyhow::Result<_> = async {
         let scratch = held.path().join(format!("doctor-{}", std::process::id()));
         std::fs::create_dir(&scratch)?;
@@ -120,7 +145,9 @@ async fn store(held: &DataFolder) -> Finding {
     }
     .await;
     match outcome {
-        Ok(ms) if ms > 100 => Finding::Poor(format!("store: a synced write took {ms} ms; use a faster disk")),
+        Ok(ms) if ms > SLOW_MS => {
+            Finding::Poor(format!("store: a synced write took {ms} ms; use a faster disk"))
+        }
         Ok(ms) => Finding::Good(format!("store: a synced write and a read took {ms} ms")),
         Err(error) => Finding::Bad(format!("store: {error:#}")),
     }
@@ -128,7 +155,7 @@ async fn store(held: &DataFolder) -> Finding {
 
 async fn try_store(folder: &Path) -> anyhow::Result<u128> {
     let (committed, _nobody) = mpsc::channel(1);
-    let store = Arc::new(SqliteStore::open(folder, Default::default(), committed)?);
+    let store = Arc::new(SqlStore::in_folder(folder, Default::default(), committed)?);
     store.probe(now_ms()).await?;
     let begun = Instant::now();
     store.probe(now_ms()).await?;

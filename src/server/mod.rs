@@ -10,6 +10,7 @@ mod logging;
 mod node;
 mod settings;
 mod stop;
+mod store;
 mod tokens;
 
 pub use instance::{DataFolder, DataFolderError};

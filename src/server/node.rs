@@ -1,6 +1,6 @@
 //! One node: every part, built leaf to root and let go root to leaf.
 
-use super::{DataFolder, broker, listeners::Media, settings};
+use super::{DataFolder, broker, listeners::Media, settings, store};
 use crate::{
     auth,
     config::Config,
@@ -14,7 +14,7 @@ use crate::{
     },
     metrics,
     social::{self, Social, SocialAccess},
-    store::sqlite::SqliteStore,
+    store::sql::SqlStore,
     tasks::Tasks,
 };
 use std::{sync::Arc, time::Duration};
@@ -40,7 +40,7 @@ pub(super) struct Node {
     plane: MediaPlane,
     /// Hears of ended sessions while the node lives; the hub holds it weakly.
     _listener: Arc<dyn SessionEnds>,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     /// Ends once the store's writer has gone and everything committed was published.
     publisher: Tasks,
     /// What carries publications to other nodes: ends after the publisher.
@@ -59,7 +59,7 @@ impl Node {
         let metrics = metrics::install()?;
         metrics::tend(metrics.clone(), services);
         let (committed, commits) = mpsc::channel(COMMITS);
-        let store = Arc::new(SqliteStore::open(folder.path(), settings::store(config), committed)?);
+        let store = store::open(config, folder.path(), committed)?;
         let stores = store.stores();
         let name = config.node.id.clone().map_or_else(|| folder.node_id(), Ok)?;
 

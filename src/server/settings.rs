@@ -8,7 +8,7 @@ use crate::{
     auth::{AuthSettings, ClaimNames, OutsideSettings},
     config::{self, Config},
     hub::HubSettings,
-    store::sqlite::SqliteSettings,
+    store::sql::SqlSettings,
 };
 use communiconnect_protocol::Limits;
 use std::{
@@ -22,14 +22,14 @@ const PAGE_ITEMS: u64 = 100;
 /// Publications of one page, as the contract has it.
 const PAGE_PUBLICATIONS: u64 = 256;
 
-pub(super) fn store(config: &Config) -> SqliteSettings {
-    SqliteSettings {
+pub(super) fn store(config: &Config) -> SqlSettings {
+    SqlSettings {
         queue: config.store.queue,
         batch: config.store.batch,
         readers: config.store.readers,
         keep_count: config.log.keep_count,
         keep_ms: config.log.keep_ms,
-        ..SqliteSettings::default()
+        ..SqlSettings::default()
     }
 }
 

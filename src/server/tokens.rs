@@ -1,11 +1,11 @@
 //! `token` and `check-token`: an operator's tokens, signed with the store's own secret.
 
-use super::settings;
+use super::{settings, store};
 use crate::{
     auth::{Authenticator, OwnClaims, Signer, TOKEN_SECRET},
     clock::now_ms,
     config::Config,
-    store::{accounts::Accounts, sqlite::SqliteStore},
+    store::{accounts::Accounts, sql::SqlStore},
 };
 use anyhow::Context;
 use communiconnect_protocol::Role;
@@ -54,15 +54,15 @@ pub async fn check_token(config: &Config, token: &str) -> anyhow::Result<String>
     Ok(format!("ok: subject {} of {issuer}, role {role}, for {seconds} s more", claims.subject))
 }
 
-fn open(config: &Config) -> anyhow::Result<Arc<SqliteStore>> {
+fn open(config: &Config) -> anyhow::Result<Arc<SqlStore>> {
     let folder = &config.store.data;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
     // Nothing is published from here: what a token needs of the store makes no publication.
     let (committed, _nobody) = mpsc::channel(1);
-    Ok(Arc::new(SqliteStore::open(folder, settings::store(config), committed)?))
+    Ok(store::open(config, folder, committed)?)
 }
 
-async fn secret(store: &Arc<SqliteStore>) -> anyhow::Result<[u8; 32]> {
+async fn secret(store: &Arc<SqlStore>) -> anyhow::Result<[u8; 32]> {
     Ok(store.secret(TOKEN_SECRET).await?)
 }

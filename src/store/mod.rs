@@ -20,7 +20,7 @@ pub mod people;
 pub mod posts;
 pub mod reactions;
 mod routes;
-pub mod sqlite;
+pub mod sql;
 pub mod username;
 
 pub use error::StoreError;

@@ -91,10 +91,14 @@ export function refreshDelayMs(expiresAt, now) {
   return Math.min(20_000, Math.max(0, Math.round((expiresAt - now) / 2)));
 }
 
-/** An operation id: 128 random bits as text. `crypto.randomUUID` would need a secure context. */
-export function newOp() {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/**
+ * An operation id: the time in milliseconds and 80 random bits, as hexadecimal text. Ids that begin with the time lie beside
+ * each other in the server's index, which costs it half of what random ones do. `crypto.randomUUID` would need a secure context.
+ */
+export function newOp(now = Date.now()) {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(10));
+  const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return now.toString(16).padStart(12, '0') + random;
 }
 
 /**

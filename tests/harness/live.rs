@@ -248,7 +248,7 @@ impl Player {
         within("media", async {
             while packets > 0 {
                 match self.connection.receive().expect("the connection holds") {
-                    Some(Received::Rtp(_)) => packets -= 1,
+                    Some(Received::Rtp(..)) => packets -= 1,
                     Some(Received::Rtcp(_)) => {}
                     None => self.connection.readable().await.expect("the socket holds"),
                 }

@@ -343,7 +343,7 @@ fn imports_go_from_root_to_leaf_alone() {
 fn made_up_sources_that_break_the_rules_are_found_out() {
     let upward = [
         ("store/mod.rs", "use crate::broker::Broker;"),
-        ("store/sqlite/log.rs", "use crate::{clock::Clock, hub::Hub};"),
+        ("store/sql/log.rs", "use crate::{clock::Clock, hub::Hub};"),
         ("hub/mod.rs", "use crate::social::Social;"),
         ("hub/outbox.rs", "use super::Hub;"),
         ("hub/session/mod.rs", "fn f() -> crate::auth::Identity { todo() }"),
@@ -372,7 +372,7 @@ fn made_up_sources_that_keep_the_rules_are_left_alone() {
     let downward = [
         ("lib.rs", "pub mod server;\npub mod clock;"),
         (
-            "store/sqlite/mod.rs",
+            "store/sql/sqlite/mod.rs",
             "use rusqlite::Connection;\nuse super::Store;\nuse crate::publication::Publication;",
         ),
         (

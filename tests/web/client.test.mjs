@@ -10,6 +10,7 @@ import {
   StateVersions,
   backoffMs,
   closeVerdict,
+  newOp,
   repeatDelayMs,
   refreshDelayMs,
   returnDelayMs,
@@ -24,6 +25,13 @@ const openedAt = (offset) => {
   cursor.opened({ epoch: 'a', offset, recovered: 'new', publications: [], more: false });
   return cursor;
 };
+
+test('operation ids sort by time and differ within a moment', () => {
+  const ids = [newOp(1_000), newOp(1_000), newOp(0xffff_ffff_fff)];
+  assert.deepEqual([...ids].sort().at(-1), ids[2], 'the later one comes last');
+  assert.notEqual(ids[0], ids[1]);
+  for (const id of ids) assert.match(id, /^[0-9a-f]{32}$/);
+});
 
 test('close codes say whether to come back', () => {
   assert.equal(closeVerdict(4000), 'again');

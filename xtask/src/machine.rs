@@ -39,6 +39,9 @@ const GSTREAMER: &[&str] = &[
     "python3-gi",
 ];
 
+/// Debian keeps the server's programs out of the path, in a folder per version.
+const POSTGRES: &str = "/usr/lib/postgresql";
+
 /// Installs what is missing. Errors say what to install by hand.
 pub(crate) fn prepare(root: &Path) -> Result<()> {
     let peers = root.join("tests/peers");
@@ -50,6 +53,11 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     }
     if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
         packages.extend(["python3", "python3-venv"]);
+    }
+    if Path::new(POSTGRES).is_dir() || in_path("initdb").is_some() {
+        println!("found PostgreSQL");
+    } else {
+        packages.push("postgresql");
     }
     for tool in [&NODE, &NPM, &CHROMIUM, &REDIS] {
         match tool.path() {

@@ -2,10 +2,12 @@
 //!
 //! Owns the course of a run. What a packet must look like is `media`, how a peer connects is `rtc`.
 
+mod comings;
 mod publisher;
 mod report;
 mod scenario;
 mod viewer;
 
+pub use comings::Comings;
 pub use report::{Report, Server, Spread};
 pub use scenario::{Options, run};

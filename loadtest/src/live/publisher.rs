@@ -16,7 +16,10 @@ use std::{
     collections::VecDeque,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::oneshot,
+    time::{MissedTickBehavior, interval},
+};
 
 /// Packets kept for those who ask again: two seconds of a rich stream.
 const HISTORY: usize = 1_024;
@@ -77,15 +80,16 @@ impl Publisher {
         })
     }
 
-    /// Broadcasts until `until`; how many packets of video it sent.
-    pub(super) async fn run(mut self, until: Instant) -> Result<u64> {
+    /// Broadcasts until `ended` is told or dropped; how many packets of video it sent.
+    pub(super) async fn run(mut self, mut ended: oneshot::Receiver<()>) -> Result<u64> {
         let (mut video, mut audio, mut report) =
             (interval(self.pace), interval(AUDIO_EVERY), interval(REPORT_EVERY));
         for ticks in [&mut video, &mut audio, &mut report] {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         }
-        while Instant::now() < until {
+        loop {
             tokio::select! {
+                _ = &mut ended => break,
                 _ = video.tick() => self.send_frame()?,
                 _ = audio.tick() => self.send_sound()?,
                 _ = report.tick() => self.send_reports()?,

@@ -1,6 +1,7 @@
 //! What a run has shown, for people and for programs.
 
 use super::{
+    comings::Comings,
     scenario::Options,
     viewer::{Manner, Watched},
 };
@@ -9,6 +10,14 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::{fmt, time::Duration};
+
+/// The longest time that is told apart, in microseconds: ten minutes, longer than any run waits for one thing.
+const LONGEST: u64 = 600_000_000;
+
+/// An empty spread of times in microseconds; three digits are kept.
+pub(super) fn histogram() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds and the digits are allowed")
+}
 
 /// A spread of times, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -54,6 +63,7 @@ pub struct Server {
 #[derive(Clone, Debug)]
 pub struct Report {
     options: Options,
+    comings: Option<Comings>,
     failures: Vec<String>,
     viewers: usize,
     sent: u64,
@@ -74,10 +84,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(options: Options) -> Self {
-        let histogram = || Histogram::new(3).expect("three digits are allowed");
+    pub(super) fn new(options: Options, comings: Option<Comings>) -> Self {
         Self {
             options,
+            comings,
             failures: Vec::new(),
             viewers: 0,
             sent: 0,
@@ -151,6 +161,7 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         let Counts { lost, repeated, altered, broken_frames, .. } = self.good;
         self.failures.is_empty()
+            && self.comings.as_ref().is_none_or(Comings::is_clean)
             && self.without_picture == 0
             && lost + repeated + altered + broken_frames == 0
             && self.others.altered + self.altered_sounds + self.broken == 0
@@ -160,9 +171,10 @@ impl Report {
     pub fn to_json(&self) -> serde_json::Value {
         let counts = |counts: &Counts| {
             serde_json::json!({
-                "packets": counts.packets, "lost": counts.lost, "repeated": counts.repeated,
+                "packets": counts.packets, "lost": counts.lost, "repeated": counts.repeated, "spare": counts.spare,
                 "reordered": counts.reordered, "altered": counts.altered,
                 "frames": counts.frames, "broken_frames": counts.broken_frames,
+                "spared_frames": counts.spared_frames,
             })
         };
         serde_json::json!({
@@ -175,7 +187,7 @@ impl Report {
             "key_frame_ms": Spread::of(&self.key_frame),
             "key_frame_after_connect_ms": Spread::of(&self.key_frame_after_connect),
             "live_edge_ms": Spread::of(&self.live), "delay_ms": Spread::of(&self.delay),
-            "server": self.server, "clean": self.is_clean(),
+            "comings": self.comings, "server": self.server, "clean": self.is_clean(),
         })
     }
 }
@@ -190,7 +202,8 @@ impl fmt::Display for Report {
         writeln!(out, "  connected to key frame {}", Spread::of(&self.key_frame_after_connect))?;
         writeln!(out, "  key frame to live edge {}", Spread::of(&self.live))?;
         writeln!(out, "  delay, settled         {}", Spread::of(&self.delay))?;
-        let Counts { packets, lost, repeated, reordered, altered, frames, broken_frames } = self.good;
+        let Counts { packets, lost, repeated, spare, reordered, altered, frames, .. } = self.good;
+        let Counts { broken_frames, spared_frames, .. } = self.good;
         writeln!(
             out,
             "  sent {} packets of video; good viewers got {packets} in {frames} frames",
@@ -198,7 +211,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             out,
-            "  lost {lost}, repeated {repeated}, reordered {reordered}, altered {altered}, broken frames {broken_frames}"
+            "  lost {lost}, repeated {repeated} (and {spare} spare retransmissions), reordered {reordered}, altered {altered}, \
+             broken frames {broken_frames}; {spared_frames} frames spared to newcomers by a newer key frame"
         )?;
         let Counts { packets, lost, reordered, altered, frames, broken_frames, .. } = self.others;
         if self.options.lossy + self.options.stalled > 0 {
@@ -223,6 +237,9 @@ impl fmt::Display for Report {
                 server.resident as f64 / 1_048_576.0
             )?;
         }
+        if let Some(comings) = &self.comings {
+            writeln!(out, "{comings}")?;
+        }
         if self.without_picture > 0 {
             writeln!(out, "  {} viewers never had a picture", self.without_picture)?;
         }
@@ -241,8 +258,10 @@ fn add(sum: &mut Counts, counts: &Counts) {
     sum.packets += counts.packets;
     sum.lost += counts.lost;
     sum.repeated += counts.repeated;
+    sum.spare += counts.spare;
     sum.reordered += counts.reordered;
     sum.altered += counts.altered;
     sum.frames += counts.frames;
     sum.broken_frames += counts.broken_frames;
+    sum.spared_frames += counts.spared_frames;
 }

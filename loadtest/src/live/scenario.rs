@@ -1,6 +1,7 @@
 //! The course of a run: a live is started, its broadcaster connects, viewers come one by one, and all is watched to the end.
 
 use super::{
+    comings,
     publisher::Publisher,
     report::Report,
     viewer::{Manner, Seat},
@@ -8,8 +9,8 @@ use super::{
 use crate::{api::Api, media::picture, process, rtc::Identity};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::{sync::oneshot, task::JoinSet};
 
 /// What `live` is told.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,6 +45,9 @@ pub struct Options {
     /// Seconds from one key frame to the next; the broadcaster sends none on request.
     #[arg(long, default_value_t = 10)]
     pub key_interval: u64,
+    /// Viewers that come, see a picture and leave, before the others come.
+    #[arg(long, default_value_t = 0)]
+    pub cycles: usize,
     /// The server's process, for its CPU time and memory.
     #[arg(long)]
     pub pid: Option<u32>,
@@ -69,11 +73,10 @@ pub async fn run(options: &Options) -> Result<Report> {
     };
     let live = owner.start_live(&name).await.context("starting a live")?;
     let identity = Identity::generate()?;
-    let epoch = Instant::now();
+    let (epoch, began) = (Instant::now(), SystemTime::now());
     let ramp = Duration::from_secs_f64(options.viewers as f64 / f64::from(options.ramp.max(1)));
     // A viewer may come at any place between two key frames, the worst one included.
     let lead = Duration::from_secs(1);
-    let until = epoch + lead + ramp + Duration::from_secs(options.seconds);
     let settings = picture::Settings {
         bitrate: options.bitrate,
         frames_per_second: options.fps.max(1),
@@ -82,31 +85,40 @@ pub async fn run(options: &Options) -> Result<Report> {
     };
     let publisher = Publisher::connect(&owner, &live, &identity, settings, epoch).await?;
     let mut broadcast = JoinSet::new();
-    broadcast.spawn(publisher.run(until + Duration::from_millis(500)));
+    let (end, ended) = oneshot::channel();
+    broadcast.spawn(publisher.run(ended));
     tokio::time::sleep(lead).await;
 
     let idle = options.pid.and_then(process::read);
     let progress = bar(options.viewers, ramp + Duration::from_secs(options.seconds));
-    let seat = Seat { api, live_id: live.id, identity, epoch, until };
+    let mut seat = Seat { api, live_id: live.id, identity, epoch, began, until: epoch };
+    let comings = match options.cycles {
+        0 => None,
+        _ => Some(comings::come_and_go(options, &owner, &seat, &progress).await?),
+    };
+    let coming = Instant::now();
+    let until = coming + ramp + Duration::from_secs(options.seconds);
+    seat.until = until;
     let mut viewers = JoinSet::new();
     let mut pace = tokio::time::interval(Duration::from_secs(1) / options.ramp.max(1));
     for place in 0..options.viewers {
         pace.tick().await;
         viewers.spawn(seat.clone().watch(manner(options, place)));
         progress.set_message(format!("{} of {} viewers", place + 1, options.viewers));
-        progress.set_position(epoch.elapsed().as_secs());
+        progress.set_position(coming.elapsed().as_secs());
     }
     let (from, before) = (Instant::now(), options.pid.and_then(process::read));
     while Instant::now() + Duration::from_millis(500) < until {
         tokio::time::sleep(Duration::from_millis(250)).await;
-        progress.set_position(epoch.elapsed().as_secs());
+        progress.set_position(coming.elapsed().as_secs());
     }
     let (after, window) = (options.pid.and_then(process::read), from.elapsed());
-    let mut report = Report::new(options.clone());
+    let mut report = Report::new(options.clone(), comings);
     while let Some(watched) = viewers.join_next().await {
         report.add(watched?);
     }
     progress.finish_and_clear();
+    let _ = end.send(());
     while let Some(sent) = broadcast.join_next().await {
         report.sent(sent??);
     }

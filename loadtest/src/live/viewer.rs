@@ -1,9 +1,10 @@
 //! One viewer: connects by WHEP, opens and checks every packet, reports what it misses.
 
+use super::report::histogram;
 use crate::{
     api::Api,
     media::{
-        inspect::{Counts, Inspector, Moments},
+        inspect::{Counts, Inspector, Moments, Way},
         marker::Marker,
         rtcp::{self, Reception},
         rtp::Header,
@@ -13,7 +14,7 @@ use crate::{
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 use rand::Rng;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::time::{interval, sleep_until};
 
 /// From one receiver report to the next.
@@ -62,12 +63,31 @@ pub(super) struct Seat {
     pub(super) live_id: String,
     pub(super) identity: Identity,
     pub(super) epoch: Instant,
+    /// The same moment by the wall clock, which the kernel's time stamps have.
+    pub(super) began: SystemTime,
     pub(super) until: Instant,
 }
 
 impl Seat {
     /// Watches to the end.
     pub(super) async fn watch(self, manner: Manner) -> Result<Watched> {
+        let until = self.until;
+        let (watched, connection) = self.take(manner).await?.run(until).await?;
+        connection.close();
+        Ok(watched)
+    }
+
+    /// Watches for so long once connected, and leaves as a page does: the session is ended.
+    pub(super) async fn watch_for(self, stay: Duration, manner: Manner) -> Result<Watched> {
+        let api = self.api.clone();
+        let viewing = self.take(manner).await?;
+        let session = viewing.session.clone();
+        let (watched, _connection) = viewing.run(Instant::now() + stay).await?;
+        api.delete(&session).await.context("leaving")?;
+        Ok(watched)
+    }
+
+    async fn take(self, manner: Manner) -> Result<Viewing> {
         let asked = self.epoch.elapsed();
         let offer = Offer::new(Role::Watch, self.identity.fingerprint());
         let accepted = self.api.whep(&self.live_id, &offer.text).await.context("WHEP")?;
@@ -81,38 +101,41 @@ impl Seat {
             connected: self.epoch.elapsed(),
             counts: Counts::default(),
             moments: Moments::default(),
-            delays: Histogram::new(3)?,
+            delays: histogram(),
             sounds: 0,
             altered_sounds: 0,
             broken: 0,
         };
         let (media, rtx) = answer.video_ssrcs.context("the answer announces no video")?;
-        let viewing = Viewing {
+        Ok(Viewing {
             connection,
+            session: accepted.session,
             inspector: Inspector::default(),
             watched,
             media,
             rtx,
             epoch: self.epoch,
+            began: self.began,
             before: Counts::default(),
-        };
-        viewing.run(self.until).await
+        })
     }
 }
 
 struct Viewing {
     connection: Connection,
+    session: reqwest::Url,
     inspector: Inspector,
     watched: Watched,
     media: u32,
     rtx: Option<u32>,
     epoch: Instant,
+    began: SystemTime,
     /// As of the last report.
     before: Counts,
 }
 
 impl Viewing {
-    async fn run(mut self, until: Instant) -> Result<Watched> {
+    async fn run(mut self, until: Instant) -> Result<(Watched, Connection)> {
         let (mut report, mut look) = (interval(REPORT_EVERY), interval(LOOK_EVERY));
         while Instant::now() < until {
             if self.watched.manner == Manner::Stalled && self.inspector.moments().key_frame.is_some() {
@@ -130,14 +153,13 @@ impl Viewing {
             }
         }
         self.watched.broken = self.connection.broken;
-        self.connection.close();
         (self.watched.counts, self.watched.moments) = self.inspector.close();
-        Ok(self.watched)
+        Ok((self.watched, self.connection))
     }
 
     fn read(&mut self) -> Result<()> {
         while let Some(received) = self.connection.receive()? {
-            let Received::Rtp(packet) = received else { continue };
+            let Received::Rtp(packet, arrived) = received else { continue };
             if let Manner::Lossy(share) = self.watched.manner
                 && rand::rng().random_bool(share)
             {
@@ -149,15 +171,18 @@ impl Viewing {
                 self.watched.altered_sounds += u64::from(Marker::read(payload, 0).is_none());
                 continue;
             }
-            if Some(header.ssrc) == self.rtx {
+            let way = match header.ssrc {
+                ssrc if ssrc == self.media => Way::First,
+                ssrc if Some(ssrc) == self.rtx => Way::Retransmission,
+                _ => continue,
+            };
+            if way == Way::Retransmission {
                 // RFC 4588 §4: the first two bytes are the number of the packet that is repeated.
                 let Some((original, rest)) = payload.split_first_chunk::<2>() else { continue };
                 (header.sequence, payload) = (u16::from_be_bytes(*original), rest);
-            } else if header.ssrc != self.media {
-                continue;
             }
-            let now = self.epoch.elapsed();
-            let whole = self.inspector.packet(&header, payload, now);
+            let now = arrived.duration_since(self.began).unwrap_or_default();
+            let whole = self.inspector.packet(way, &header, payload, now);
             let is_settled = self.inspector.moments().key_frame.is_some_and(|first| now > first + SETTLED);
             if let Some(whole) = whole.filter(|_| is_settled) {
                 self.watched.delays.saturating_record(whole.delay.as_micros() as u64);

@@ -31,8 +31,10 @@ pub struct Counts {
     pub packets: u64,
     /// That never came.
     pub lost: u64,
-    /// That came again.
+    /// That came again in the stream itself, which nothing explains.
     pub repeated: u64,
+    /// Retransmissions of what was there already: a relay may send a stream's first packet twice, since nobody can miss it.
+    pub spare: u64,
     /// After a later one.
     pub reordered: u64,
     /// Whose content is not what was sent.
@@ -41,6 +43,8 @@ pub struct Counts {
     pub frames: u64,
     /// Frames between the first and the last whole one that did not.
     pub broken_frames: u64,
+    /// Frames that a newcomer was spared: a newer key frame came before it had caught up, and it went on from there.
+    pub spared_frames: u64,
 }
 
 /// When a viewer had what, since the start of the run.
@@ -71,6 +75,15 @@ struct Hole {
     asked: Option<Duration>,
 }
 
+/// In which stream a packet came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The media itself.
+    First,
+    /// The stream of retransmissions (RFC 4588).
+    Retransmission,
+}
+
 /// A frame that has just become whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Whole {
@@ -80,13 +93,16 @@ pub struct Whole {
 
 impl Inspector {
     /// A packet of the stream, retransmissions already under their first number.
-    pub fn packet(&mut self, header: &Header, payload: &[u8], now: Duration) -> Option<Whole> {
+    pub fn packet(&mut self, way: Way, header: &Header, payload: &[u8], now: Duration) -> Option<Whole> {
         if payload.is_empty() {
             self.place(header.sequence, now);
             return None;
         }
         if !self.place(header.sequence, now) {
-            self.counts.repeated += 1;
+            match way {
+                Way::First => self.counts.repeated += 1,
+                Way::Retransmission => self.counts.spare += 1,
+            }
             return None;
         }
         self.counts.packets += 1;
@@ -124,7 +140,8 @@ impl Inspector {
     pub fn close(mut self) -> (Counts, Moments) {
         self.counts.lost += self.holes.len() as u64;
         if let (Some(first), Some(last)) = (self.first_whole, self.last_whole) {
-            self.counts.broken_frames = u64::from(last - first + 1).saturating_sub(self.counts.frames);
+            self.counts.broken_frames =
+                u64::from(last - first + 1).saturating_sub(self.counts.frames + self.counts.spared_frames);
         }
         (self.counts, self.moments)
     }
@@ -180,6 +197,9 @@ impl Inspector {
             return None;
         }
         let delay = now.saturating_sub(marker.sent);
+        if let Some(last) = self.last_whole.filter(|_| marker.key && self.moments.live.is_none()) {
+            self.counts.spared_frames += u64::from(marker.frame.saturating_sub(last + 1));
+        }
         self.moments.key_frame.get_or_insert(now);
         if delay < LIVE {
             self.moments.live.get_or_insert(now);
@@ -225,7 +245,7 @@ mod tests {
         let mut inspector = Inspector::default();
         let packets = stream(90);
         for (header, payload) in &packets {
-            inspector.packet(header, payload, Duration::from_secs(3));
+            inspector.packet(Way::First, header, payload, Duration::from_secs(3));
         }
         let (counts, moments) = inspector.close();
         assert_eq!(counts, Counts { packets: packets.len() as u64, frames: 90, ..Counts::default() });
@@ -236,17 +256,47 @@ mod tests {
     fn loss_repetition_reordering_and_alteration_are_told_apart() {
         let mut inspector = Inspector::default();
         let mut packets = stream(90);
+        let spare = packets[20].clone();
         packets.remove(60);
         packets.swap(10, 11);
         let again = packets[20].clone();
         packets.insert(25, again);
         packets[70].1[9] ^= 1;
         for (header, payload) in &packets {
-            inspector.packet(header, payload, Duration::ZERO);
+            inspector.packet(Way::First, header, payload, Duration::ZERO);
         }
+        inspector.packet(Way::Retransmission, &spare.0, &spare.1, Duration::ZERO);
         let (counts, _) = inspector.close();
         assert_eq!((counts.lost, counts.repeated, counts.reordered, counts.altered), (1, 1, 1, 1));
+        assert_eq!(counts.spare, 1, "a retransmission of what is there is no fault");
         assert_eq!(counts.broken_frames, 2, "the one with the hole and the altered one");
+    }
+
+    #[test]
+    fn what_a_newcomer_is_spared_before_the_live_edge_is_not_broken() {
+        let packets = stream(90);
+        let first_of = |frame: u32| {
+            let is_of = |(_, payload): &&(Header, Vec<u8>)| {
+                Marker::read(payload, DESCRIPTOR).is_some_and(|marker| marker.frame < frame)
+            };
+            packets.iter().filter(is_of).count()
+        };
+        let broken_of = |skipped: std::ops::Range<u32>, late: Duration| {
+            let mut inspector = Inspector::default();
+            let kept = packets[..first_of(skipped.start)].iter().chain(&packets[first_of(skipped.end)..]);
+            for (place, (header, payload)) in kept.enumerate() {
+                let sequence = packets[0].0.sequence.wrapping_add(place as u16);
+                let header = Header { sequence, ..*header };
+                let sent = Marker::read(payload, DESCRIPTOR).expect("all are marked").sent;
+                inspector.packet(Way::First, &header, payload, sent + late);
+            }
+            let (counts, _) = inspector.close();
+            (counts.broken_frames, counts.spared_frames)
+        };
+        let (behind, at_the_edge) = (LIVE * 2, Duration::ZERO);
+        assert_eq!(broken_of(40..60, behind), (0, 20), "frame 60 is a key frame");
+        assert_eq!(broken_of(40..50, behind), (10, 0), "nothing can be decoded from frame 50 on");
+        assert_eq!(broken_of(40..60, at_the_edge), (20, 0), "who is at the edge already misses them");
     }
 
     #[test]
@@ -254,7 +304,7 @@ mod tests {
         let mut inspector = Inspector::default();
         let packets = stream(2);
         for (header, payload) in [&packets[0], &packets[2]] {
-            inspector.packet(header, payload, Duration::ZERO);
+            inspector.packet(Way::First, header, payload, Duration::ZERO);
         }
         let at = Duration::from_millis;
         assert!(inspector.missing(at(5), at(10)).is_empty(), "it may only be late");

@@ -6,15 +6,23 @@ use super::{
     srtp::Srtp,
     stun::{Binding, is_success},
 };
+use nix::{
+    cmsg_space,
+    sys::{
+        socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt::ReceiveTimestampns},
+        time::TimeSpec,
+    },
+};
 use rtc_crypto::RTCCryptoProvider;
 use rtc_dtls::crypto::Certificate;
 use std::{
-    io,
+    io::{self, IoSliceMut},
     net::SocketAddr,
+    os::fd::AsRawFd,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{io::Interest, net::UdpSocket, time::timeout};
 
 /// Longest datagram that is read: an Ethernet packet, with room to notice one that is longer.
 const DATAGRAM: usize = 2_048;
@@ -80,8 +88,8 @@ impl Identity {
 /// A plain packet that came.
 #[derive(Debug)]
 pub enum Received {
-    /// Media.
-    Rtp(bytes::BytesMut),
+    /// Media, and when the kernel had it: how long this client then took to read it is no fault of the server.
+    Rtp(bytes::BytesMut, SystemTime),
     /// Control.
     Rtcp(bytes::BytesMut),
 }
@@ -106,6 +114,7 @@ impl Connection {
             SocketAddr::V6(_) => ([0, 0, 0, 0, 0, 0, 0, 1], 0).into(),
         };
         let socket = Arc::new(UdpSocket::bind(any).await?);
+        setsockopt(&socket, ReceiveTimestampns, &true).map_err(io::Error::from)?;
         socket.connect(answer.candidate).await?;
         let binding = Binding {
             username: format!("{}:{}", answer.ufrag, offer.ufrag),
@@ -146,8 +155,10 @@ impl Connection {
     pub fn receive(&mut self) -> Result<Option<Received>, RtcError> {
         self.consent()?;
         loop {
-            let length = match self.socket.try_recv(self.buffer.as_mut_slice()) {
-                Ok(length) => length,
+            let buffer = self.buffer.as_mut_slice();
+            let received = self.socket.try_io(Interest::READABLE, || stamped(&self.socket, buffer));
+            let (length, arrived) = match received {
+                Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
@@ -159,7 +170,7 @@ impl Connection {
                     Err(_) => self.broken += 1,
                 },
                 (Some(128..=191), _) => match self.srtp.open_rtp(datagram) {
-                    Ok(packet) => return Ok(Some(Received::Rtp(packet))),
+                    Ok(packet) => return Ok(Some(Received::Rtp(packet, arrived))),
                     Err(_) => self.broken += 1,
                 },
                 (Some(20..=63), _) => {
@@ -190,6 +201,18 @@ impl Connection {
         self.checked = Instant::now();
         lossy(self.socket.try_send(&self.binding))
     }
+}
+
+/// A datagram and when the kernel had it.
+fn stamped(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, SystemTime)> {
+    let mut control = cmsg_space!(TimeSpec);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
+    let arrived = message.cmsgs()?.find_map(|part| match part {
+        ControlMessageOwned::ScmTimestampns(at) => Some(SystemTime::UNIX_EPOCH + Duration::from(at)),
+        _ => None,
+    });
+    Ok((message.bytes, arrived.unwrap_or_else(SystemTime::now)))
 }
 
 async fn reach(

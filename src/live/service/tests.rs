@@ -9,7 +9,7 @@ use crate::{
         accounts::NewAccount,
         communities::{Membership, NewCommunity},
         people::Target,
-        sqlite::{SqliteSettings, SqliteStore},
+        sql::{SqlSettings, SqlStore},
     },
 };
 use communiconnect_protocol::{CommunityId, Live, LiveReason, Role, StreamKey};
@@ -34,7 +34,7 @@ impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (committed, commits) = mpsc::channel(64);
-        let store = SqliteStore::open(folder.path(), SqliteSettings::default(), committed).expect("a store");
+        let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), committed).expect("a store");
         let stores = Arc::new(store).stores();
         let tasks = Tasks::default();
         let hub = Hub::new(HubParts {

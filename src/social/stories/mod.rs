@@ -18,7 +18,7 @@ use crate::{
         Actor, Reader, Stores,
         accounts::Identity,
         communities::Membership,
-        sqlite::{SqliteSettings, SqliteStore},
+        sql::{SqlSettings, SqlStore},
     },
 };
 use communiconnect_protocol::{
@@ -56,7 +56,7 @@ impl World {
     fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (committed, commits) = mpsc::channel(100_000);
-        let store = SqliteStore::open(folder.path(), SqliteSettings::default(), committed).expect("a store");
+        let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), committed).expect("a store");
         let stores = Arc::new(store).stores();
         let config = Config::with(settings.iter().copied()).expect("valid settings");
         Self {

@@ -62,6 +62,7 @@ export class Cockpit {
       site.lives.changed.listen((id) => id === live.id && this.#update(site.lives.get(id))),
       site.lives.follow(live.id, { signal: (event, data) => event === 'live.reactions' && this.#hearts.burst(data.counts) }),
       site.connection.follow(`analytics:live:${live.id}`, { state: ({ event, data }) => event === 'live.figures' && this.#showFigures(data) }),
+      site.connection.changed.listen((state) => state === 'online' || this.#forgetFigures()),
       site.connection.welcomed.listen((_, returned) => returned && site.lives.load(live.id).catch(() => {})));
     this.#timer = setInterval(() => this.#look(), 1_000);
     this.#update(live);
@@ -239,6 +240,14 @@ export class Cockpit {
     this.#health.dataset.level = figures.upload.level;
     if (this.#health.textContent !== words) fill(this.#health, icon(figures.upload.level === 'good' ? 'check' : 'info'), h('span', {}, words));
     this.#viewers.show(figures.peers, figures.upload.layers);
+    this.#showTiles();
+  }
+
+  /** What was counted before the connection went says nothing of now. */
+  #forgetFigures() {
+    this.#figures = null;
+    fill(this.#health);
+    this.#viewers.show([], []);
     this.#showTiles();
   }
 

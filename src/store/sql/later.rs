@@ -1,0 +1,138 @@
+//! Rows that nobody reads before the commit: on PostgreSQL they are written together, one statement for all operations.
+//!
+//! Every operation ends with rows of the log and its remembered answer. SQLite writes each where it stands, which costs
+//! a microsecond; over a network each would cost a round trip.
+
+use super::db::{Connection, params};
+use crate::store::Result;
+use communiconnect_protocol::{Data, UserId};
+use std::{collections::HashMap, sync::Arc};
+
+/// An entry of a channel's log.
+pub(super) struct LogRow {
+    pub(super) channel: i64,
+    pub(super) offset: u64,
+    pub(super) event: Arc<str>,
+    pub(super) data: Data,
+    pub(super) at: i64,
+    pub(super) actor: Option<UserId>,
+    pub(super) audience: i64,
+    pub(super) subject: Option<[u8; 16]>,
+    pub(super) named: Option<Vec<u8>>,
+}
+
+/// What was answered to an operation.
+pub(super) struct OpRow {
+    pub(super) user: UserId,
+    pub(super) op: String,
+    pub(super) digest: [u8; 32],
+    pub(super) answer: Vec<u8>,
+    pub(super) at: i64,
+}
+
+/// What waits to be written. Its bound is what one group commit writes.
+#[derive(Default)]
+pub(super) struct Later {
+    log: Vec<LogRow>,
+    ops: Vec<OpRow>,
+    /// Places in `ops`.
+    known: HashMap<(UserId, String), usize>,
+    /// How many rows of `log` the database has. They stay here: an operation that wrote rows of those before it may be
+    /// undone, and theirs with it.
+    written: usize,
+}
+
+/// How much waited at some time.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    log: usize,
+    written: usize,
+    ops: usize,
+}
+
+impl Later {
+    pub(super) fn mark(&self) -> Mark {
+        Mark { log: self.log.len(), written: self.written, ops: self.ops.len() }
+    }
+
+    /// Forgets what came after the mark, and that it was written: the database undoes it as well.
+    pub(super) fn undo(&mut self, mark: Mark) {
+        self.log.truncate(mark.log);
+        self.written = mark.written;
+        for row in self.ops.drain(mark.ops..) {
+            self.known.remove(&(row.user, row.op));
+        }
+    }
+
+    /// Forgets everything, after a commit or a failed one.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn log(&mut self, connection: &Connection, row: LogRow) -> Result<()> {
+        if let Connection::Postgres(_) = connection {
+            self.log.push(row);
+            return Ok(());
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject, named)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                row.channel,
+                row.offset as i64,
+                *row.event,
+                row.data.as_bytes()[..],
+                row.at,
+                row.actor.as_ref().map(UserId::as_bytes),
+                row.audience,
+                row.subject,
+                row.named,
+            ])?;
+        Ok(())
+    }
+
+    /// The answer to an operation that is not written yet.
+    pub(super) fn op(&self, user: UserId, op: &str) -> Option<&OpRow> {
+        if self.ops.is_empty() {
+            return None;
+        }
+        self.known.get(&(user, op.to_owned())).map(|place| &self.ops[*place])
+    }
+
+    pub(super) fn op_done(&mut self, connection: &Connection, row: OpRow) -> Result<()> {
+        if let Connection::Postgres(_) = connection {
+            self.known.insert((row.user, row.op.clone()), self.ops.len());
+            self.ops.push(row);
+            return Ok(());
+        }
+        connection
+            .prepare_cached("INSERT INTO ops (user, op, digest, answer, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![row.user.as_bytes(), row.op, row.digest, row.answer, row.at])?;
+        Ok(())
+    }
+
+    /// Writes the rows of logs, for whoever is about to look at them.
+    pub(super) fn write(&mut self, connection: &Connection) -> Result<()> {
+        if let Connection::Postgres(session) = connection
+            && self.written < self.log.len()
+        {
+            session.write_log(&self.log[self.written..])?;
+            self.written = self.log.len();
+        }
+        Ok(())
+    }
+
+    /// Writes all that waits, just before the commit.
+    pub(super) fn write_all(&mut self, connection: &Connection) -> Result<()> {
+        self.write(connection)?;
+        if let Connection::Postgres(session) = connection
+            && !self.ops.is_empty()
+        {
+            session.write_ops(&self.ops)?;
+        }
+        self.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! The end of a live, and its report.
+
+use super::{channels, pulse::tell_viewers, row};
+use crate::store::sql::db::{Connection, OptionalExtension, params};
+use crate::store::{
+    Result, StoreError,
+    lives::{Abandoned, LiveEnd},
+    sql::{
+        Tx,
+        events::{Happening, LIVE_ENDED, tell},
+    },
+};
+use communiconnect_protocol::{
+    Data, LiveEnded, LiveId, LiveReason, LiveReport, LiveState, Viewers, ViewersTotal,
+};
+
+/// Lives that one call ends: each is a handful of rows.
+const ABANDONED: usize = 100;
+
+pub(super) fn end(tx: &mut Tx<'_>, end: LiveEnd) -> Result<LiveReport> {
+    let live = row(tx, end.id)?;
+    if live.state == LiveState::Ended {
+        return Ok(report(tx.connection(), end.id)?.unwrap_or_default());
+    }
+    let id = end.id.as_bytes();
+    let lasted = live.started_at.map_or(0, |started| end.at.saturating_sub(started));
+    let report = LiveReport { duration_ms: u64::try_from(lasted).unwrap_or(0), ..end.report };
+    tx.sql(
+        "UPDATE lives SET state = ?2, reason = ?3, ended_at = ?4, encoder_left = ?5, report = ?6 WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        LiveState::Ended.as_str(),
+        end.reason.as_str(),
+        end.at,
+        end.encoder_left,
+        encoded(&report)?,
+    ])?;
+    let viewers = Viewers { current: 0, peak: report.viewers.peak };
+    tell_viewers(tx, end.id, viewers)?;
+    let data = LiveEnded {
+        live_id: end.id,
+        post_id: live.post.facts.id,
+        reason: end.reason,
+        duration_ms: report.duration_ms,
+        viewers: ViewersTotal { peak: report.viewers.peak, unique: report.viewers.unique },
+    };
+    let happening = Happening {
+        event: &LIVE_ENDED,
+        data: Data::of(&data),
+        at: end.at,
+        actor: Some(live.post.facts.author),
+        subject: Some(*live.post.facts.id.as_bytes()),
+    };
+    tell(tx, channels(&live), happening)?;
+    Ok(report)
+}
+
+pub(super) fn abandon(tx: &mut Tx<'_>, which: &Abandoned, at: i64) -> Result<Vec<LiveId>> {
+    let (node, until) = match which {
+        Abandoned::OfNode(node) => (Some(node), i64::MAX),
+        Abandoned::Expired => (None, at),
+    };
+    let ids: Vec<LiveId> = tx
+        .sql(
+            "SELECT l.id FROM lives l JOIN live_counts n ON n.live = l.id
+             WHERE l.state != 'ended' AND n.until < ?2 AND (n.node = ?1 OR ?1 IS NULL) LIMIT ?3",
+        )?
+        .query_map(params![node, until, ABANDONED as i64], |row| row.get(0).map(LiveId::from_bytes))?;
+    for id in &ids {
+        let report = report(tx.connection(), *id)?.unwrap_or_default();
+        let reason = LiveReason::Lost;
+        end(tx, LiveEnd { id: *id, reason, report, encoder_left: true, at })?;
+    }
+    Ok(ids)
+}
+
+/// The last report that was noted; an empty one before the first.
+pub(super) fn report(connection: &Connection, id: LiveId) -> Result<Option<LiveReport>> {
+    let bytes: Option<Option<Vec<u8>>> = connection
+        .prepare_cached("SELECT report FROM lives WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let Some(bytes) = bytes else { return Ok(Some(LiveReport::default())) };
+    let report = rmp_serde::from_slice(&bytes)
+        .map_err(|error| StoreError::Internal(format!("a stored report does not read: {error}")))?;
+    Ok(Some(report))
+}
+
+pub(super) fn encoded(report: &LiveReport) -> Result<Vec<u8>> {
+    rmp_serde::to_vec_named(report)
+        .map_err(|error| StoreError::Internal(format!("a report does not encode: {error}")))
+}

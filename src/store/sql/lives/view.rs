@@ -1,0 +1,132 @@
+//! Reading lives.
+
+use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
+use crate::store::{
+    LiveFacts, Reader, Result, StoreError,
+    lives::{LiveQuery, LiveView, WhichLive},
+    sql::{
+        columns::{count, optional_word, word},
+        facts::{POST_FACTS, PostRow, post_at, post_fact_columns, reader_key},
+        user_row::{USER_COLUMNS, user_at, user_columns},
+    },
+};
+use communiconnect_protocol::{Live, LiveId, LiveReason, LiveState, Viewers};
+
+/// Greater than every id.
+const END: [u8; 16] = [0xff; 16];
+
+/// A reader that is nobody, for what is asked of a live rather than for a person.
+const NOBODY: Reader = Reader { user: None, role: communiconnect_protocol::Role::User };
+
+/// A live as the store's own operations see it.
+#[derive(Debug)]
+pub(super) struct LiveRow {
+    pub(super) id: LiveId,
+    pub(super) post: PostRow,
+    pub(super) state: LiveState,
+    pub(super) started_at: Option<i64>,
+}
+
+pub(super) fn row(connection: &Connection, id: LiveId) -> Result<Option<LiveRow>> {
+    let row = connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            post_fact_columns!(),
+            ", l.state, l.started_at FROM lives l JOIN posts p ON p.id = l.post WHERE l.id = ?1"
+        ))?
+        .query_row(params![id.as_bytes(), reader_key(&NOBODY)], |row| {
+            Ok(LiveRow {
+                id,
+                post: post_at(row, 0, &NOBODY)?,
+                state: word(row, POST_FACTS, LiveState::from_word)?,
+                started_at: row.get(POST_FACTS + 1)?,
+            })
+        })
+        .optional()?;
+    Ok(row)
+}
+
+/// Facts of a live, or that it is not there.
+pub(in crate::store::sql) fn live(connection: &Connection, reader: &Reader, id: LiveId) -> Result<LiveView> {
+    view(connection, reader, id)?.ok_or(StoreError::NotFound("live"))
+}
+
+/// The live with what its reader is to it.
+pub(in crate::store::sql) fn view(
+    connection: &Connection,
+    reader: &Reader,
+    id: LiveId,
+) -> Result<Option<LiveView>> {
+    let view = connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            post_fact_columns!(),
+            ", ",
+            user_columns!(),
+            ", p.title, p.content, l.state, l.reason, l.generation, l.started_at, l.ended_at,
+               n.node, n.current, n.peak, n.version,
+               EXISTS (SELECT 1 FROM live_bans WHERE live = l.id AND user = ?2)
+             FROM lives l JOIN posts p ON p.id = l.post JOIN users u ON u.id = l.owner
+                 JOIN live_counts n ON n.live = l.id
+             WHERE l.id = ?1"
+        ))?
+        .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader, id))
+        .optional()?;
+    Ok(view)
+}
+
+fn view_at(row: &Row<'_>, reader: &Reader, id: LiveId) -> db::Result<LiveView> {
+    const REST: usize = POST_FACTS + USER_COLUMNS;
+    let post = post_at(row, 0, reader)?.facts;
+    let description: String = row.get(REST + 1)?;
+    let live = Live {
+        id,
+        post_id: post.id,
+        community_id: post.community_id,
+        owner: user_at(row, POST_FACTS)?,
+        title: row.get::<Option<String>>(REST)?.unwrap_or_default(),
+        description: (!description.is_empty()).then_some(description),
+        state: word(row, REST + 2, LiveState::from_word)?,
+        reason: optional_word(row, REST + 3, LiveReason::from_word)?,
+        visibility: post.visibility,
+        viewers: Viewers { current: count(row, REST + 8)?, peak: count(row, REST + 9)? },
+        started_at: row.get(REST + 5)?,
+        ended_at: row.get(REST + 6)?,
+    };
+    let facts = LiveFacts { id, state: live.state, banned: row.get(REST + 11)?, post };
+    Ok(LiveView {
+        live,
+        facts,
+        generation: count(row, REST + 4)?,
+        node: row.get(REST + 7)?,
+        viewers_version: count(row, REST + 10)?,
+    })
+}
+
+pub(super) fn find(connection: &Connection, which: WhichLive) -> Result<Option<LiveId>> {
+    let (sql, key) = match which {
+        WhichLive::Id(id) => return Ok(Some(id)),
+        WhichLive::RunningOf(user) => {
+            ("SELECT id FROM lives WHERE owner = ?1 AND state != 'ended'", *user.as_bytes())
+        }
+        WhichLive::OfPost(post) => ("SELECT id FROM lives WHERE post = ?1", *post.as_bytes()),
+    };
+    let id = connection.prepare_cached(sql)?.query_row([key], |row| row.get(0)).optional()?;
+    Ok(id.map(LiveId::from_bytes))
+}
+
+/// Running lives, newest first. They are few (each is a person on air), so those of a community are picked from all.
+pub(super) fn running(connection: &Connection, query: &LiveQuery) -> Result<Vec<LiveId>> {
+    let before = query.before.map_or(END, |id| *id.as_bytes());
+    let community = query.community_id.map(|id| *id.as_bytes());
+    let ids = connection
+        .prepare_cached(
+            "SELECT l.id FROM lives l WHERE l.state != 'ended' AND l.id < ?1
+                 AND (EXISTS (SELECT 1 FROM feed WHERE community = ?2 AND post = l.post) OR ?2 IS NULL)
+             ORDER BY l.id DESC LIMIT ?3",
+        )?
+        .query_map(params![before, community, query.limit as i64], |row| {
+            row.get(0).map(LiveId::from_bytes)
+        })?;
+    Ok(ids)
+}

@@ -1,0 +1,67 @@
+//! Many rows in one statement.
+
+use super::Session;
+use crate::store::sql::{
+    db::Result,
+    heads::Head,
+    later::{LogRow, OpRow},
+};
+use tokio_postgres::types::ToSql;
+
+impl Session {
+    /// Moves the heads of channels.
+    pub(in crate::store::sql) fn save_heads(&self, moved: &[Head]) -> Result<()> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let no: Vec<i64> = moved.iter().map(|head| head.no).collect();
+        let head: Vec<i64> = moved.iter().map(|head| head.head as i64).collect();
+        let first: Vec<i64> = moved.iter().map(|head| head.first as i64).collect();
+        self.bulk(
+            "UPDATE channels SET head = moved.head, first = greatest(channels.first, moved.first)
+             FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[]) AS moved (no, head, first)
+             WHERE channels.no = moved.no",
+            &[&no, &head, &first],
+        )
+    }
+
+    /// Appends rows to the log, in their order.
+    pub(in crate::store::sql) fn write_log(&self, rows: &[LogRow]) -> Result<()> {
+        let channel: Vec<i64> = rows.iter().map(|row| row.channel).collect();
+        let offset: Vec<i64> = rows.iter().map(|row| row.offset as i64).collect();
+        let event: Vec<&str> = rows.iter().map(|row| &*row.event).collect();
+        let data: Vec<&[u8]> = rows.iter().map(|row| &row.data.as_bytes()[..]).collect();
+        let at: Vec<i64> = rows.iter().map(|row| row.at).collect();
+        let actor: Vec<Option<&[u8]>> =
+            rows.iter().map(|row| row.actor.as_ref().map(|actor| &actor.as_bytes()[..])).collect();
+        let audience: Vec<i64> = rows.iter().map(|row| row.audience).collect();
+        let subject: Vec<Option<&[u8]>> =
+            rows.iter().map(|row| row.subject.as_ref().map(|subject| &subject[..])).collect();
+        let named: Vec<Option<&[u8]>> = rows.iter().map(|row| row.named.as_deref()).collect();
+        self.bulk(
+            "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject, named)
+             SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::text[], ?4::bytea[], ?5::bigint[], ?6::bytea[],
+                                  ?7::bigint[], ?8::bytea[], ?9::bytea[])",
+            &[&channel, &offset, &event, &data, &at, &actor, &audience, &subject, &named],
+        )
+    }
+
+    /// Remembers answers to operations.
+    pub(in crate::store::sql) fn write_ops(&self, rows: &[OpRow]) -> Result<()> {
+        let user: Vec<&[u8]> = rows.iter().map(|row| &row.user.as_bytes()[..]).collect();
+        let op: Vec<&str> = rows.iter().map(|row| &*row.op).collect();
+        let digest: Vec<&[u8]> = rows.iter().map(|row| &row.digest[..]).collect();
+        let answer: Vec<&[u8]> = rows.iter().map(|row| &row.answer[..]).collect();
+        let at: Vec<i64> = rows.iter().map(|row| row.at).collect();
+        self.bulk(
+            "INSERT INTO ops (user, op, digest, answer, at)
+             SELECT * FROM unnest(?1::bytea[], ?2::text[], ?3::bytea[], ?4::bytea[], ?5::bigint[])",
+            &[&user, &op, &digest, &answer, &at],
+        )
+    }
+
+    fn bulk(&self, sql: &str, columns: &[&(dyn ToSql + Sync)]) -> Result<()> {
+        let statement = self.prepare(sql)?;
+        self.wait(self.client().execute(statement.prepared(), columns)).map(drop)
+    }
+}

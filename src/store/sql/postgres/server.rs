@@ -1,0 +1,86 @@
+//! Where the server is, and how it is spoken to.
+
+use super::{Session, told};
+use crate::store::sql::{OpenError, db};
+use std::{fmt, str::FromStr, time::Duration};
+use tokio_postgres::{Config, NoTls, config::Host};
+
+/// Time to connect to a server; one that is there answers in milliseconds.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// What the server itself puts an end to, in milliseconds: a statement; the wait for a turn; a transaction whose node fell
+/// silent, so that a node which hangs holds up the others for so long and no longer.
+const OPTIONS: &str = "-c statement_timeout=10000 -c lock_timeout=8000 -c idle_in_transaction_session_timeout=10000 \
+                       -c synchronous_commit=on -c jit=off";
+
+/// The lock that nodes which start at once bring the tables up to date under; any number that is ours alone.
+const MIGRATION_LOCK: i64 = 0x636f_6d6d_756e_6901;
+
+mod embedded {
+    refinery::embed_migrations!("src/store/sql/postgres/migrations");
+}
+
+/// A server and a database on it.
+pub(in crate::store::sql) struct Server {
+    config: Config,
+}
+
+impl Server {
+    /// Reads an address like `postgres://user:password@host:5432/database`.
+    pub(in crate::store::sql) fn at(url: &str) -> Result<Self, OpenError> {
+        let mut config = Config::from_str(url).map_err(|error| OpenError::Address(error.to_string()))?;
+        config
+            .connect_timeout(CONNECT)
+            .tcp_user_timeout(Duration::from_secs(15))
+            .keepalives_idle(Duration::from_secs(15))
+            .application_name("communiconnect")
+            .options(OPTIONS);
+        Ok(Self { config })
+    }
+
+    /// Opens a connection.
+    pub(in crate::store::sql) fn open(&self) -> Result<Session, OpenError> {
+        Session::open(&self.config).map_err(|error| self.refused(error))
+    }
+
+    /// Brings the tables up to date; of several nodes that start at once one does, and the others find them so.
+    pub(in crate::store::sql) fn migrate(&self) -> Result<(), OpenError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut config = self.config.clone();
+            // A migration takes the time that it takes, and so does the wait for another node's.
+            config.options("-c statement_timeout=0 -c lock_timeout=0");
+            let (mut client, connection) =
+                config.connect(NoTls).await.map_err(|error| self.refused(error.into()))?;
+            runtime.spawn(async move { drop(connection.await) });
+            client
+                .execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])
+                .await
+                .map_err(|error| self.refused(error.into()))?;
+            // The lock ends with the connection.
+            let run = embedded::migrations::runner().run_async(&mut client).await;
+            run.map(drop).map_err(|error| OpenError::migration(error, self.to_string()))
+        })
+    }
+
+    fn refused(&self, error: db::Error) -> OpenError {
+        let cause = match &error {
+            db::Error::Postgres(error) => told(error),
+            error => error.to_string(),
+        };
+        OpenError::Server { place: self.to_string(), cause }
+    }
+}
+
+/// Host and database, as an operator reads them; never the password.
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(folder)) => folder.display().to_string(),
+            None => String::new(),
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        write!(f, "{host}:{port}/{}", self.config.get_dbname().unwrap_or_default())
+    }
+}

@@ -1,0 +1,116 @@
+//! What hangs on a post, in numbers.
+
+use crate::publication::State;
+use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
+use crate::store::{
+    PostFacts, Reader, Result, StoreError,
+    sql::{
+        Tx,
+        columns::{REACTION_COLUMNS, count, reactions},
+        facts::{POST_FACTS, PostRow, post_at, post_fact_columns, reader_key},
+    },
+};
+use communiconnect_protocol::{Data, PostCounts, PostCountsState, PostId, ReactionKind, event};
+
+/// Columns of the table `post_counts`, in the order that [`counts_at`] reads.
+macro_rules! post_count_columns {
+    () => {
+        "post_counts.version, likes, love, haha, wow, sad, angry, comments, shares, external_shares, views"
+    };
+}
+pub(super) use post_count_columns;
+
+/// By how much the counts of a post change.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::store::sql) struct Move {
+    /// One reaction less of this kind.
+    pub(in crate::store::sql) lost: Option<ReactionKind>,
+    /// One reaction more of this kind.
+    pub(in crate::store::sql) won: Option<ReactionKind>,
+    /// Comments more or less.
+    pub(in crate::store::sql) comments: i64,
+    /// Views more.
+    pub(in crate::store::sql) views: i64,
+}
+
+/// By how much each of the six columns of reactions changes.
+pub(in crate::store::sql) fn reaction_steps(
+    lost: Option<ReactionKind>,
+    won: Option<ReactionKind>,
+) -> [i64; 6] {
+    REACTION_COLUMNS.map(|kind| i64::from(won == Some(kind)) - i64::from(lost == Some(kind)))
+}
+
+/// Moves the counts of a post in one step of their version, and tells them where the post goes.
+pub(in crate::store::sql) fn shift(tx: &mut Tx<'_>, post: &PostRow, by: Move) -> Result<PostCounts> {
+    let [likes, love, haha, wow, sad, angry] = reaction_steps(by.lost, by.won);
+    let id = post.facts.id;
+    let counts = tx
+        .sql(concat!(
+            "UPDATE post_counts SET version = version + 1, likes = likes + ?2, love = love + ?3, haha = haha + ?4,
+                 wow = wow + ?5, sad = sad + ?6, angry = angry + ?7, comments = comments + ?8, views = views + ?9
+             WHERE post = ?1 RETURNING ",
+            post_count_columns!()
+        ))?
+        .query_row(
+            params![id.as_bytes(), likes, love, haha, wow, sad, angry, by.comments, by.views],
+            |row| counts_at(row, 0),
+        )
+        .optional()?
+        .ok_or(StoreError::NotFound("post"))?;
+    let placement = post.placement();
+    tx.state(State {
+        channels: placement.later(),
+        event: event::POST_COUNTS.into(),
+        key: id.to_string(),
+        version: counts.version,
+        data: Data::of(&PostCountsState { post_id: id, counts: counts.clone() }),
+        actor: placement.named_author(),
+    });
+    Ok(counts)
+}
+
+pub(super) fn counts_at(row: &Row<'_>, first: usize) -> db::Result<PostCounts> {
+    Ok(PostCounts {
+        version: count(row, first)?,
+        reactions: reactions(row, first + 1)?,
+        comments: count(row, first + 7)?,
+        shares: count(row, first + 8)?,
+        external_shares: count(row, first + 9)?,
+        views: count(row, first + 10)?,
+    })
+}
+
+/// Counts of one post.
+pub(in crate::store::sql) fn of(connection: &Connection, id: PostId) -> Result<PostCounts> {
+    connection
+        .prepare_cached(concat!("SELECT ", post_count_columns!(), " FROM post_counts WHERE post = ?1"))?
+        .query_row([id.as_bytes()], |row| counts_at(row, 0))
+        .optional()?
+        .ok_or(StoreError::NotFound("post"))
+}
+
+/// Counts and facts in the order asked; unknown posts are left out.
+pub(super) fn many(
+    connection: &Connection,
+    reader: &Reader,
+    ids: &[PostId],
+) -> Result<Vec<(PostCounts, PostFacts)>> {
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        post_fact_columns!(),
+        ", ",
+        post_count_columns!(),
+        " FROM posts p JOIN post_counts ON post = p.id WHERE p.id = ?1"
+    ))?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row = statement
+            .query_row(params![id.as_bytes(), reader_key(reader)], |row| {
+                Ok((counts_at(row, POST_FACTS)?, post_at(row, 0, reader)?.facts))
+            })
+            .optional()?;
+        found.extend(row);
+    }
+    Ok(found)
+}

@@ -1,0 +1,39 @@
+//! Counting views: one per viewer and window.
+
+use super::counts::{Move, shift};
+use crate::store::sql::db::params;
+use crate::store::{
+    Result,
+    posts::{View, Viewer},
+    sql::{Tx, facts::PostRow},
+};
+
+/// Counts a view unless the same viewer's last one is too recent; whether it counted.
+pub(super) fn count(tx: &mut Tx<'_>, post: &PostRow, view: View) -> Result<bool> {
+    let viewer = match &view.viewer {
+        Viewer::Person(user) => user.as_bytes(),
+        Viewer::Guest(session) => session.as_bytes(),
+    };
+    let counted = tx
+        .sql(
+            "INSERT INTO views (post, viewer, until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (post, viewer) DO UPDATE SET until = excluded.until WHERE views.until <= ?4",
+        )?
+        .execute(params![view.post_id.as_bytes(), viewer, view.at.saturating_add(view.window_ms), view.at])?
+        == 1;
+    if counted {
+        shift(tx, post, Move { views: 1, ..Move::default() })?;
+    }
+    Ok(counted)
+}
+
+/// Drops up to `limit` views whose window has ended, since a new one counts in any case; answers how many went.
+pub(in crate::store::sql) fn sweep(tx: &mut Tx<'_>, now: i64, limit: usize) -> Result<usize> {
+    let swept = tx
+        .sql(
+            "DELETE FROM views WHERE (post, viewer) IN
+                 (SELECT post, viewer FROM views WHERE until <= ?1 ORDER BY until LIMIT ?2)",
+        )?
+        .execute(params![now, limit as i64])?;
+    Ok(swept)
+}

@@ -1,0 +1,111 @@
+//! The conformance suite on PostgreSQL, and what is PostgreSQL's alone.
+
+use super::super::{OpenError, SqlSettings, SqlStore};
+use crate::{
+    publication::Committed,
+    store::{
+        StoreError, Stores,
+        conformance::{Backend, Bounds, World, suite},
+    },
+};
+use server::Syncs;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+
+#[path = "../../../../tests/harness/postgres.rs"]
+#[allow(dead_code, unreachable_pub)]
+pub(super) mod server;
+
+/// A database on the server of these tests.
+struct Database(String);
+
+#[async_trait::async_trait]
+impl Backend for Database {
+    async fn open(&self, bounds: Bounds, committed: mpsc::Sender<Committed>) -> Stores {
+        let Bounds { keep_count, keep_ms } = bounds;
+        let settings = SqlSettings { keep_count, keep_ms, ..SqlSettings::default() };
+        Arc::new(SqlStore::on_server(&self.0, settings, committed).expect("a store")).stores()
+    }
+}
+
+async fn world() -> World {
+    World::open(Arc::new(Database(server::database(Syncs::Nothing)))).await
+}
+
+suite!(super::world);
+
+/// A store that publishes to nobody.
+pub(super) fn open(url: &str) -> Result<Arc<SqlStore>, OpenError> {
+    SqlStore::on_server(url, SqlSettings::default(), mpsc::channel(100_000).0).map(Arc::new)
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_says_what_to_do_and_no_password() {
+    for (url, words) in [
+        ("postgres://ada:secret@127.0.0.1:1/db", ["127.0.0.1:1/db", "does it run"]),
+        ("postgres://ada:secret@127.0.0.1:port/db", ["does not read", "postgres://user:password@host"]),
+    ] {
+        let refusal = open(url).err().expect("refused").to_string();
+        for word in words {
+            assert!(refusal.contains(word), "{word} is not in: {refusal}");
+        }
+        assert!(!refusal.contains("secret"), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_left_alone() {
+    let own = server::Server::start(Syncs::Nothing);
+    let url = own.database();
+    open(&url).expect("a store").close().await;
+    own.run(
+        &url,
+        "INSERT INTO refinery_schema_history SELECT 900, 'later', applied_on, '7' FROM refinery_schema_history",
+    );
+    let refusal = open(&url).err().expect("refused").to_string();
+    for words in
+        ["V900 \"later\" of the tables is unknown", "another version of this program", "Start it with"]
+    {
+        assert!(refusal.contains(words), "{words} is not in: {refusal}");
+    }
+}
+
+/// Tries until the store answers again, as a client does that is told `unavailable`.
+async fn until_it_works(store: &SqlStore) {
+    let begun = Instant::now();
+    loop {
+        let written = crate::store::log::Log::probe(store, 1).await;
+        match written {
+            Ok(()) => return,
+            Err(StoreError::Unavailable(_)) if begun.elapsed() < Duration::from_secs(30) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_unavailable_and_comes_back_by_itself() {
+    let own = server::Server::start(Syncs::Nothing);
+    let (url, other) = (own.database(), own.database());
+    let store = open(&url).expect("a store");
+    until_it_works(&store).await;
+    let name = url.rsplit('/').next().expect("a name");
+    own.run(
+        &other,
+        &format!(
+            "ALTER DATABASE {name} ALLOW_CONNECTIONS false;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ),
+    );
+    for _ in 0..20 {
+        let refused = crate::store::log::Log::probe(&*store, 1).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+    own.run(&other, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    until_it_works(&store).await;
+}

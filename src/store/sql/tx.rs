@@ -1,0 +1,224 @@
+//! What an operation may do inside the writing transaction.
+
+use super::{
+    db::{Connection, OptionalExtension, Statement, params},
+    heads::{Head, Heads},
+    ids::Ids,
+    later::{Later, LogRow, Mark, OpRow},
+};
+use crate::{
+    publication::{Audience, Committed, Publication, State},
+    store::{Op, Result, StoreError},
+};
+use communiconnect_protocol::{Channel, Data, UserId};
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
+
+/// One operation inside a group commit. Dropped with an error, all it did is undone.
+pub(crate) struct Tx<'a> {
+    connection: &'a Connection,
+    heads: &'a mut Heads,
+    ids: &'a Ids,
+    later: &'a mut Later,
+    /// What was to be written later when this operation began.
+    before: Mark,
+    brought: Committed,
+    /// Channels that this operation moved, with their heads before, to be put back when it is undone.
+    moved: Vec<(Channel, Head)>,
+}
+
+/// What the writer remembers from one operation to the next.
+pub(super) struct Memory {
+    pub(super) heads: Heads,
+    pub(super) ids: Ids,
+    pub(super) later: Later,
+}
+
+/// A publication before it has its place.
+pub(crate) struct Draft<'a> {
+    pub(crate) channel: Channel,
+    pub(crate) event: &'a Arc<str>,
+    pub(crate) data: Data,
+    pub(crate) at: i64,
+    /// Who did it; none where nobody is named.
+    pub(crate) actor: Option<UserId>,
+    pub(crate) audience: Audience,
+    /// The thing whose deletion overwrites this entry.
+    pub(crate) subject: Option<[u8; 16]>,
+    /// Of a notification: whom it names, and whose post it is about, as ids one after the other.
+    pub(crate) named: Option<Vec<u8>>,
+}
+
+/// Overwrites entries: they keep their places and say nothing (`?2`) to anybody (`?1`).
+macro_rules! erase {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE log SET event = '', data = ?2, actor = NULL, audience = ?1, subject = NULL, named = NULL WHERE ",
+            $condition
+        )
+    };
+}
+
+/// The data of an overwritten entry, and whom it speaks to.
+const NOTHING: &[u8] = &[];
+const NOBODY: i64 = audience_code(Audience::Nobody);
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory) -> Self {
+        let Memory { heads, ids, later } = memory;
+        let before = later.mark();
+        Self { connection, heads, ids, later, before, brought: Committed::default(), moved: Vec::new() }
+    }
+
+    /// A new id (UUIDv7) of time `at`, greater than any given before.
+    pub(crate) fn id(&self, at: i64) -> [u8; 16] {
+        self.ids.next(at)
+    }
+
+    /// A statement, prepared once per connection.
+    pub(crate) fn sql(&self, sql: &str) -> Result<Statement<'a>> {
+        Ok(self.connection.prepare_cached(sql)?)
+    }
+
+    /// The connection, for queries shared with readers.
+    pub(crate) fn connection(&self) -> &'a Connection {
+        self.connection
+    }
+
+    /// Writes an entry into a channel's log, to be published once it is on disk; answers its offset.
+    pub(crate) fn publish(&mut self, draft: Draft<'_>) -> Result<u64> {
+        let before = self.heads.get(self.connection, &draft.channel)?;
+        let offset = before.head + 1;
+        let row = LogRow {
+            channel: before.no,
+            offset,
+            event: draft.event.clone(),
+            data: draft.data.clone(),
+            at: draft.at,
+            actor: draft.actor,
+            audience: audience_code(draft.audience),
+            subject: draft.subject,
+            named: draft.named,
+        };
+        self.later.log(self.connection, row)?;
+        self.heads.advance(&draft.channel, Head { head: offset, ..before });
+        self.moved.push((draft.channel.clone(), before));
+        self.brought.publications.push(Publication {
+            channel: draft.channel,
+            offset,
+            event: draft.event.clone(),
+            data: draft.data,
+            at: draft.at,
+            actor: draft.actor,
+            audience: draft.audience,
+        });
+        Ok(offset)
+    }
+
+    /// Tells a changed value once it is on disk.
+    pub(crate) fn state(&mut self, state: State) {
+        self.brought.states.push(state);
+    }
+
+    /// Where a channel's log stands.
+    pub(super) fn place(&mut self, channel: &Channel) -> Result<Head> {
+        self.heads.get(self.connection, channel)
+    }
+
+    /// Overwrites what every log says of a thing: readers get `skip` there from now on.
+    pub(crate) fn erase_subject(&mut self, subject: &[u8; 16]) -> Result<()> {
+        self.log_rows(erase!("subject = ?3"))?.execute(params![NOBODY, NOTHING, subject])?;
+        Ok(())
+    }
+
+    /// Overwrites what a channel's log says above one offset and up to another; how many entries were there.
+    pub(super) fn erase_span(&mut self, channel: &Channel, above: u64, upto: u64) -> Result<usize> {
+        let no = self.place(channel)?.no;
+        let mut erase = self.log_rows(erase!("channel = ?3 AND offset > ?4 AND offset <= ?5"))?;
+        Ok(erase.execute(params![NOBODY, NOTHING, no, above as i64, upto as i64])?)
+    }
+
+    /// Overwrites one entry, by its row.
+    pub(super) fn erase_entry(&mut self, id: i64) -> Result<()> {
+        self.log_rows(erase!("id = ?3"))?.execute(params![NOBODY, NOTHING, id])?;
+        Ok(())
+    }
+
+    /// A statement that looks at the rows of logs, once all of them are there.
+    pub(super) fn log_rows(&mut self, sql: &str) -> Result<Statement<'a>> {
+        self.later.write(self.connection)?;
+        self.sql(sql)
+    }
+
+    /// Does `work` once per person and op: a retry gets the remembered answer, another command under the same op is refused.
+    pub(crate) fn once<T>(
+        &mut self,
+        user: UserId,
+        op: &Op,
+        at: i64,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let known = match self.later.op(user, &op.id) {
+            Some(row) => Some((row.digest, row.answer.clone())),
+            None => self
+                .sql("SELECT digest, answer FROM ops WHERE user = ?1 AND op = ?2")?
+                .query_row(params![user.as_bytes(), op.id], |row| Ok((row.get(0)?, row.get::<Vec<u8>>(1)?)))
+                .optional()?,
+        };
+        if let Some((digest, answer)) = known {
+            if digest != op.digest {
+                return Err(StoreError::OpReused);
+            }
+            return rmp_serde::from_slice(&answer).map_err(|error| {
+                StoreError::Internal(format!("a remembered answer does not read: {error}"))
+            });
+        }
+        let answer = work(self)?;
+        let bytes = rmp_serde::to_vec_named(&answer)
+            .map_err(|error| StoreError::Internal(format!("an answer does not encode: {error}")))?;
+        let row = OpRow { user, op: op.id.clone(), digest: op.digest, answer: bytes, at };
+        self.later.op_done(self.connection, row)?;
+        Ok(answer)
+    }
+
+    /// Takes out up to `limit` channels that keep more than they may.
+    pub(super) fn overfull(&mut self, limit: usize) -> Result<Vec<(Channel, Head)>> {
+        self.heads.overfull(self.connection, limit)
+    }
+
+    /// Notes that a channel's log now begins later.
+    pub(super) fn trimmed(&mut self, channel: &Channel, first: u64) {
+        self.heads.trimmed(channel, first);
+    }
+
+    /// What the operation brought, or nothing when it is to be undone.
+    pub(super) fn end(self, keep: bool) -> Option<Committed> {
+        if keep {
+            return Some(self.brought);
+        }
+        self.later.undo(self.before);
+        for (channel, before) in self.moved.into_iter().rev() {
+            self.heads.advance(&channel, before);
+        }
+        None
+    }
+}
+
+pub(super) const fn audience_code(audience: Audience) -> i64 {
+    match audience {
+        Audience::Readers => 0,
+        Audience::Server => 1,
+        Audience::Nobody => 2,
+    }
+}
+
+pub(super) const fn audience_of(code: i64) -> Audience {
+    match code {
+        0 => Audience::Readers,
+        1 => Audience::Server,
+        _ => Audience::Nobody,
+    }
+}
