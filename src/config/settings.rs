@@ -246,7 +246,7 @@ settings! {
     }
     /// Delivery between nodes.
     broker: Broker {
-        /// Which broker: `memory` for a single node, `redis://USER:PASSWORD@HOST:PORT` for several (`rediss://` over TLS).
+        /// Which broker: `memory` for a single node, `redis://USER:PASSWORD@HOST:PORT` for several (`rediss://` over TLS), `redis-sentinel://HOST,HOST/SERVICE` where Sentinels watch it, `redis-cluster://HOST,HOST` for a cluster.
         url: BackendUrl = "memory";
     }
     /// The channel logs, and the lines that the server writes about itself.

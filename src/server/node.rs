@@ -79,6 +79,7 @@ impl Node {
         let (authenticator, accounts) = auth::open(&settings::auth(config), stores.accounts.clone()).await?;
         let command_limit = Duration::from_millis(config.limits.command_ms);
         let rules = Social::new(&stores, social::Settings::of(config));
+        hub.share(rules.rates.clone());
         let lives = LiveService::open(
             LiveParts {
                 settings: settings::live(config, name),
