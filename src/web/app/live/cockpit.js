@@ -10,7 +10,7 @@ import { keyCard } from './keys.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
 import { Hearts } from './hearts.js';
-import { bitrateText, deviceProblem, healthWords, pictureText } from './rules.js';
+import { bitrateText, deviceProblem, healthWords, pictureText, pictureWait } from './rules.js';
 import { SourcePicker } from './sourcepicker.js';
 import { Viewers } from './viewers.js';
 
@@ -258,12 +258,12 @@ export class Cockpit {
     const tile = (key, value, id) => value !== undefined && h('div', { class: 'tile' }, h('dt', {}, t(key)), h('dd', { testid: `figure-${id}`, 'data-value': value }, typeof value === 'number' ? number(value) : value));
     fill(this.#tiles,
       tile('live.figure.current', viewers.current, 'current'), tile('live.figure.peak', viewers.peak, 'peak'), tile('live.figure.unique', viewers.unique, 'unique'),
-      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(join.total), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
+      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(pictureWait(join)), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
       bitrate !== undefined && uploadTile(bitrate, pictureText(best ?? this.#sent)));
   }
 }
 
-/** How soon viewers had a picture: the middle one, and what one in twenty waited for longer. */
+/** How soon viewers had a picture: the middle one, and the slowest of twenty. */
 function joinTile({ p50, p95 }) {
   return h('div', { class: 'tile' }, h('dt', {}, t('live.figure.join')),
     h('dd', { testid: 'figure-join', 'data-value': p50, title: t('live.figure.join.slow', { ms: p95 }) }, `${number(p50)} ms`));
