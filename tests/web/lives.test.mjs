@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Bans } from '../../src/web/app/live/bans.js';
 import { ChatLog } from '../../src/web/app/live/chatlog.js';
 import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
-import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, qualities } from '../../src/web/app/live/rules.js';
+import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureWait, qualities } from '../../src/web/app/live/rules.js';
 import { DICTIONARY } from '../../src/web/app/dictionary.js';
 
 const live = (more) => ({ id: 'l', post_id: 'p', state: 'live', viewers: { current: 2, peak: 3 }, ...more });
@@ -128,6 +128,12 @@ test('a viewer whose picture arrives badly is known by it', () => {
   assert.equal(isTroubled({ loss: 0.4, layer: 'f' }), false);
   assert.equal(isTroubled({ loss: 7, layer: 'f' }), true);
   assert.equal(isTroubled({ loss: 0, layer: null }), true, 'no picture goes there');
+});
+
+test('the wait for a picture is told out of the phases of joining', () => {
+  const total = { p50: 40, p95: 120 };
+  assert.deepEqual(pictureWait({ total, picture: { p50: 30, p95: 200 } }), { p50: 70, p95: 320 });
+  assert.deepEqual(pictureWait({ total }), total, 'nobody has seen one yet, or the report is of a former version');
 });
 
 test('whom one has taken out is remembered until they are let back in', () => {

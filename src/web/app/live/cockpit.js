@@ -3,14 +3,14 @@
 import { confirmed, openDialog } from '../dialogs.js';
 import { fill, h, icon } from '../dom.js';
 import { number, t } from '../i18n.js';
-import { complain, toast } from '../toasts.js';
+import { announce, complain, toast } from '../toasts.js';
 import { runningClock, stateBadge } from './badge.js';
 import { Chat } from './chat.js';
 import { keyCard } from './keys.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
 import { Hearts } from './hearts.js';
-import { bitrateText, deviceProblem, healthWords, pictureText } from './rules.js';
+import { bitrateText, deviceProblem, healthWords, pictureText, pictureWait } from './rules.js';
 import { SourcePicker } from './sourcepicker.js';
 import { Viewers } from './viewers.js';
 
@@ -237,8 +237,11 @@ export class Cockpit {
     this.#figures = figures;
     const { key, values } = healthWords(figures.upload);
     const words = t(key, values);
-    this.#health.dataset.level = figures.upload.level;
-    if (this.#health.textContent !== words) fill(this.#health, icon(figures.upload.level === 'good' ? 'check' : 'info'), h('span', {}, words));
+    const { level } = figures.upload;
+    // Said aloud when it turns: the figures in the words change each second.
+    if (level !== (this.#health.dataset.level ?? 'good')) announce(words);
+    this.#health.dataset.level = level;
+    if (this.#health.textContent !== words) fill(this.#health, icon(level === 'good' ? 'check' : 'info'), h('span', {}, words));
     this.#viewers.show(figures.peers, figures.upload.layers);
     this.#showTiles();
   }
@@ -258,12 +261,12 @@ export class Cockpit {
     const tile = (key, value, id) => value !== undefined && h('div', { class: 'tile' }, h('dt', {}, t(key)), h('dd', { testid: `figure-${id}`, 'data-value': value }, typeof value === 'number' ? number(value) : value));
     fill(this.#tiles,
       tile('live.figure.current', viewers.current, 'current'), tile('live.figure.peak', viewers.peak, 'peak'), tile('live.figure.unique', viewers.unique, 'unique'),
-      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(join.total), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
+      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(pictureWait(join)), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
       bitrate !== undefined && uploadTile(bitrate, pictureText(best ?? this.#sent)));
   }
 }
 
-/** How soon viewers had a picture: the middle one, and what one in twenty waited for longer. */
+/** How soon viewers had a picture: the middle one, and the slowest of twenty. */
 function joinTile({ p50, p95 }) {
   return h('div', { class: 'tile' }, h('dt', {}, t('live.figure.join')),
     h('dd', { testid: 'figure-join', 'data-value': p50, title: t('live.figure.join.slow', { ms: p95 }) }, `${number(p50)} ms`));

@@ -30,6 +30,14 @@ export function heightOf(rid, layers) {
   return rid === null || rid === undefined ? undefined : layers.find((layer) => layer.rid === rid)?.height || undefined;
 }
 
+/**
+ * How long viewers waited for their picture, out of the phases of joining, in milliseconds: for the first packet, then for
+ * the whole picture, which nobody may have got yet. Quantiles of a sum are no sums of quantiles, but near enough to be read.
+ */
+export function pictureWait({ total, picture = { p50: 0, p95: 0 } }) {
+  return { p50: total.p50 + picture.p50, p95: total.p95 + picture.p95 };
+}
+
 /** Loss in per cent from which on a viewer sees it. */
 const LOSS_SEEN = 5;
 

@@ -116,7 +116,7 @@ export const LIVE_WORDS = {
   'live.figure.bitrate': { en: 'Upload', fr: 'Débit envoyé' },
   'live.figure.picture': { en: 'Picture', fr: 'Image' },
   'live.figure.join': { en: 'Time to the picture', fr: 'Délai de l’image' },
-  'live.figure.join.slow': { en: '1 in 20: over {ms} ms', fr: '1 sur 20 : plus de {ms} ms' },
+  'live.figure.join.slow': { en: '1 in 20 waits {ms} ms or longer', fr: '1 sur 20 attend {ms} ms ou plus' },
   'live.peers': { en: 'How it reaches each viewer', fr: 'Réception chez chaque spectateur' },
   'live.peers.none': { en: 'Nobody is connected right now.', fr: 'Personne n’est connecté en ce moment.' },
   'live.peers.well': { en: 'All is well', fr: 'Tout va bien' },
