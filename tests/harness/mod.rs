@@ -4,6 +4,8 @@ mod client;
 mod http;
 pub mod live;
 mod oracle;
+#[allow(dead_code)]
+pub mod postgres;
 mod redis;
 mod scene;
 mod server;
