@@ -17,7 +17,7 @@ use super::{
 };
 use crate::store::{Actor, Op};
 use communiconnect_protocol::{Channel, PostCounts, PostId, User, UserId};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 /// What an operation is going to ask.
 #[derive(Clone, Debug)]
@@ -35,13 +35,16 @@ pub(super) struct Inbox {
     pub(super) muted: i64,
 }
 
+/// Digest and answer of an operation that was done before.
+pub(super) type Done = ([u8; 32], Vec<u8>);
+
 /// Answers read ahead.
 #[derive(Default)]
 pub(super) struct Ahead {
     posts: HashMap<(PostId, UserId), PostRow>,
     users: HashMap<UserId, User>,
-    /// Digest and answer of an operation that was done before; none of one that was not.
-    ops: HashMap<(UserId, String), Option<([u8; 32], Vec<u8>)>>,
+    /// None of one that was not done before.
+    ops: HashMap<(UserId, String), Option<Done>>,
     counts: Moving<PostId, PostCounts>,
     inboxes: Moving<UserId, Inbox>,
     is_in_use: bool,
@@ -109,7 +112,7 @@ impl Ahead {
     }
 
     /// What is known of an operation; none where nothing was read of it.
-    pub(super) fn op(&self, user: UserId, op: &str) -> Option<&Option<([u8; 32], Vec<u8>)>> {
+    pub(super) fn op(&self, user: UserId, op: &str) -> Option<&Option<Done>> {
         if self.ops.is_empty() {
             return None;
         }
@@ -213,8 +216,8 @@ impl<K, V> Default for Moving<K, V> {
 
 impl<K: Copy + Eq + std::hash::Hash, V: Clone> Moving<K, V> {
     fn found(&mut self, key: K, value: impl FnOnce() -> Result<V>) -> Result<()> {
-        if !self.now.contains_key(&key) {
-            self.now.insert(key, value()?);
+        if let Entry::Vacant(place) = self.now.entry(key) {
+            place.insert(value()?);
         }
         Ok(())
     }

@@ -32,11 +32,14 @@ use tokio::sync::{mpsc, oneshot};
 /// Tells the waiting caller what became of its operation, given how the commit went.
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 
+/// Runs an operation; whether its effect is to stay, and who waits for that.
+type Run = Box<dyn FnOnce(&mut Tx<'_>) -> (bool, Answer) + Send>;
+
 /// An operation that waits.
 struct Job {
     /// What it is going to ask, where that may be read ahead.
     wants: Option<Wants>,
-    run: Box<dyn FnOnce(&mut Tx<'_>) -> (bool, Answer) + Send>,
+    run: Run,
 }
 
 /// The writing side. Dropping or finishing it waits until what was queued is on disk.
