@@ -84,6 +84,8 @@ families! {
     Counter BROKER_RECEIVED = "communiconnect_broker_received_messages_total": "Messages that Redis delivered, this node's own included.";
     Counter BROKER_DROPPED ["reason"] = "communiconnect_broker_dropped_messages_total": "Delivered messages that were dropped, by reason.";
     Gauge LIVE_PEERS = "communiconnect_live_peers": "Media peers that are connected or on their way.";
+    Gauge LIVE_RING_BYTES = "communiconnect_live_ring_bytes": "Packets kept of all lives, in bytes of payload.";
+    Gauge LIVE_RINGS_SHRUNK = "communiconnect_live_rings_shrunk": "Encodings of which less is kept than usual, since all lives together keep as much as they may.";
     Counter LIVE_CONNECTED = "communiconnect_live_connected_total": "Media peers whose keys were agreed.";
     Counter LIVE_ENDED ["reason"] = "communiconnect_live_ended_total": "Media peers that ended, by reason.";
     Counter LIVE_RECEIVED = "communiconnect_live_received_datagrams_total": "Datagrams received on the media port.";

@@ -2,7 +2,7 @@
 //!
 //! A broker is given as a function from whom it delivers to to the broker itself.
 
-use super::{Broadcast, Deliver, LinkState, SharedBroker};
+use super::{Broadcast, Deliver, LinkState, Memo, SharedBroker};
 use crate::publication::{Audience, Publication, Signal, State};
 use communiconnect_protocol::{Channel, Data, UserId};
 use parking_lot::Mutex;
@@ -112,9 +112,10 @@ async fn what_is_published_arrives_whole(broker: &impl AsyncFn(Arc<dyn Deliver>)
             actor: Some(UserId::from_bytes([7; 16])),
         }),
         Broadcast::Signal(Signal { channel: channel("a"), event: "typing".into(), data: Data::of(&1) }),
+        Broadcast::Memo(Memo { channel: channel("a"), body: vec![0, 255, 1].into() }),
     ];
     broker.publish(sent.clone()).await.expect("publishes");
-    assert_eq!(inbox.wait_for(3).await, sent, "every kind arrives as it was sent");
+    assert_eq!(inbox.wait_for(4).await, sent, "every kind arrives as it was sent");
 }
 
 async fn one_channel_keeps_its_order(broker: &impl AsyncFn(Arc<dyn Deliver>) -> SharedBroker) {

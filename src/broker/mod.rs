@@ -12,6 +12,7 @@ pub(crate) use redis::testing as redis_testing;
 pub use redis::{Examined, RedisBroker, RedisUrl, Unusable, WrongUrl};
 
 use crate::publication::{Publication, Signal, State};
+use bytes::Bytes;
 use communiconnect_protocol::Channel;
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -24,6 +25,17 @@ pub enum Broadcast {
     State(State),
     /// An ephemeral event.
     Signal(Signal),
+    /// What one hub says to the others.
+    Memo(Memo),
+}
+
+/// A word from hub to hub, which the broker does not understand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memo {
+    /// Whoever has subscribed to this channel hears it.
+    pub channel: Channel,
+    /// The word.
+    pub body: Bytes,
 }
 
 /// Why something was not carried.

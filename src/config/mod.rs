@@ -9,12 +9,12 @@ mod values;
 
 pub use layers::{Layers, Origin};
 pub use settings::*;
-pub use values::{Algorithm, BackendUrl, LogFormat, Secret, Value};
+pub use values::{Algorithm, BackendUrl, ClientHeader, LogFormat, Secret, Value};
 
 use std::fmt;
 
 /// Schemes of `broker.url`; the broker itself reads what follows.
-const BROKER_SCHEMES: &[&str] = &["redis://", "rediss://"];
+const BROKER_SCHEMES: &[&str] = &["redis://", "rediss://", "redis-sentinel://", "redis-cluster://"];
 
 /// One declared setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +175,7 @@ impl Config {
             wrong(
                 "broker.url",
                 self.broker.url.show(),
-                "it must be `memory`, or begin with redis:// or rediss://",
+                "it must be `memory`, or begin with redis://, rediss://, redis-sentinel:// or redis-cluster://",
             );
         }
         if self.limits.outbox_bytes < self.limits.message_bytes {

@@ -1,7 +1,8 @@
 //! Every setting, declared once: from a line here come the field, its default, its documentation and its name.
 
 use super::values::{self, WrongValue};
-use super::{Algorithm, BackendUrl, Layers, LogFormat, Problem, Secret, Setting, Shown, Value};
+use super::{Algorithm, BackendUrl, ClientHeader, Layers, LogFormat, Problem, Secret, Setting, Shown, Value};
+use ipnet::IpNet;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// `name: type = default as text, range if a number has one`
@@ -101,6 +102,10 @@ settings! {
         origins: Vec<String> = "*";
         /// Host names this server answers to (without port); an empty list takes any. Set it behind a public name, so that no page can reach the server under a name of its own (DNS rebinding).
         hosts: Vec<String> = "";
+        /// Networks of reverse proxies in front of this server, such as `10.0.0.0/8`: what they say in a header of where a request comes from is believed, and counted by. An address that is not theirs speaks for itself.
+        trusted_proxies: Vec<IpNet> = "";
+        /// The header in which trusted proxies say where a request comes from, read from its right end: `x-forwarded-for` or `forwarded` (RFC 7239). The other one is ignored, since a proxy that writes one hands on the other as the client sent it.
+        client_header: ClientHeader = "x-forwarded-for";
         /// Time for a new connection to send its first byte: idle probes hold a slot no longer.
         first_byte_timeout_ms: u64 = "10000", 10..=600_000;
         /// Time to send a whole request head, from its first byte on, and to send the next request on a kept connection: slow heads hold a slot no longer.
@@ -241,7 +246,7 @@ settings! {
     }
     /// Delivery between nodes.
     broker: Broker {
-        /// Which broker: `memory` for a single node, `redis://USER:PASSWORD@HOST:PORT` for several (`rediss://` over TLS).
+        /// Which broker: `memory` for a single node, `redis://USER:PASSWORD@HOST:PORT` for several (`rediss://` over TLS), `redis-sentinel://HOST,HOST/SERVICE` where Sentinels watch it, `redis-cluster://HOST,HOST` for a cluster.
         url: BackendUrl = "memory";
     }
     /// The channel logs, and the lines that the server writes about itself.
@@ -284,12 +289,18 @@ settings! {
         half_open: usize = "256", 1..=1_000_000;
         /// Mbit/s of media that a publisher may send; over it for five seconds it is told, and then closed. 1080p at 60 frames needs 8 to 9.
         publisher_mbit: u64 = "12", 1..=10_000;
+        /// Mbit/s that the machine's line carries outward; a quarter of it may go to pictures of the past seconds for those who join late, first come, first served. 0 asks the machine, and takes 10,000 where it does not know.
+        egress_mbit: u64 = "0", 0..=10_000_000;
+        /// Bytes of packets kept of all lives together, for those who join late or missed something; over it the lives that the fewest watch keep less. One GiB.
+        ring_bytes: usize = "1073741824", 1_048_576..=1_099_511_627_776;
         /// Time for a lost broadcaster to come back before the live ends.
         grace_ms: u64 = "30000", 1_000..=3_600_000;
         /// Time without any media after which a live that was started ends.
         first_media_ms: u64 = "600000", 1_000..=86_400_000;
         /// Time from a publisher's arrival to media that can be shown.
         connecting_ms: u64 = "10000", 1_000..=600_000;
+        /// Time that a broadcaster's sound flows without any picture, though one was announced, before the live begins with its sound; a picture that comes later is shown.
+        sound_alone_ms: u64 = "3000", 0..=60_000;
         /// The longest live. Twelve hours.
         longest_ms: u64 = "43200000", 1_000..=604_800_000;
         /// STUN and TURN servers that clients are told of, such as `stun:stun.example.org`.

@@ -1,6 +1,12 @@
 //! What a setting may hold, and how it is read and shown.
 
-use std::{fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+use ipnet::IpNet;
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+};
 
 /// Why text is no value of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +115,20 @@ impl Value for SocketAddr {
     fn read(text: &str) -> Result<Self, WrongValue> {
         let reason = "it must be an IP address with a port, such as 127.0.0.1:8080 or [::]:8080";
         text.parse().map_err(|_| WrongValue::new(reason))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for IpNet {
+    const TAKES: &'static str = "a network such as 10.0.0.0/8, or an address";
+
+    fn read(text: &str) -> Result<Self, WrongValue> {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(Self::from));
+        let reason = "it must be a network such as 10.0.0.0/8 or 2001:db8::/32, or a bare address";
+        network.map(|network| network.trunc()).map_err(|_| WrongValue::new(reason))
     }
 
     fn show(&self) -> String {
@@ -253,6 +273,13 @@ words! {
         Text = "text",
         /// One JSON object a line, for collectors.
         Json = "json",
+    }
+    /// Where proxies say for whom they ask.
+    ClientHeader {
+        /// The one that most proxies write.
+        XForwardedFor = "x-forwarded-for",
+        /// The one of RFC 7239.
+        Forwarded = "forwarded",
     }
     /// An algorithm that signs tokens (RFC 7518, RFC 8037). `none` is not among them.
     Algorithm {

@@ -64,7 +64,7 @@ async fn read(state: &HttpState, request: Request) -> Result<(IpAddr, Bytes), Pr
     let (head, body) = request.into_parts();
     media_type::must_be_json(&head.headers, "accounts speak application/json alone")?;
     let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
-    Ok((peer.address.ip(), body::read(&head.headers, body, body_bounds(state)).await?))
+    Ok((peer.client, body::read(&head.headers, body, body_bounds(state)).await?))
 }
 
 /// Tokens are for the one who asked: no cache may keep them.

@@ -29,7 +29,7 @@ pub(super) async fn run(
     let token = bearer::token(&head.headers)?;
     let identity = state.door.auth.authenticate(token, now_ms()).await.map_err(|denied| denied.error)?;
     let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
-    let guests = Source::Guests(network_of(peer.address.ip()));
+    let guests = Source::Guests(network_of(peer.client));
     state.pace.take(identity.user_id().map_or(guests, Source::Person))?;
     let bounds = BodyBounds { bytes: state.settings.message_bytes, time: state.settings.body_time };
     let body = body::read(&head.headers, body, bounds).await?;

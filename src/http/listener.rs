@@ -3,7 +3,7 @@
 //! Owns time-outs, bounds and the end of connections. Does not know what is served.
 
 use super::{
-    Problem, linger,
+    Problem, Proxies, linger,
     slots::{Full, Slot, Slots},
 };
 use crate::{config::Config, metrics, tasks::Tasks};
@@ -14,7 +14,14 @@ use futures_util::future::BoxFuture;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use std::{fmt, future::poll_fn, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpSocket, TcpStream},
@@ -55,6 +62,7 @@ impl Bounds {
 pub struct Listener {
     socket: TcpListener,
     bounds: Bounds,
+    proxies: Arc<Proxies>,
 }
 
 /// Connections that the kernel holds until they are accepted: a whole node's clients come back at once after a restart.
@@ -78,7 +86,13 @@ impl Listener {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        Ok(Self { socket: socket.listen(BACKLOG)?, bounds })
+        Ok(Self { socket: socket.listen(BACKLOG)?, bounds, proxies: Arc::new(Proxies::none()) })
+    }
+
+    /// Lets these proxies say for whom they ask.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies: Arc::new(proxies), ..self }
     }
 
     /// The address with the port that was taken.
@@ -108,9 +122,15 @@ impl Listener {
                 }
             };
             metrics::CONNECTIONS_ACCEPTED.add(1);
-            match slots.take(address.ip()) {
+            // A proxy's connections are many people's: those are counted where they become sockets.
+            let taken = match self.proxies.trusts(address.ip()) {
+                true => slots.take_unnamed(),
+                false => slots.take(address.ip()),
+            };
+            match taken {
                 Ok(slot) => {
-                    let connection = Connection { stream, address, slot, bounds: self.bounds };
+                    let proxies = self.proxies.clone();
+                    let connection = Connection { stream, address, slot, bounds: self.bounds, proxies };
                     tasks.spawn(connection.serve(routes.clone(), tasks.clone()));
                 }
                 Err(full) => {
@@ -130,8 +150,10 @@ impl Listener {
 /// Who is at the other end; found in the extensions of every request.
 #[derive(Clone)]
 pub struct Peer {
-    /// Their address.
+    /// Their address: a client's, or a proxy's.
     pub address: SocketAddr,
+    /// Whose request it is, as far as [`Proxies`] are trusted: what is counted by address is counted for this one.
+    pub client: IpAddr,
     takeover: Arc<Mutex<Option<Takeover>>>,
 }
 
@@ -160,11 +182,12 @@ struct Connection {
     address: SocketAddr,
     slot: Slot,
     bounds: Bounds,
+    proxies: Arc<Proxies>,
 }
 
 impl Connection {
     async fn serve(self, routes: Router, tasks: Tasks) {
-        let Self { stream, address, slot, bounds } = self;
+        let Self { stream, address, slot, bounds, proxies } = self;
         let open = metrics::CONNECTIONS_OPEN.hold();
         if stream.set_nodelay(true).is_err() {
             return; // Already gone.
@@ -175,8 +198,9 @@ impl Connection {
             first_byte = first_byte => if !matches!(first_byte, Ok(Ok(()))) { return },
             () = tasks.stopping() => return,
         }
-        let peer = Peer { address, takeover: Arc::default() };
-        let (mut stream, rest) = speak_http(stream, bounds, (&peer, &routes), &tasks).await;
+        let peer = Peer { address, client: address.ip(), takeover: Arc::default() };
+        let service = Service { peer: &peer, proxies: &proxies, routes: &routes };
+        let (mut stream, rest) = speak_http(stream, bounds, service, &tasks).await;
         let takeover = peer.takeover.lock().take();
         match takeover {
             // A task of its own: this one is as large as hyper's connection, which is done.
@@ -189,15 +213,23 @@ impl Connection {
     }
 }
 
+/// What the requests of one connection are answered by.
+struct Service<'a> {
+    peer: &'a Peer,
+    proxies: &'a Proxies,
+    routes: &'a Router,
+}
+
 /// Runs requests until the connection ends or is handed over; gives the socket back with what was read too much.
 async fn speak_http(
     stream: TcpStream,
     bounds: Bounds,
-    (peer, routes): (&Peer, &Router),
+    Service { peer, proxies, routes }: Service<'_>,
     tasks: &Tasks,
 ) -> (TcpStream, Bytes) {
     let service = service_fn(|mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
+        let client = proxies.client(peer.address.ip(), request.headers());
+        request.extensions_mut().insert(Peer { client, ..peer.clone() });
         routes.clone().oneshot(request.map(Body::new))
     });
     let mut connection = http1::Builder::new()
@@ -234,7 +266,7 @@ async fn say(mut stream: TcpStream, problem: &Problem) {
     }
 }
 
-fn refusal(full: Full) -> Problem {
+pub(super) fn refusal(full: Full) -> Problem {
     let message = match full {
         Full::All => "the server has as many connections as it takes; come back later",
         Full::Address => "too many connections from this address; close some first",

@@ -1,6 +1,9 @@
 //! How many connections a listener has, in all and per address (of IPv6: per /64).
 
-use crate::auth::{Network, network_of};
+use crate::{
+    auth::{Network, network_of},
+    config::Config,
+};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -13,7 +16,7 @@ use std::{
 
 /// Counts connections. Clones share the count.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
+pub struct Slots {
     shared: Arc<Shared>,
 }
 
@@ -30,7 +33,8 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Slot {
     shared: Arc<Shared>,
-    address: Network,
+    /// Whose it is; none where many share a connection.
+    address: Option<Network>,
 }
 
 /// Why there is no place.
@@ -43,6 +47,11 @@ pub(super) enum Full {
 }
 
 impl Slots {
+    /// For sockets that come through proxies, which the listener cannot count by address.
+    pub fn behind_proxies(config: &Config) -> Self {
+        Self::new(config.http.connections, config.limits.connections_per_address)
+    }
+
     /// `most_per_address` 0 is off.
     pub(super) fn new(most: usize, most_per_address: usize) -> Self {
         let by_address = Mutex::default();
@@ -60,8 +69,17 @@ impl Slots {
             }
             *count += 1;
         }
-        let slot = Slot { shared: shared.clone(), address };
-        // The slot exists from here on, so that its drop undoes both counts.
+        self.counted(Slot { shared: shared.clone(), address: Some(address) })
+    }
+
+    /// Takes a place that is no one address's.
+    pub(super) fn take_unnamed(&self) -> Result<Slot, Full> {
+        self.counted(Slot { shared: self.shared.clone(), address: None })
+    }
+
+    /// The slot exists already, so that its drop undoes both counts.
+    fn counted(&self, slot: Slot) -> Result<Slot, Full> {
+        let shared = &self.shared;
         if shared.all.fetch_add(1, Ordering::Relaxed) >= shared.most {
             return Err(Full::All);
         }
@@ -72,13 +90,12 @@ impl Slots {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.shared.all.fetch_sub(1, Ordering::Relaxed);
-        if self.shared.most_per_address > 0 {
-            let mut by_address = self.shared.by_address.lock();
-            if let Some(count) = by_address.get_mut(&self.address) {
-                *count -= 1;
-                if *count == 0 {
-                    by_address.remove(&self.address);
-                }
+        let Some(address) = self.address.filter(|_| self.shared.most_per_address > 0) else { return };
+        let mut by_address = self.shared.by_address.lock();
+        if let Some(count) = by_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&address);
             }
         }
     }
@@ -97,7 +114,9 @@ mod tests {
         assert_eq!(slots.take(one).expect_err("two from one address"), Full::Address);
         let third = slots.take(other).expect("free");
         assert_eq!(slots.take(other).expect_err("three in all"), Full::All);
+        assert_eq!(slots.take_unnamed().expect_err("whoever it is"), Full::All);
         drop(first);
+        drop(slots.take_unnamed().expect("free"));
         assert!(slots.take(one).is_ok());
         drop(third);
         assert!(

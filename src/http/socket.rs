@@ -1,7 +1,8 @@
 //! `GET /v1/ws`: from a request to a session of the hub.
 
 use super::{
-    Handshake, Offer, Peer, Problem,
+    Handshake, Offer, Peer, Problem, listener,
+    slots::Slot,
     state::{HttpSettings, HttpState},
     websocket::Watched,
     ws,
@@ -28,12 +29,22 @@ pub(super) async fn open(State(state): State<Arc<HttpState>>, request: Request) 
     }
     let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
     let (door, message_bytes) = (Arc::clone(&state.door), state.settings.message_bytes);
-    let opened = ws::Opened { format, client: Some(peer.address.ip()) };
-    peer.take_over(move |stream, leftover| {
-        ws::serve(Watched::new(stream, leftover, message_bytes), Bytes::new(), opened, door)
+    let opened = ws::Opened { format, client: Some(peer.client) };
+    let slot = through_proxy(&state, peer)?;
+    peer.take_over(move |stream, leftover| async move {
+        let _held = slot;
+        ws::serve(Watched::new(stream, leftover, message_bytes), Bytes::new(), opened, door).await;
     });
     metrics::SOCKETS_OPENED.add(format.subprotocol(), 1);
     Ok(handshake.accept(subprotocol))
+}
+
+/// A place among its client's, for a socket that comes through a proxy: the listener has counted the others.
+fn through_proxy(state: &HttpState, peer: &Peer) -> Result<Option<Slot>, Problem> {
+    if peer.client == peer.address.ip().to_canonical() {
+        return Ok(None);
+    }
+    state.behind_proxies.take(peer.client).map(Some).map_err(listener::refusal)
 }
 
 /// The first offered subprotocol that is spoken; JSON where none is offered, so that any command-line client can talk.

@@ -1,6 +1,6 @@
 //! What routes need; built by the composition.
 
-use super::{health::Readiness, live::Manners, pace::Pace, ws::Door};
+use super::{health::Readiness, live::Manners, pace::Pace, slots::Slots, ws::Door};
 use crate::{
     auth::AccountService,
     broker::SharedBroker,
@@ -28,6 +28,8 @@ pub struct HttpState {
     pub pace: Pace,
     /// How often media sessions may be made, changed and ended over HTTP.
     pub signalling_pace: Pace,
+    /// How many sockets come through proxies from one address.
+    pub behind_proxies: Slots,
     /// Whether this node should be given work.
     pub readiness: Arc<Readiness>,
     /// Whether a stream went through this node's media plane.

@@ -2,6 +2,7 @@
 
 use super::SessionHandle;
 use crate::{auth::Identity, store::Reader};
+use bytes::Bytes;
 use communiconnect_protocol::{CloseCode, Command, ErrorBody, Format, Reply, SessionId};
 use std::sync::Arc;
 
@@ -34,6 +35,14 @@ pub trait Dispatch: Send + Sync {
 pub trait SessionEnds: Send + Sync {
     /// This session has ended, however it did.
     fn session_ended(&self, session: SessionId);
+}
+
+/// Counts of people's acts that the nodes of one store tell each other; implemented above. Must not wait.
+pub trait Tally: Send + Sync {
+    /// What was counted here since the last time, for the other nodes; none where nothing was.
+    fn told(&self) -> Option<Bytes>;
+    /// What another node has counted.
+    fn heard(&self, counted: &[u8]);
 }
 
 /// A token that was not taken.

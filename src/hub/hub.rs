@@ -1,8 +1,8 @@
 //! The hub itself: its parts, its sessions, and what the broker brings.
 
 use super::{
-    Access, Denied, HubSettings, SessionEnds, SessionHandle, Traffic, channel::ChannelEntry,
-    delivery::Delivery, handle::Closing, outbox::Budget, people::People, registry::Registry,
+    Access, Denied, HubSettings, SessionEnds, SessionHandle, Tally, Traffic, channel::ChannelEntry,
+    delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People, registry::Registry,
     resync::Wholeness,
 };
 use crate::{
@@ -52,10 +52,12 @@ pub struct Hub {
     pub(super) registry: Arc<Registry>,
     sessions: DashMap<SessionId, Arc<SessionHandle>>,
     ends: OnceLock<Weak<dyn SessionEnds>>,
-    people: People,
+    pub(super) tally: OnceLock<Arc<dyn Tally>>,
+    pub(super) people: People,
     traffic: Traffic,
     is_draining: AtomicBool,
     pub(super) whole: Wholeness,
+    pub(super) peers: Peers,
 }
 
 impl Hub {
@@ -71,10 +73,12 @@ impl Hub {
             registry: Arc::default(),
             sessions: DashMap::new(),
             ends: OnceLock::new(),
+            tally: OnceLock::new(),
             people: People::default(),
             traffic: Traffic::default(),
             is_draining: AtomicBool::new(false),
             whole: Wholeness::default(),
+            peers: Peers::default(),
         })
     }
 
@@ -88,6 +92,11 @@ impl Hub {
         let _ = self.ends.set(listener);
     }
 
+    /// Names whose counts are shared with other nodes; the first call counts.
+    pub fn share(&self, tally: Arc<dyn Tally>) {
+        let _ = self.tally.set(tally);
+    }
+
     /// One connection of this node.
     pub fn session(&self, id: SessionId) -> Option<Arc<SessionHandle>> {
         self.sessions.get(&id).map(|session| Arc::clone(&session))
@@ -98,8 +107,10 @@ impl Hub {
         tokio::select! {
             () = self.registry.tend() => {}
             () = self.keep_whole() => {}
+            () = self.keep_company() => {}
             () = self.tasks.stopping() => {}
         }
+        self.leave_company();
     }
 
     /// The settings it runs with.
@@ -243,6 +254,7 @@ impl Deliver for Hub {
                         }
                     }
                 }
+                Broadcast::Memo(memo) => self.hear(&memo),
                 Broadcast::Signal(signal) => {
                     if let Some(entry) = self.registry.get(&signal.channel) {
                         by_channel.add(entry, Delivery::signal(signal));

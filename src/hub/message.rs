@@ -6,8 +6,14 @@ use super::{Hub, SessionHandle};
 use communiconnect_protocol::{Channel, Data, MessagePush, SessionId, UserId, encode_push, kind};
 
 impl Hub {
-    /// Tells all sessions of a person on this node.
+    /// Tells all sessions of a person, on whatever node they are.
     pub fn message_to_user(&self, user: UserId, event: &str, data: &Data) {
+        self.message_here(user, event, data);
+        self.message_elsewhere(user, event, data);
+    }
+
+    /// Tells all sessions of a person on this node.
+    pub(super) fn message_here(&self, user: UserId, event: &str, data: &Data) {
         // Every session of a person listens to their own channel.
         let Some(entry) = self.registry.get(&Channel::User(user)) else { return };
         for session in entry.sessions() {

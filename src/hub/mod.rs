@@ -15,6 +15,7 @@ mod hub;
 mod message;
 pub mod outbox;
 mod pages;
+mod peers;
 mod people;
 mod presence;
 pub mod publisher;
@@ -32,7 +33,7 @@ mod traffic;
 pub(crate) mod tests;
 
 pub use access::Access;
-pub use dispatch::{Authenticate, Caller, Denied, Dispatch, SessionEnds};
+pub use dispatch::{Authenticate, Caller, Denied, Dispatch, SessionEnds, Tally};
 pub use handle::{Closing, SessionHandle};
 pub use hub::{Hub, HubParts};
 pub use settings::HubSettings;

@@ -4,19 +4,37 @@ use super::rate::Rate;
 use communiconnect_protocol::UserId;
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+/// Commands of one person after which other nodes are told: who asks little is not worth a word.
+pub(super) const LOT: u32 = 4;
 
 /// One person with at least one session here.
 #[derive(Debug)]
 pub(super) struct PersonEntry {
     user: UserId,
     rate: Mutex<Rate>,
+    /// Commands that went through since other nodes were told.
+    untold: AtomicU32,
+    /// Of all people: who has a lot to tell.
+    busy: Arc<Mutex<Vec<UserId>>>,
 }
 
 impl PersonEntry {
+    fn new(user: UserId, busy: &Arc<Mutex<Vec<UserId>>>) -> Self {
+        Self { user, rate: Mutex::default(), untold: AtomicU32::new(0), busy: Arc::clone(busy) }
+    }
+
     /// Takes one command from the rate that the person's sessions share.
     pub(super) fn take_command(&self, now: u64, per_second: u32) -> Result<(), u64> {
-        self.rate.lock().take(now, per_second)
+        self.rate.lock().take(now, per_second)?;
+        if self.untold.fetch_add(1, Ordering::Relaxed) + 1 == LOT {
+            self.busy.lock().push(self.user);
+        }
+        Ok(())
     }
 }
 
@@ -24,20 +42,38 @@ impl PersonEntry {
 #[derive(Debug, Default)]
 pub(super) struct People {
     entries: DashMap<UserId, (Arc<PersonEntry>, usize)>,
+    busy: Arc<Mutex<Vec<UserId>>>,
 }
 
 impl People {
     /// Counts one more session; none where there are `limit` already (0 is no limit).
     pub(super) fn enter(&self, user: UserId, limit: usize) -> Option<Arc<PersonEntry>> {
-        let mut entry = self
-            .entries
-            .entry(user)
-            .or_insert_with(|| (Arc::new(PersonEntry { user, rate: Mutex::default() }), 0));
+        let mut entry =
+            self.entries.entry(user).or_insert_with(|| (Arc::new(PersonEntry::new(user, &self.busy)), 0));
         if limit > 0 && entry.1 >= limit {
             return None;
         }
         entry.1 += 1;
         Some(Arc::clone(&entry.0))
+    }
+
+    /// Commands that went through since the last time, of people with a lot of them.
+    pub(super) fn take_used(&self) -> Vec<(UserId, u32)> {
+        let busy = std::mem::take(&mut *self.busy.lock());
+        let used = busy.into_iter().filter_map(|user| {
+            let entry = self.entries.get(&user)?;
+            Some((user, entry.0.untold.swap(0, Ordering::Relaxed)))
+        });
+        used.collect()
+    }
+
+    /// Counts commands that went through on another node, for people who are here as well.
+    pub(super) fn spend(&self, used: &[(UserId, u32)], now: u64, per_second: u32) {
+        for (user, count) in used {
+            if let Some(entry) = self.entries.get(user) {
+                entry.0.rate.lock().spend(now, *count, per_second);
+            }
+        }
     }
 
     /// One session less.

@@ -26,6 +26,16 @@ impl Rate {
         self.next = next + interval;
         Ok(())
     }
+
+    /// Counts `count` that were taken elsewhere; it delays by a second at most, however many there were.
+    pub fn spend(&mut self, now: u64, count: u32, per_second: u32) {
+        if per_second == 0 {
+            return;
+        }
+        let now = now * 1_000;
+        let interval = 1_000_000 / u64::from(per_second);
+        self.next = (self.next.max(now) + interval * u64::from(count)).min(now + 1_000_000);
+    }
 }
 
 #[cfg(test)]
@@ -42,6 +52,15 @@ mod tests {
         assert_eq!(rate.take(now + 100, 10), Ok(()));
         assert_eq!(rate.take(now + 100, 10), Err(100));
         assert_eq!((0..20).filter(|_| rate.take(now + 60_000, 10).is_ok()).count(), 10);
+    }
+
+    #[test]
+    fn what_was_taken_elsewhere_counts_here_but_for_no_longer_than_a_second() {
+        let mut rate = Rate::default();
+        rate.spend(0, 8, 10);
+        assert_eq!((0..20).filter(|_| rate.take(0, 10).is_ok()).count(), 2);
+        rate.spend(0, 1_000, 10);
+        assert_eq!(rate.take(100, 10), Ok(()));
     }
 
     #[test]

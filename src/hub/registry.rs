@@ -32,6 +32,11 @@ impl Registry {
         let _ = self.broker.set(broker);
     }
 
+    /// The broker, once there is one.
+    pub(super) fn broker(&self) -> Option<&SharedBroker> {
+        self.broker.get()
+    }
+
     /// The entry of a channel, if anybody listens.
     pub(super) fn get(&self, channel: &Channel) -> Option<Arc<ChannelEntry>> {
         self.channels.get(channel).map(|entry| Arc::clone(&entry))

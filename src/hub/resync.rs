@@ -33,6 +33,23 @@ pub(super) struct Wholeness {
     missed: Notify,
 }
 
+impl Wholeness {
+    /// Whether there is a broker that may lose, and so other nodes.
+    pub(super) fn may_lose(&self) -> bool {
+        self.may_lose.load(Ordering::Relaxed)
+    }
+
+    /// Whether the broker is away.
+    pub(super) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
+    /// Something was missed: everything is looked at soon.
+    pub(super) fn missed(&self) {
+        self.missed.notify_one();
+    }
+}
+
 /// Sessions that see the same, since one person or guests have them, under who that is.
 type Readers = HashMap<Option<UserId>, (Reader, Vec<Arc<SessionHandle>>)>;
 
@@ -47,7 +64,7 @@ impl Hub {
                 entries.iter().filter(|entry| has_rights(entry.channel())).for_each(|entry| entry.park());
             }
             // What a return began must end, whatever becomes of it.
-            LinkState::Lost | LinkState::Returned => self.whole.missed.notify_one(),
+            LinkState::Lost | LinkState::Returned => self.whole.missed(),
         }
     }
 
@@ -61,7 +78,7 @@ impl Hub {
                     }
                 }
                 () = tokio::time::sleep(LOOK_PACE) => {
-                    if self.whole.may_lose.load(Ordering::Relaxed) {
+                    if self.whole.may_lose() {
                         self.look().await;
                     }
                 }
@@ -78,7 +95,7 @@ impl Hub {
     /// Compares the heads of channels that move, and of some others; of all while the broker is away.
     async fn look(&self) {
         let mut entries = self.registry.entries();
-        if !self.whole.is_away.load(Ordering::Relaxed) {
+        if !self.whole.is_away() {
             entries.retain(|entry| entry.is_due());
         }
         // What is said to the server itself comes first: it ends rights.

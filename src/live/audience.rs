@@ -58,7 +58,7 @@ pub struct JoinSpans {
     pub answer: Duration,
     /// From the answer to a secured connection.
     pub connect: Duration,
-    /// From there to the first media sent.
+    /// From there to the first packet of media sent.
     pub media: Duration,
 }
 
@@ -181,6 +181,11 @@ impl Audience {
         self.joined_in.record(spans);
     }
 
+    /// Somebody who gets media has got a whole picture, so long after the first packet.
+    pub fn pictured_in(&mut self, span: Duration) {
+        record(&mut self.joined_in.picture, span);
+    }
+
     /// The live can be watched from now on: averages and retention begin.
     pub fn begin(&mut self, now: Instant) {
         self.timeline.get_or_insert(Timeline {
@@ -198,6 +203,11 @@ impl Audience {
         if let Some(timeline) = &mut self.timeline {
             timeline.advance(current, now);
         }
+    }
+
+    /// Whether somebody is there now; the owner always is.
+    pub fn knows(&self, user: UserId) -> bool {
+        user == self.owner || self.people.contains_key(&Person::User(user))
     }
 
     /// People who watch now.
@@ -317,12 +327,19 @@ struct JoinHistograms {
     answer: Histogram<u32>,
     connect: Histogram<u32>,
     media: Histogram<u32>,
+    picture: Histogram<u32>,
     total: Histogram<u32>,
 }
 
 impl Default for JoinHistograms {
     fn default() -> Self {
-        Self { answer: milliseconds(), connect: milliseconds(), media: milliseconds(), total: milliseconds() }
+        Self {
+            answer: milliseconds(),
+            connect: milliseconds(),
+            media: milliseconds(),
+            picture: milliseconds(),
+            total: milliseconds(),
+        }
     }
 }
 
@@ -343,6 +360,7 @@ impl JoinHistograms {
             answer: of(&self.answer),
             connect: of(&self.connect),
             media: of(&self.media),
+            picture: (!self.picture.is_empty()).then(|| of(&self.picture)),
             total: of(&self.total),
         }
     }

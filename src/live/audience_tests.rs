@@ -174,6 +174,13 @@ fn joining_is_told_by_phase() {
     let phases = audience.join_phases();
     assert_eq!(phases.answer, JoinTimes { p50: 50, p95: 95 });
     assert_eq!(phases.total, JoinTimes { p50: 300, p95: 570 });
+    assert_eq!(phases.picture, None, "nobody has got one");
+    for ms in 1..=20 {
+        audience.pictured_in(Duration::from_millis(ms));
+    }
+    let phases = audience.join_phases();
+    assert_eq!(phases.picture, Some(JoinTimes { p50: 10, p95: 19 }));
+    assert_eq!(phases.total, JoinTimes { p50: 300, p95: 570 }, "up to the first packet");
 }
 
 #[test]

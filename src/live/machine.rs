@@ -239,7 +239,7 @@ impl Life {
                 let (reason, told) = match by {
                     Stop::Owner => (LiveReason::Stopped, RtcCloseReason::Stopped),
                     Stop::Moderator => (LiveReason::Banned, RtcCloseReason::Banned),
-                    Stop::Drain => (LiveReason::Lost, RtcCloseReason::Drain),
+                    Stop::Drain => (LiveReason::Drain, RtcCloseReason::Drain),
                 };
                 self.end(reason, told, effects);
             }

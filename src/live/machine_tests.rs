@@ -192,7 +192,7 @@ fn whoever_stops_it_the_report_comes_before_the_good_byes() {
     for (by, reason, told) in [
         (Stop::Owner, LiveReason::Stopped, RtcCloseReason::Stopped),
         (Stop::Moderator, LiveReason::Banned, RtcCloseReason::Banned),
-        (Stop::Drain, LiveReason::Lost, RtcCloseReason::Drain),
+        (Stop::Drain, LiveReason::Drain, RtcCloseReason::Drain),
     ] {
         let mut story = Story::on_air();
         story.on(Event::Arrived(peer(2)));

@@ -71,6 +71,8 @@ pub(super) struct Watcher {
     pub(super) owner: PeerOwner,
     /// The session that asked, which ends the watching by leaving.
     pub(super) session: Option<SessionId>,
+    /// When it asked: joining is timed from there.
+    pub(super) asked: Instant,
 }
 
 /// The reply to a wish.
@@ -87,7 +89,8 @@ pub(super) enum Ask {
     Write(UserId, String, Exempt, Answer<()>),
     Written(UserId),
     Slow(Duration),
-    Tap(UserId, ReactionKind, Answer<()>),
+    /// A reaction; answers whether it was counted, which it is not of somebody whose right nobody here knows.
+    Tap(UserId, ReactionKind, Right, Answer<bool>),
     /// This person may no longer watch.
     Cut(UserId, RtcCloseReason),
     /// This peer is to be closed by its owner, with good-bye.
@@ -97,6 +100,15 @@ pub(super) enum Ask {
     Removed,
     Media(Arc<PeerEntry>, MediaEvent),
     Figures(Vec<(Arc<PeerEntry>, PeerFigures)>),
+}
+
+/// How it is known that somebody may react.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// The store was asked a moment ago.
+    Judged,
+    /// By watching, if they do: who watches was let in, and is [cut](Ask::Cut) off when the right ends.
+    ByWatching,
 }
 
 /// What everybody who watches may know at any time.
@@ -232,7 +244,7 @@ impl OnAir {
         let now = Instant::now();
         match ask {
             Ask::Publish(offered, owner, answer) => return self.publish(offered, owner, answer).await,
-            Ask::Watch(offered, who, answer) => drop(answer.send(self.watch(offered, who, now))),
+            Ask::Watch(offered, who, answer) => drop(answer.send(self.watch(offered, who))),
             Ask::Join(person, session, answer) => {
                 let joined = self.audience.join(person, Tie::Session(session), now);
                 drop(answer.send(joined.map(|_| ()).map_err(|_| full())));
@@ -255,11 +267,7 @@ impl OnAir {
                 self.this_second.0 += 1;
             }
             Ask::Slow(pause) => self.chat.set_slow(pause),
-            Ask::Tap(user, kind, answer) => {
-                let tapped = self.bursts.tap(user, kind, now);
-                self.this_second.1 += u64::from(tapped.is_ok());
-                drop(answer.send(tapped.map_err(|wait| too_soon(wait, "reactions"))));
-            }
+            Ask::Tap(user, kind, right, answer) => drop(answer.send(self.tap(user, kind, right, now))),
             Ask::Cut(user, reason) => self.cut(user, reason, now),
             Ask::Close(peer, answer) => {
                 let (course, closed) = self.close_by_owner(peer).await;
@@ -275,6 +283,21 @@ impl OnAir {
             Ask::Figures(figures) => self.figures(figures, now),
         }
         Course::On
+    }
+
+    fn tap(
+        &mut self,
+        user: UserId,
+        kind: ReactionKind,
+        right: Right,
+        now: Instant,
+    ) -> Result<bool, ErrorBody> {
+        if right == Right::ByWatching && !self.audience.knows(user) {
+            return Ok(false);
+        }
+        let tapped = self.bursts.tap(user, kind, now);
+        self.this_second.1 += u64::from(tapped.is_ok());
+        tapped.map(|()| true).map_err(|wait| too_soon(wait, "reactions"))
     }
 
     /// Something happens in the life of the stream: what it brings is carried out before anything else happens.

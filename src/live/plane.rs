@@ -22,7 +22,8 @@ use super::{
         sdp::{self, Fragment, LocalSide, Offer, OfferError, SourceCodecs, Terms},
     },
     shard::{
-        Closing, Common, Found, Handle, Newcomer, Order, Parts, Peers, Refused, Shard, Signalling, Waiting,
+        Closing, Common, Found, Handle, Newcomer, Order, Parts, Peers, Refused, Relays, Shard, Signalling,
+        Waiting,
     },
 };
 use addresses::Addresses;
@@ -127,7 +128,12 @@ impl MediaPlane {
         let identity = Arc::new(Identity::generate().map_err(io::Error::other)?);
         let (handshakes, thread) = Handshakes::start(identity.clone())?;
         let addresses = Addresses::new(&settings, port, has_ipv6);
-        let common = Arc::new(Common { peers: Peers::new(&settings), settings, handshakes });
+        let common = Arc::new(Common {
+            peers: Peers::new(&settings),
+            settings,
+            handshakes,
+            relays: Relays::default(),
+        });
         let (events, receiver) = mpsc::channel(EVENTS);
         let (mut handles, mut parts) = (Vec::new(), Vec::new());
         for _ in 0..count {
@@ -163,7 +169,7 @@ impl MediaPlane {
 
     /// A relay for a live: where its publisher and its viewers meet. Keep it for the live's whole life.
     pub fn new_source(&self) -> Arc<Relay> {
-        Arc::new(Relay::new(self.inner.shards.len()))
+        self.inner.common.relays.make(self.inner.shards.len())
     }
 
     /// Answers somebody who wants to send, coming from `client`. Where the relay has a publisher already, the newer one's

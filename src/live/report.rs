@@ -88,13 +88,15 @@ pub fn report(parts: Parts<'_>) -> LiveReport {
     let FiguresViewers { peak, average, unique, .. } = viewers(audience);
     let (joins, leaves) = audience.moves();
     let (messages, people) = chat.totals();
+    let phases = audience.join_phases();
     LiveReport {
         duration_ms,
         viewers: ReportViewers { peak, average, unique },
         joins,
         leaves,
         watch_ms: audience.watch_times(),
-        join_ms: audience.join_phases().total,
+        join_ms: phases.total,
+        join_phases: Some(phases),
         chat: ReportChat { messages, people },
         reactions: bursts.totals().clone(),
         retention: audience.retention().to_vec(),

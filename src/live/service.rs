@@ -9,7 +9,7 @@ use super::{
     ice_servers::IceServers,
     keys::{self, KeyMint, Shown, key_rests},
     machine::Stop,
-    onair::{Answered, Ask, Handle, Offered, OnAir, Watcher},
+    onair::{Answered, Ask, Handle, Offered, OnAir, Right, Watcher},
     plane::{MediaEvent, MediaPlane},
     registry::{PeerOwner, Registry},
     rtc::sdp::{Offer, OfferError},
@@ -49,6 +49,8 @@ mod lives;
 mod probe;
 mod resources;
 mod signalling;
+#[cfg(test)]
+mod taps;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -220,6 +222,8 @@ fn peer_of(event: &MediaEvent) -> Option<super::plane::PeerId> {
         | MediaEvent::Stalled { peer }
         | MediaEvent::Resumed { peer }
         | MediaEvent::Attending { peer, .. }
+        | MediaEvent::FirstPacket { peer, .. }
+        | MediaEvent::FirstPicture { peer, .. }
         | MediaEvent::Layers { peer, .. }
         | MediaEvent::Warning { peer, .. } => Some(*peer),
         MediaEvent::Figures(_) => None,

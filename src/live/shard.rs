@@ -31,10 +31,14 @@ pub use settings::PlaneSettings;
 
 pub(super) use order::{Handle, Order};
 pub(super) use registry::{Closing, Found, Newcomer, Peers, Refused, Signalling, Waiting};
+pub(super) use relay::Relays;
 pub(super) use socket::{Sockets, bind};
 
 use super::{
-    forward::outgoing::Outgoing,
+    forward::{
+        outgoing::Outgoing,
+        ration::{REPLAY_SHARE, Ration},
+    },
     rtc::{
         handshakes::{Handshakes, Report},
         ice::{IceAction, MAX_RESPONSE, Tuple},
@@ -80,6 +84,7 @@ pub(super) struct Common {
     pub(super) settings: PlaneSettings,
     pub(super) peers: Peers,
     pub(super) handshakes: Handshakes<PeerId, Handle>,
+    pub(super) relays: Relays,
 }
 
 /// The waker's token: behind those of the sockets.
@@ -127,6 +132,7 @@ pub(super) struct Shard {
     rtcp: Vec<u8>,
     outbox: Outbox,
     has_backlog: bool,
+    replays: Ration<PeerId>,
     counts: Counts,
     next_second: Instant,
     now: Instant,
@@ -148,6 +154,8 @@ impl Shard {
     pub(super) fn new(mut parts: Parts) -> io::Result<Self> {
         parts.sockets.register(parts.poll.registry())?;
         let now = Instant::now();
+        let own_part = parts.common.settings.egress_bitrate / parts.shards.len().max(1) as u64;
+        let replays = Ration::new(own_part * REPLAY_SHARE / 100, now);
         Ok(Self {
             place: parts.place,
             common: parts.common,
@@ -165,6 +173,7 @@ impl Shard {
             rtcp: Vec::new(),
             outbox: Outbox::new(parts.events),
             has_backlog: false,
+            replays,
             counts: Counts::default(),
             next_second: now + SECOND,
             now,

@@ -28,7 +28,7 @@ pub(super) async fn open(
         );
     }
     let store = store_id(log).await.context("the store does not answer")?;
-    Ok(RedisBroker::open(&url, &store, hub.clone(), tasks).await?)
+    Ok(RedisBroker::open(&url, &store, hub.clone(), tasks).await)
 }
 
 /// What `doctor` learns of the broker; none of the one in memory.

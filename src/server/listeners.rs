@@ -3,7 +3,7 @@
 use super::{node::Node, settings};
 use crate::{
     config::Config,
-    http::{self, Bounds, Listener},
+    http::{self, Bounds, Listener, Proxies},
     live::plane::{MediaEvent, MediaPlane},
     tasks::Tasks,
 };
@@ -38,7 +38,7 @@ impl Listeners {
         let media = MediaPlane::open(settings::plane(config)?)
             .with_context(|| cannot_listen("live.udp", config.live.udp))?;
         let listeners = Self {
-            public: listen("http.listen", config.http.listen)?,
+            public: listen("http.listen", config.http.listen)?.behind(Proxies::of(config)),
             admin: config.admin.listen.map(|address| listen("admin.listen", address)).transpose()?,
             media: SocketAddr::new(config.live.udp.ip(), media.0.port()),
         };

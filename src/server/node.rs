@@ -5,7 +5,7 @@ use crate::{
     auth,
     config::Config,
     handlers::Handlers,
-    http::{HttpSettings, HttpState, Pace, Readiness, ws::Door},
+    http::{HttpSettings, HttpState, Pace, Readiness, Slots, ws::Door},
     hub::{Hub, HubParts, SessionEnds, publisher::Publisher},
     live::{
         plane::MediaPlane,
@@ -79,6 +79,7 @@ impl Node {
         let (authenticator, accounts) = auth::open(&settings::auth(config), stores.accounts.clone()).await?;
         let command_limit = Duration::from_millis(config.limits.command_ms);
         let rules = Social::new(&stores, social::Settings::of(config));
+        hub.share(rules.rates.clone());
         let lives = LiveService::open(
             LiveParts {
                 settings: settings::live(config, name),
@@ -112,6 +113,7 @@ impl Node {
             live: lives.clone(),
             pace,
             signalling_pace,
+            behind_proxies: Slots::behind_proxies(config),
             readiness,
             selftest: test_live(config, &plane, services),
             metrics,

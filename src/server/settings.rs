@@ -111,8 +111,25 @@ pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
         peers: live.peers,
         half_open: live.half_open,
         publisher_bitrate: live.publisher_mbit * 1_000_000,
+        sound_alone: Duration::from_millis(live.sound_alone_ms),
+        ring_bytes: live.ring_bytes,
+        egress_bitrate: match live.egress_mbit {
+            0 => line_mbit(),
+            mbit => mbit,
+        } * 1_000_000,
         ..PlaneSettings::at(live.udp)
     })
+}
+
+/// Mbit/s of the fastest network interface; virtual ones often do not say.
+fn line_mbit() -> u64 {
+    const UNKNOWN: u64 = 10_000;
+    let interfaces = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let speeds = interfaces.filter_map(|interface| {
+        // -1 where the driver does not know.
+        std::fs::read_to_string(interface.path().join("speed")).ok()?.trim().parse().ok()
+    });
+    speeds.max().filter(|speed| *speed > 0).unwrap_or(UNKNOWN)
 }
 
 pub(super) fn auth(config: &Config) -> AuthSettings {

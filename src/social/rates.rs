@@ -3,17 +3,23 @@
 //! Exact: in any minute (for communities: any hour) there are never more than allowed, so that "the 51st post in a
 //! minute" is refused however slowly the first fifty came. A retry of a counted operation is let through without being
 //! counted again. Time is passed in. Memory is bounded by a setting, and swept.
+//!
+//! Several nodes tell each other four times a second what they counted ([`Tally`]): a person who acts on *n* of them at once
+//! may exceed a limit by what they do on the others in that time.
 
 use super::Rates;
+use crate::hub::Tally;
+use bytes::Bytes;
 use communiconnect_protocol::{Code, ErrorBody, UserId};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
 };
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Act {
     /// A new post.
     Post,
@@ -30,9 +36,14 @@ pub enum Act {
 /// Counts what people do.
 pub struct RateLimits {
     rates: Option<Rates>,
-    hasher: RandomState,
     recent: Mutex<Recent>,
 }
+
+/// Hashes ids of operations alike on every node. Whoever makes two of theirs collide gains one act.
+const HASHER: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::new();
+
+/// Acts that wait to be told to other nodes; further ones are counted here alone.
+const UNTOLD: usize = 65_536;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -43,6 +54,17 @@ struct Recent {
     /// Length of all queues together.
     remembered: usize,
     swept_at: i64,
+    /// What other nodes are still to be told.
+    untold: Vec<Acted>,
+}
+
+/// One act, as nodes tell each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Acted {
+    user: UserId,
+    act: Act,
+    at: i64,
+    op: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,7 +76,7 @@ struct Counted {
 impl RateLimits {
     /// Limits at these rates; none lets everything through.
     pub fn new(rates: Option<Rates>) -> Self {
-        Self { rates, hasher: RandomState::new(), recent: Mutex::default() }
+        Self { rates, recent: Mutex::default() }
     }
 
     /// Counts an act at `at` (milliseconds since 1970 UTC); `op` is the client's id of the operation, where it has one.
@@ -63,9 +85,9 @@ impl RateLimits {
     /// `rate_limited` with the time until the next is possible.
     pub fn count(&self, user: UserId, act: Act, op: Option<&str>, at: i64) -> Result<(), ErrorBody> {
         let Some(rates) = self.rates else { return Ok(()) };
-        let op = op.map(|op| self.hasher.hash_one(op));
+        let op = op.map(|op| HASHER.hash_one(op));
         let mut recent = self.recent.lock();
-        let Recent { acts, remembered, swept_at } = &mut *recent;
+        let Recent { acts, remembered, swept_at, untold } = &mut *recent;
         // Once a minute at most, so that the cost of a look at everybody is spread over all that they did.
         if at - *swept_at >= MINUTE_MS {
             *swept_at = at;
@@ -87,10 +109,40 @@ impl RateLimits {
         if *remembered < rates.remembered {
             counted.push_back(Counted { at, op });
             *remembered += 1;
+            if untold.len() < UNTOLD {
+                untold.push(Acted { user, act, at, op });
+            }
         } else if counted.is_empty() {
             acts.remove(&(user, act));
         }
         Ok(())
+    }
+}
+
+impl Tally for RateLimits {
+    fn told(&self) -> Option<Bytes> {
+        let untold = std::mem::take(&mut self.recent.lock().untold);
+        (!untold.is_empty()).then(|| rmp_serde::to_vec(&untold).expect("our own types always encode").into())
+    }
+
+    fn heard(&self, counted: &[u8]) {
+        let (Some(rates), Ok(elsewhere)) = (self.rates, rmp_serde::from_slice::<Vec<Acted>>(counted)) else {
+            return;
+        };
+        let mut recent = self.recent.lock();
+        let Recent { acts, remembered, .. } = &mut *recent;
+        for Acted { user, act, at, op } in elsewhere {
+            let counted = acts.entry((user, act)).or_default();
+            let is_known = op.is_some() && counted.iter().any(|earlier| earlier.op == op);
+            if !is_known && *remembered < rates.remembered {
+                // Queues are forgotten from the front: an act that comes late keeps its place in time.
+                let place = counted.partition_point(|earlier| earlier.at <= at);
+                counted.insert(place, Counted { at, op });
+                *remembered += 1;
+            } else if counted.is_empty() {
+                acts.remove(&(user, act));
+            }
+        }
     }
 }
 
@@ -193,6 +245,22 @@ mod tests {
         limits.count(person(3), Act::Post, None, T + MINUTE_MS).expect("room again");
         limits.count(person(3), Act::Post, None, T + MINUTE_MS).expect_err("so now it is counted");
         assert_eq!(limits.recent.lock().acts.len(), 1);
+    }
+
+    #[test]
+    fn what_another_node_counted_counts_here() {
+        let rates = Rates { posts_per_minute: 3, ..default_rates() };
+        let (here, there) = (limits(rates), limits(rates));
+        let ada = person(1);
+        there.count(ada, Act::Post, Some("a"), T).expect("one");
+        there.count(ada, Act::Post, Some("b"), T + 1).expect("two");
+        here.count(ada, Act::Post, Some("c"), T + 2).expect("three");
+        here.heard(&there.told().expect("something to tell"));
+        assert_eq!(there.told(), None, "told once");
+        here.count(ada, Act::Post, Some("b"), T + 3).expect("a retry of what went through elsewhere");
+        let refusal = here.count(ada, Act::Post, Some("d"), T + 3).expect_err("a fourth");
+        assert_eq!(refusal.retry_after_ms, Some(MINUTE_MS.cast_unsigned() - 3), "the first was elsewhere");
+        here.heard(b"nonsense");
     }
 
     #[test]

@@ -23,8 +23,12 @@ export class Server {
   /** Where media is received; another after each start. */
   mediaPort = 0;
 
-  static async start() {
+  #udp;
+
+  /** `udp`: where media is received. */
+  static async start({ udp = '127.0.0.1:0' } = {}) {
     const server = new Server();
+    server.#udp = udp;
     await server.restart();
     return server;
   }
@@ -35,7 +39,7 @@ export class Server {
 
   async restart() {
     const log = openSync(join(this.#home, 'server.log'), 'a');
-    const settings = ['live.udp=127.0.0.1:0', 'admin.listen=127.0.0.1:0', 'limits.rates=off'];
+    const settings = [`live.udp=${this.#udp}`, 'admin.listen=127.0.0.1:0', 'limits.rates=off'];
     const listen = `127.0.0.1:${this.#port}`;
     const flags = ['serve', '--listen', listen, '--data', join(this.#home, 'data'), ...settings.flatMap((each) => ['--set', each])];
     this.#child = spawn(BINARY, flags, { cwd: this.#home, stdio: ['ignore', 'pipe', log] });

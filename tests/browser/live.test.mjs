@@ -267,9 +267,16 @@ test('whoever leaves the cockpit stays on air and finds the way back', async () 
 
 test('what stands in the way is said before anybody is told of a live', async () => {
   const alice = await open();
+  await alice.visit('#/live');
+  await alice.press('go-live');
+  await alice.at('auth-dialog').waitFor();
+  await alice.press('dialog-close');
+  await alice.visit('#/');
   await alice.register(fresh('alice'), 'Alice');
   await alice.visit('#/live/start');
   await alice.page.locator('[data-testid=live-check][data-key="live.check.member"]').waitFor();
+  await alice.press('live-check-communities');
+  await alice.at('community-create').waitFor();
   const community = await alice.makeCommunity(fresh('Harbour '));
   await alice.page.evaluate(() => (navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'))));
   await alice.visit(`#/live/start/${community}`);

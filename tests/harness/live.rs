@@ -1,14 +1,23 @@
 //! Lives as encoders and players see them: offers that real clients made, WHIP and WHEP by HTTP, and a thin real client.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use loadtest::media::{picture, rtp};
 use loadtest::rtc::{
-    Answer, Connection, Identity, Offer, PAYLOAD_AUDIO, PAYLOAD_VIDEO, Received, Role, RtcError,
+    Answer, Connection, Credentials, Identity, Offer, PAYLOAD_AUDIO, PAYLOAD_VIDEO, Received, Role, RtcError,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 use super::{Client, Encoding, Http, HttpReply, Server, op, text, within};
 
@@ -93,18 +102,28 @@ impl Stage {
     /// A broadcaster whose media arrives: returns once the live can be watched.
     pub async fn goes_live(&self) -> Broadcast {
         let broadcast = Broadcast::start(self).await;
-        within("the live to be watchable", async {
-            let live = json!({"live_id": self.live});
+        self.becomes("live").await;
+        broadcast
+    }
+
+    /// The live as everybody sees it.
+    pub async fn seen(&self) -> Value {
+        let live = json!({"live_id": self.live});
+        self.http.command(Encoding::Json, "live.get", None, &live).await.ok()["live"].clone()
+    }
+
+    /// Waits until the live is in a state; the live then.
+    pub async fn becomes(&self, state: &str) -> Value {
+        within("the live's next state", async {
             loop {
-                let got = self.http.command(Encoding::Json, "live.get", None, &live).await.ok();
-                if got["live"]["state"] == "live" {
-                    return;
+                let live = self.seen().await;
+                if live["state"] == state {
+                    return live;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
-        .await;
-        broadcast
+        .await
     }
 }
 
@@ -155,12 +174,21 @@ impl Session {
 /// A broadcaster that sends a picture and sound until it is dropped.
 pub struct Broadcast {
     pub session: Session,
+    camera: Arc<AtomicBool>,
+    moves: mpsc::UnboundedSender<Move>,
     sending: JoinHandle<Result<(), RtcError>>,
 }
 
 impl Broadcast {
     /// Connects and begins to send.
     pub async fn start(stage: &Stage) -> Self {
+        let broadcast = Self::with_sound_alone(stage).await;
+        broadcast.turn_camera_on();
+        broadcast
+    }
+
+    /// Connects and begins to send sound, though it has offered a picture too.
+    pub async fn with_sound_alone(stage: &Stage) -> Self {
         let identity = Identity::generate().expect("randomness");
         let ssrcs: [u32; 3] = rand::random();
         let offer = Offer::new(Role::Publish { ssrcs }, identity.fingerprint());
@@ -168,7 +196,24 @@ impl Broadcast {
         let answer = Answer::parse(&session.answer).expect("an answer");
         let connection =
             Connection::open(&identity, &offer, &answer).await.expect("the broadcaster connects");
-        Self { session, sending: tokio::spawn(send(connection, ssrcs)) }
+        let camera = Arc::new(AtomicBool::new(false));
+        let (moves, moving) = mpsc::unbounded_channel();
+        let sending = tokio::spawn(send(connection, ssrcs, camera.clone(), moving));
+        Self { session, camera, moves, sending }
+    }
+
+    /// Goes on under the ICE credentials of these fragments, its own and the server's, and from another port; whether the
+    /// server still agrees to the former ones then.
+    pub async fn restarts(&self, own: &str, servers: &str) -> bool {
+        let (told, done) = oneshot::channel();
+        let [own, new] = [own, servers].map(|text| Credentials::parse(text).expect("credentials"));
+        assert!(self.moves.send(Move { own, new, told }).is_ok(), "it sends");
+        within("the restart", done).await.expect("it restarted")
+    }
+
+    /// Sends its picture as well from now on.
+    pub fn turn_camera_on(&self) {
+        self.camera.store(true, Ordering::Relaxed);
     }
 
     /// Waits until the server says goodbye; how long that took.
@@ -185,7 +230,19 @@ impl Broadcast {
     }
 }
 
-async fn send(mut connection: Connection, ssrcs: [u32; 3]) -> Result<(), RtcError> {
+/// A broadcaster is to move.
+struct Move {
+    own: Credentials,
+    new: Credentials,
+    told: oneshot::Sender<bool>,
+}
+
+async fn send(
+    mut connection: Connection,
+    ssrcs: [u32; 3],
+    camera: Arc<AtomicBool>,
+    mut moves: mpsc::UnboundedReceiver<Move>,
+) -> Result<(), RtcError> {
     let mut picture = picture::Picture::new(picture::Settings {
         bitrate: 300_000,
         frames_per_second: 30,
@@ -212,11 +269,18 @@ async fn send(mut connection: Connection, ssrcs: [u32; 3]) -> Result<(), RtcErro
     loop {
         ticks.tick().await;
         while connection.receive()?.is_some() {}
-        let timestamp = picture.timestamp();
-        let payloads = picture.next_frame(began.elapsed());
-        let count = payloads.len();
-        for (part, payload) in payloads.into_iter().enumerate() {
-            packet(&mut connection, 1, header(PAYLOAD_VIDEO, timestamp, part + 1 == count), &payload)?;
+        if let Ok(Move { own, new, told }) = moves.try_recv() {
+            let former = connection.check();
+            connection.restart(own, &new).await?;
+            told.send(connection.agrees_to(former).await?).expect("it is waited for");
+        }
+        if camera.load(Ordering::Relaxed) {
+            let timestamp = picture.timestamp();
+            let payloads = picture.next_frame(began.elapsed());
+            let count = payloads.len();
+            for (part, payload) in payloads.into_iter().enumerate() {
+                packet(&mut connection, 1, header(PAYLOAD_VIDEO, timestamp, part + 1 == count), &payload)?;
+            }
         }
         sounds += 1;
         packet(&mut connection, 0, header(PAYLOAD_AUDIO, sounds.wrapping_mul(1_584), false), &[0x78; 80])?;
@@ -243,12 +307,30 @@ impl Player {
         Self { session, links, connection }
     }
 
+    /// Goes on under the ICE credentials of these fragments, its own and the server's, and from another port; whether the
+    /// server still agrees to the former ones then.
+    pub async fn restarts(&mut self, own: &str, servers: &str) -> bool {
+        let [own, new] = [own, servers].map(|text| Credentials::parse(text).expect("credentials"));
+        let former = self.connection.check();
+        self.connection.restart(own, &new).await.expect("the new credentials lead to it");
+        self.connection.agrees_to(former).await.expect("a socket")
+    }
+
     /// Waits for that many packets of media.
-    pub async fn sees(&mut self, mut packets: usize) {
+    pub async fn sees(&mut self, packets: usize) {
+        self.gets(packets, |_| true).await;
+    }
+
+    /// Waits for that many packets of its picture.
+    pub async fn sees_pictures(&mut self, packets: usize) {
+        self.gets(packets, |payload_type| payload_type == PAYLOAD_VIDEO).await;
+    }
+
+    async fn gets(&mut self, mut packets: usize, counts: impl Fn(u8) -> bool) {
         within("media", async {
             while packets > 0 {
                 match self.connection.receive().expect("the connection holds") {
-                    Some(Received::Rtp(..)) => packets -= 1,
+                    Some(Received::Rtp(packet, ..)) => packets -= usize::from(counts(packet[1] & 0x7f)),
                     Some(Received::Rtcp(_)) => {}
                     None => self.connection.readable().await.expect("the socket holds"),
                 }

@@ -34,9 +34,16 @@ impl Redis {
 
     /// Starts a server with further arguments, such as `["--maxmemory", "10mb"]`.
     pub async fn with(arguments: &[&str]) -> Self {
-        let home = tempfile::Builder::new().prefix("redis-").tempdir().expect("a temp folder");
+        let port = free_port().to_string();
+        let mut all = vec!["--port", &port, "--bind", "127.0.0.1", "--save", ""];
+        all.extend(arguments);
+        Self::launch(folder(), port.parse().expect("a port"), &all).await
+    }
+
+    /// Starts a server in a folder, with all its arguments, and waits until it answers on the port.
+    pub async fn launch(home: TempDir, port: u16, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        let mut redis = Self { port: free_port(), arguments, home, child: None };
+        let mut redis = Self { port, arguments, home, child: None };
         redis.restart().await;
         redis
     }
@@ -50,9 +57,8 @@ impl Redis {
             .open(self.home.path().join("log"))
             .expect("a log file");
         let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(self.home.path())
             .args(&self.arguments)
+            .current_dir(self.home.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -136,6 +142,11 @@ impl Drop for Redis {
             self.kill();
         }
     }
+}
+
+/// A folder of its own for a server.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("redis-").tempdir().expect("a temp folder")
 }
 
 /// A port that nobody listens on now.

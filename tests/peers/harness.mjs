@@ -106,6 +106,11 @@ export class Peer {
     return Peer.python('/usr/bin/python3', 'gst_peer.py', flags(role, url, options));
   }
 
+  /** libdatachannel as OBS uses it: H264 and Opus, no trickle, deaf to key-frame requests. */
+  static libdatachannel(url, { key, seconds = 60 }) {
+    return new Peer(process.execPath, [here('libdatachannel_peer.mjs'), '--url', url, '--token', key, '--seconds', String(seconds)]);
+  }
+
   /**
    * FFmpeg's own WHIP: offers `setup:passive`, knows neither trickle nor key-frame requests. Its picture has 30 frames a
    * second, `kbit` a second, and a key frame every `keyFrames` frames.
@@ -200,6 +205,16 @@ export class Tab {
     return this.page.evaluate((name) => window.codecs(name).length > 0, codec);
   }
 
+  /** Restarts ICE; its new name. */
+  restart() {
+    return this.page.evaluate(() => window.restart());
+  }
+
+  /** Wishes for a layer, as `{maxHeight}` or `{rid}`. */
+  async chooseLayer(wish) {
+    await this.page.evaluate((layer) => window.chooseLayer(layer), wish);
+  }
+
   /** What the viewer decoded. */
   figures() {
     return this.page.evaluate(() => window.figures());
@@ -219,10 +234,12 @@ export class Tab {
 }
 
 /** Runs in the page: the smallest WHIP and WHEP clients. */
-function speakWhip() {
+export function speakWhip() {
+  // What is known of a session stands on its connection.
   const post = async (connection, url, key) => {
     await connection.setLocalDescription(await connection.createOffer());
-    const headers = { 'Content-Type': 'application/sdp', ...(key && { Authorization: `Bearer ${key}` }) };
+    connection.bearer = key && { Authorization: `Bearer ${key}` };
+    const headers = { 'Content-Type': 'application/sdp', ...connection.bearer };
     for (;;) {
       const response = await fetch(url, { method: 'POST', headers, body: connection.localDescription.sdp });
       if (response.status === 409 && response.headers.get('Retry-After')) {
@@ -230,9 +247,37 @@ function speakWhip() {
         continue;
       }
       if (response.status !== 201) throw new Error(`${response.status}: ${await response.text()}`);
-      await connection.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+      connection.session = new URL(response.headers.get('Location'), url).href;
+      connection.links = response.headers.get('Link') ?? '';
+      connection.answer = await response.text();
+      await connection.setRemoteDescription({ type: 'answer', sdp: connection.answer });
       return;
     }
+  };
+  const line = (sdp, name) => sdp.match(new RegExp(`^a=${name}:(.*)$`, 'm'))[1];
+  /** Restarts ICE by PATCH; the new name of this side. */
+  window.restart = async () => {
+    const { connection } = window;
+    connection.restartIce();
+    await connection.setLocalDescription(await connection.createOffer());
+    const own = ['ice-ufrag', 'ice-pwd'].map((name) => `a=${name}:${line(connection.localDescription.sdp, name)}\r\n`);
+    const headers = { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': '*', ...connection.bearer };
+    const response = await fetch(connection.session, { method: 'PATCH', headers, body: own.join('') });
+    if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+    const fragment = await response.text();
+    for (const name of ['ice-ufrag', 'ice-pwd']) {
+      connection.answer = connection.answer.replace(new RegExp(`^a=${name}:.*$`, 'gm'), `a=${name}:${line(fragment, name)}`);
+    }
+    await connection.setRemoteDescription({ type: 'answer', sdp: connection.answer });
+    return line(connection.localDescription.sdp, 'ice-ufrag');
+  };
+  /** Wishes for a layer by WHEP's extension, which a link of the answer leads to. */
+  window.chooseLayer = async (wish) => {
+    const { connection } = window;
+    const [, target] = /<([^>]*)>[^<]*urn:ietf:params:whep:ext:core:layer/.exec(connection.links);
+    const headers = { 'Content-Type': 'application/json' };
+    const response = await fetch(new URL(target, connection.session), { method: 'POST', headers, body: JSON.stringify(wish) });
+    if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
   };
   window.codecs = (name) =>
     RTCRtpSender.getCapabilities('video').codecs.filter(
@@ -266,11 +311,17 @@ function speakWhip() {
   };
   window.figures = async () => {
     const found = { framesDecoded: 0, state: window.connection.connectionState, firstPicture: window.firstPicture };
-    for (const report of (await window.connection.getStats()).values()) {
+    const stats = await window.connection.getStats();
+    const selected = [...stats.values()].find(({ type }) => type === 'transport')?.selectedCandidatePairId;
+    for (const report of stats.values()) {
+      if (report.type === 'candidate-pair' && (report.selected || report.id === selected)) {
+        found.remoteAddress = stats.get(report.remoteCandidateId)?.address;
+        found.ufrag = stats.get(report.localCandidateId)?.usernameFragment;
+      }
       if (report.type === 'inbound-rtp' && report.kind === 'video') {
         const { framesDecoded = 0, freezeCount = 0, packetsLost = 0, frameWidth, frameHeight, codecId } = report;
         Object.assign(found, { framesDecoded, freezeCount, packetsLost, frameWidth, frameHeight });
-        found.codec = (await window.connection.getStats()).get(codecId)?.mimeType;
+        found.codec = stats.get(codecId)?.mimeType;
       }
       if (report.type === 'inbound-rtp' && report.kind === 'audio') found.audioPackets = report.packetsReceived;
     }

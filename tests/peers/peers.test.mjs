@@ -86,6 +86,22 @@ test('FFmpeg broadcasts H264 and Opus; Chromium and aiortc watch', async () => {
   await other.decodes(45);
 });
 
+test('libdatachannel, which OBS is built on, broadcasts H264 and Opus; Chromium and aiortc watch, and it says goodbye', async () => {
+  const live = await Live.start(server, 'OBS');
+  const caster = keep(Peer.libdatachannel(live.whip, { key: live.key, seconds: 12 }));
+  await live.becomes('live');
+  const viewer = await tab(live);
+  await viewer.watch(live);
+  const other = keep(Peer.aiortc('watch', live.whep));
+  const figures = await viewer.decodes(45);
+  assertSmooth(figures);
+  assert.match(figures.codec, /H264/);
+  await other.decodes(45);
+  await live.becomes('interrupted');
+  await until('its goodbye to be answered', () => caster.said.deleted);
+  assert.equal(caster.said.deleted.status, 200);
+});
+
 test('GStreamer broadcasts VP8; GStreamer and Chromium watch', async () => {
   const live = await Live.start(server, 'GStreamer');
   keep(Peer.gstreamer('publish', live.whip, { key: live.key }));
@@ -112,4 +128,38 @@ test('a broadcaster who is cut off and comes back after five seconds is seen aga
   await live.becomes('live');
   const again = await viewer.decodes(before.framesDecoded + 30);
   assert.equal(again.state, 'connected');
+});
+
+test('a player that chooses a layer is sent that one', async () => {
+  const live = await Live.start(server, 'layers');
+  const caster = await tab(live);
+  await caster.publish(live, { codec: 'VP8', layers: 3 });
+  await live.becomes('live');
+  const viewer = await tab(live);
+  await viewer.watch(live);
+  await viewer.decodes(15);
+  for (const height of [180, 720, 360]) {
+    await viewer.chooseLayer({ maxHeight: height });
+    await until(`a picture of ${height} lines`, async () => (await viewer.figures()).frameHeight === height);
+  }
+});
+
+test('broadcaster and player restart ICE, go over to the new credentials, and the picture goes on', async () => {
+  const live = await Live.start(server, 'restart');
+  const caster = await tab(live);
+  await caster.publish(live, { codec: 'VP8' });
+  await live.becomes('live');
+  const viewer = await tab(live);
+  await viewer.watch(live);
+  await viewer.decodes(30);
+  for (const peer of [viewer, caster]) {
+    const former = (await peer.figures()).ufrag;
+    const name = await peer.restart();
+    assert.notEqual(name, former);
+    await until('the new credentials in use', async () => (await peer.figures()).ufrag === name);
+    const { framesDecoded } = await viewer.figures();
+    assertSmooth(await viewer.decodes(framesDecoded + 45));
+  }
+  const { report } = await live.stop();
+  assert.equal(report.interruptions, 0);
 });

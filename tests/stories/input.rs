@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::harness::live::{FFMPEG_PUBLISH, Stage};
 use crate::harness::{
     Client, Encoding, Incoming, Server, in_both_encodings, op, optional, text, with, within,
 };
@@ -375,4 +376,79 @@ async fn connections_of_one_address_are_limited_where_wished() {
     kept.remove(3).cut();
     within("a place to be free again", async { while first_byte().await != b"HTTP/1.1 200" {} }).await;
     kept[0].still_there().await;
+}
+
+/// Opens a socket as a proxy would for `client`; the status line, and the connection to keep.
+async fn socket_for(server: &Server, client: &str) -> (String, TcpStream) {
+    let mut tcp = TcpStream::connect(server.http_address()).await.expect("the server listens");
+    let request = format!(
+        "GET /v1/ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: {client}\r\n\r\n",
+        server.http_address()
+    );
+    tcp.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = vec![0; 12];
+    within("an answer", tcp.read_exact(&mut answer)).await.expect("a status line");
+    (String::from_utf8(answer).expect("text"), tcp)
+}
+
+/// Whether one of three commands of a guest, sent as by a proxy for `clients`, was one too many.
+async fn is_limited(server: &Server, clients: [&str; 3]) -> bool {
+    let http = server.http();
+    let mut limited = false;
+    for client in clients {
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", client)];
+        let reply = http
+            .request(reqwest::Method::POST, "/v1/commands/community.list", &headers, b"{}".to_vec())
+            .await;
+        limited |= reply.status == 429;
+    }
+    limited
+}
+
+const COUNTED: [&str; 3] =
+    ["limits.rates=on", "limits.commands_per_second_user=1", "limits.connections_per_address=2"];
+
+#[tokio::test]
+async fn who_comes_through_a_trusted_proxy_is_counted_apart() {
+    let trusted = "http.trusted_proxies=127.0.0.0/8";
+    let server = &Server::with(&[&COUNTED[..], &[trusted]].concat()).await;
+    let (ann, ben) = ("203.0.113.7", "198.51.100.9");
+    assert!(is_limited(server, [ann; 3]).await);
+    assert!(!is_limited(server, ["192.0.2.1", "192.0.2.2", "192.0.2.3"]).await, "three people");
+    assert!(
+        is_limited(server, ["1.1.1.1, 192.0.2.9", "2.2.2.2, 192.0.2.9", "3.3.3.3, 192.0.2.9"]).await,
+        "what the client wrote before the proxy is left of it"
+    );
+
+    let first = socket_for(server, ann).await;
+    let second = socket_for(server, ann).await;
+    assert_eq!([&first.0, &second.0], ["HTTP/1.1 101"; 2]);
+    assert_eq!(socket_for(server, ann).await.0, "HTTP/1.1 503");
+    assert_eq!(socket_for(server, ben).await.0, "HTTP/1.1 101");
+    drop(first);
+    within("a place to be free again", async { while socket_for(server, ann).await.0 != "HTTP/1.1 101" {} })
+        .await;
+
+    let stage = Stage::begin(&["live.half_open=1", trusted]).await;
+    let bearer = format!("Bearer {}", stage.key);
+    let offer = async |client: &str| {
+        let headers = [
+            ("content-type", "application/sdp"),
+            ("authorization", bearer.as_str()),
+            ("x-forwarded-for", client),
+        ];
+        stage.http.request(reqwest::Method::POST, &stage.whip(), &headers, FFMPEG_PUBLISH.into()).await.status
+    };
+    assert_eq!([offer(ann).await, offer(ben).await], [201; 2]);
+    assert_eq!(offer(ben).await, 503, "one of theirs has not connected yet");
+}
+
+#[tokio::test]
+async fn a_header_from_who_is_no_trusted_proxy_means_nothing() {
+    for trusted in ["", "10.0.0.0/8"] {
+        let setting = format!("http.trusted_proxies={trusted}");
+        let server = Server::with(&[&COUNTED[..2], &[setting.as_str()]].concat()).await;
+        assert!(is_limited(&server, ["192.0.2.1", "192.0.2.2", "192.0.2.3"]).await);
+    }
 }

@@ -378,10 +378,17 @@ async fn a_post_that_goes_takes_its_live_along(encoding: Encoding) {
 async fn a_server_that_stops_or_dies_leaves_no_live_behind(encoding: Encoding) {
     let mut server = Server::start().await;
     let mut alice = server.client("alice", encoding).await;
-    let (community, first, _) = live_by(&mut alice).await;
+    let mut bob = server.client("bob", encoding).await;
+    let (community, first, channel) = live_by(&mut alice).await;
     let publish = json!({"live_id": first, "sdp": OFFER});
     let peer = alice.ok("rtc.publish", publish).await["peer_id"].clone();
+    bob.ok("live.join", json!({"live_id": first})).await;
     server.terminate();
+    assert_eq!(
+        bob.event(&channel, "live.ended").await["data"]["reason"],
+        "drain",
+        "told while sessions stand"
+    );
     let told = alice.push_where("message", |message| message["event"] == "rtc.closed").await;
     assert_eq!(told["data"], json!({"peer_id": peer, "reason": "drain"}));
     server.ended().await;
@@ -391,10 +398,12 @@ async fn a_server_that_stops_or_dies_leaves_no_live_behind(encoding: Encoding) {
     let second = text(&alice.ok("live.start", start(&community)).await["live"]["id"]);
     server.kill_and_restart().await;
     let mut alice = server.client("alice", encoding).await;
-    for live in [first, second] {
+    for (live, reason) in [(&first, "drain"), (&second, "lost")] {
         let over = alice.ok("live.get", json!({"live_id": live})).await["live"].clone();
-        assert_eq!((&over["state"], &over["reason"]), (&json!("ended"), &json!("lost")));
+        assert_eq!((&over["state"], &over["reason"]), (&json!("ended"), &json!(reason)));
     }
+    let report = alice.ok("live.report", json!({"live_id": first})).await["report"].clone();
+    assert_eq!(report["joins"], 1, "what a planned stop ends has its report: {report}");
     assert_eq!(list(&alice.ok("live.list", json!({})).await["lives"]), [] as [Value; 0]);
     assert_eq!(alice.ok("live.start", start(&community)).await["changed"], true, "and a new one may begin");
 }

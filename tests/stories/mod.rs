@@ -10,6 +10,7 @@ mod input;
 mod layers;
 mod live;
 mod malformed;
+mod nodes;
 mod operations;
 mod outage;
 mod over_http;

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::whip::assert_answer;
-use crate::harness::live::{CHROMIUM_WATCH, Events, PLAYERS, Player, Session, Stage, TRICKLE};
+use crate::harness::live::{Broadcast, CHROMIUM_WATCH, Events, PLAYERS, Player, Session, Stage, TRICKLE};
 use crate::harness::{Claims, Encoding, Http, within};
 
 const LAYER: &str = "urn:ietf:params:whep:ext:core:layer";
@@ -15,9 +15,7 @@ const EVENTS: &str = "urn:ietf:params:whep:ext:core:server-sent-events";
 
 /// The viewers of a live as everybody sees them.
 async fn viewers(stage: &Stage) -> u64 {
-    let live = json!({"live_id": stage.live});
-    let got = stage.http.command(Encoding::Json, "live.get", None, &live).await.ok();
-    got["live"]["viewers"]["current"].as_u64().expect("a number")
+    stage.seen().await["viewers"]["current"].as_u64().expect("a number")
 }
 
 async fn viewers_become(stage: &Stage, count: u64) {
@@ -113,20 +111,22 @@ async fn after_the_end_nobody_is_asked_back() {
 async fn a_live_that_pauses_can_still_be_watched() {
     let stage = Stage::begin(&[]).await;
     stage.goes_live().await.vanish();
-    within("the live to be interrupted", async {
-        let live = json!({"live_id": stage.live});
-        loop {
-            let got = stage.http.command(Encoding::Json, "live.get", None, &live).await.ok();
-            if got["live"]["state"] == "interrupted" {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await;
+    stage.becomes("interrupted").await;
     let mut player = Player::start(&stage, None).await;
     let _again = stage.goes_live().await;
     player.sees(20).await;
+}
+
+#[tokio::test]
+async fn a_broadcaster_whose_camera_comes_late_is_heard_first_and_seen_then() {
+    let stage = Stage::begin(&["live.sound_alone_ms=500"]).await;
+    let broadcast = Broadcast::with_sound_alone(&stage).await;
+    stage.becomes("live").await;
+    let mut player = Player::start(&stage, None).await;
+    player.sees(20).await;
+    broadcast.turn_camera_on();
+    player.sees_pictures(20).await;
+    assert_eq!(stage.seen().await["state"], "live");
 }
 
 #[tokio::test]
@@ -229,7 +229,11 @@ async fn a_restart_of_ice_interrupts_no_picture() {
     let reply = stage.http.fragment(&player.session.path, &[("if-match", "*")], restart).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_ne!(reply.header("etag"), Some(player.session.etag.as_str()));
-    player.sees(60).await;
+    player.sees_pictures(30).await;
+    // Until it comes with the new ones; then they alone count, and the picture follows to where it is now.
+    assert!(!player.restarts(restart, &reply.text()).await, "the former credentials are void");
+    player.sees_pictures(60).await;
+    viewers_become(&stage, 1).await;
 }
 
 #[tokio::test]

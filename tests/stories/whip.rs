@@ -278,6 +278,8 @@ async fn delete_says_goodbye_to_the_encoder_at_once() {
     let reply = stage.http.request(Method::DELETE, &broadcast.session.path, &headers, Vec::new()).await;
     assert_eq!(reply.status, 200);
     assert!(broadcast.hears_goodbye().await < Duration::from_secs(1));
+    // Pressing Stop in an encoder may be a change of scene: the live waits for it, and says why.
+    assert_eq!(stage.becomes("interrupted").await["reason"], "lost");
 }
 
 #[tokio::test]
@@ -356,6 +358,23 @@ async fn new_credentials_restart_ice_and_rename_the_session() {
     }
     patch(&session.etag, TRICKLE).await.problem(412, "conflict");
     assert_eq!(patch(&tag, TRICKLE).await.status, 204);
+}
+
+#[tokio::test]
+async fn an_encoder_that_restarts_ice_sends_on_from_where_it_is_now() {
+    let mut stage = Stage::begin(&[]).await;
+    let broadcast = stage.goes_live().await;
+    let mut player = Player::start(&stage, None).await;
+    player.sees_pictures(30).await;
+    let bearer = format!("Bearer {}", stage.key);
+    let headers = [("authorization", bearer.as_str()), ("if-match", "*")];
+    let reply = stage.http.fragment(&broadcast.session.path, &headers, RESTART).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    player.sees_pictures(30).await;
+    assert!(!broadcast.restarts(RESTART, &reply.text()).await, "the former credentials are void");
+    player.sees_pictures(60).await;
+    let stopped = stage.owner.ok("live.stop", json!({"live_id": stage.live})).await;
+    assert_eq!(stopped["report"]["interruptions"], 0);
 }
 
 #[tokio::test]

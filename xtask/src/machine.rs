@@ -20,10 +20,16 @@ struct Tool {
 
 const NODE: Tool = Tool { names: &["node", "nodejs"], packages: &["nodejs"] };
 const REDIS: Tool = Tool { names: &["redis-server"], packages: &["redis-server"] };
+const OPENSSL: Tool = Tool { names: &["openssl"], packages: &["openssl"] };
 const NPM: Tool = Tool { names: &["npm"], packages: &["npm"] };
 // Without a font the pages have no height, and what has no height cannot be pressed.
 const CHROMIUM: Tool =
     Tool { names: &["chromium", "chromium-browser"], packages: &["chromium", "fonts-dejavu-core"] };
+
+/// Where Firefox does not go by the name of Debian.
+const FIREFOX: Tool = Tool { names: &["firefox-esr", "firefox"], packages: &["firefox-esr"] };
+/// Gives Firefox a network of its own.
+const IP: Tool = Tool { names: &["ip"], packages: &["iproute2"] };
 
 /// Debian's Python, which finds Debian's GStreamer.
 const SYSTEM_PYTHON: &str = "/usr/bin/python3";
@@ -59,7 +65,7 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     } else {
         packages.push("postgresql");
     }
-    for tool in [&NODE, &NPM, &CHROMIUM, &REDIS] {
+    for tool in [&NODE, &NPM, &CHROMIUM, &FIREFOX, &IP, &OPENSSL, &REDIS] {
         match tool.path() {
             Some(path) => println!("found {}", path.display()),
             None => packages.extend(tool.packages),
@@ -75,12 +81,26 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     }
     prepare_python(&peers)?;
     let npm = NPM.path().context("npm is missing: install it, e.g. apt-get install npm")?;
-    let browser_tests = root.join("tests/browser");
-    if is_current(&browser_tests) {
-        println!("tests/browser/node_modules is up to date");
-        return Ok(());
+    for folder in ["tests/browser", "tests/peers"] {
+        if is_current(&root.join(folder)) {
+            println!("{folder}/node_modules is up to date");
+        } else {
+            execute(
+                Command::new(&npm).args(["ci", "--no-audit", "--no-fund"]).current_dir(root.join(folder)),
+            )?;
+        }
     }
-    execute(Command::new(npm).args(["ci", "--no-audit", "--no-fund"]).current_dir(browser_tests))
+    Ok(())
+}
+
+/// Where Firefox is.
+pub(crate) fn firefox() -> Result<PathBuf> {
+    FIREFOX.path().context("Firefox is missing: run `cargo xtask test machine`, or install firefox-esr")
+}
+
+/// Whether a program can be given a network of its own here: by root, or where the kernel lets everybody make one.
+pub(crate) fn makes_networks(script: &Path) -> bool {
+    succeeds(Command::new(script).arg("true"))
 }
 
 /// Installs aiortc and FFmpeg beside the live stories, unless what is wanted is what is there.

@@ -9,8 +9,8 @@ const HELP: &str = "\
 Usage: cargo xtask test [STEP...]
 
 Runs every step, or those named, in this order, and says at the end what it ran:
-  machine  installs what the tests need: chromium, nodejs, npm, GStreamer (apt), the browser driver (npm), aiortc and
-           FFmpeg with WHIP (pip)
+  machine  installs what the tests need: chromium, firefox-esr, nodejs, npm, GStreamer (apt), the browser driver and
+           libdatachannel (npm), aiortc and FFmpeg with WHIP (pip)
   format   cargo fmt --check
   lint     cargo clippy, warnings are errors
   test     cargo test: unit tests, stories against the real binary, benches in test mode, examples
@@ -18,7 +18,7 @@ Runs every step, or those named, in this order, and says at the end what it ran:
   doc      cargo doc, warnings are errors
   page     node --test: the page's rules without a browser
   browser  node --test: the page in Chromium against the real binary
-  peers    node --test: Chromium, FFmpeg, GStreamer and aiortc broadcast and watch
+  peers    node --test: Chromium, Firefox, libdatachannel, FFmpeg, GStreamer and aiortc broadcast and watch
 
 A failed step does not stop the others. The exit code is 0 when all that ran has passed.
 ";

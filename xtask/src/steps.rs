@@ -16,6 +16,8 @@ pub(crate) struct Step {
 
 enum Outcome {
     Passed,
+    /// Passed, but for what this machine does not allow.
+    PassedWithout(String),
     /// Not run, for a reason that is the machine's and no fault of the project.
     Skipped(String),
 }
@@ -52,6 +54,7 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
         let begin = Instant::now();
         let said = match (step.run)(&root) {
             Ok(Outcome::Passed) => "passed".to_string(),
+            Ok(Outcome::PassedWithout(what)) => format!("passed, BUT NOT ALL OF IT RAN: {what}"),
             Ok(Outcome::Skipped(why)) => format!("SKIPPED: {why}"),
             Err(error) => {
                 failed += 1;
@@ -137,10 +140,22 @@ fn peers(root: &Path) -> Result<Outcome> {
     let (chromium, binary) = (machine::chromium()?, binary(root)?);
     let folder = root.join("tests/peers");
     let (python, ffmpeg) = (machine::peer_python(&folder), machine::ffmpeg(&folder)?);
-    node_tests(root, &folder, |node| {
-        node.env("COMMUNICONNECT", &binary).env("CHROMIUM", &chromium);
+    let firefox = machine::firefox()?;
+    let prepare = |node: &mut Command| {
+        node.env("COMMUNICONNECT", &binary).env("CHROMIUM", &chromium).env("FIREFOX", &firefox);
         node.env("PEERS_PYTHON", &python).env("PEERS_FFMPEG", &ffmpeg);
-    })
+    };
+    node_tests(root, &folder, prepare)?;
+    let alone = folder.join("firefox");
+    let network = alone.join("in_a_network.sh");
+    if !machine::makes_networks(&network) {
+        let why = "Firefox, which needs a network of its own: run this as root, or let users make namespaces \
+                   (sysctl kernel.unprivileged_userns_clone=1)";
+        return Ok(Outcome::PassedWithout(why.into()));
+    }
+    let mut within = Command::new(network);
+    within.arg(machine::node()?);
+    run_tests(root, &alone, within, prepare)
 }
 
 /// The binary that the stories of the two steps above drive.
@@ -151,6 +166,16 @@ fn binary(root: &Path) -> Result<PathBuf> {
 
 /// Runs the `*.test.mjs` of a folder by name: what a bare folder means differs between versions of Node.js.
 fn node_tests(root: &Path, folder: &Path, prepare: impl FnOnce(&mut Command)) -> Result<Outcome> {
+    run_tests(root, folder, Command::new(machine::node()?), prepare)
+}
+
+/// The same by a command that ends in Node.js.
+fn run_tests(
+    root: &Path,
+    folder: &Path,
+    mut command: Command,
+    prepare: impl FnOnce(&mut Command),
+) -> Result<Outcome> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .with_context(|| folder.display().to_string())?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -160,7 +185,6 @@ fn node_tests(root: &Path, folder: &Path, prepare: impl FnOnce(&mut Command)) ->
     if files.is_empty() {
         bail!("no *.test.mjs in {}", folder.display());
     }
-    let mut command = Command::new(machine::node()?);
     command.current_dir(root).args(["--test", "--test-reporter=spec"]).args(files);
     prepare(&mut command);
     execute(&mut command)?;

@@ -2,9 +2,9 @@
 
 use super::{
     dtls::{Dtls, Progress, fingerprint_of},
-    sdp::{Answer, Offer},
+    sdp::{Answer, Credentials, Offer},
     srtp::Srtp,
-    stun::{Binding, is_success},
+    stun::{self, Binding},
 };
 use nix::{
     cmsg_space,
@@ -94,12 +94,18 @@ pub enum Received {
     Rtcp(bytes::BytesMut),
 }
 
+/// A connectivity check, as it is sent.
+#[derive(Clone, Debug)]
+pub struct Check(Vec<u8>);
+
 /// A peer whose keys are agreed.
 pub struct Connection {
     socket: Arc<UdpSocket>,
     dtls: Dtls,
     srtp: Box<Srtp>,
     binding: Vec<u8>,
+    own_password: String,
+    crypto: Arc<dyn RTCCryptoProvider>,
     checked: Instant,
     buffer: Box<[u8; DATAGRAM]>,
     /// Datagrams that could not be opened.
@@ -117,8 +123,8 @@ impl Connection {
         setsockopt(&socket, ReceiveTimestampns, &true).map_err(io::Error::from)?;
         socket.connect(answer.candidate).await?;
         let binding = Binding {
-            username: format!("{}:{}", answer.ufrag, offer.ufrag),
-            password: &answer.password,
+            username: format!("{}:{}", answer.credentials.ufrag, offer.own.ufrag),
+            password: &answer.credentials.password,
             tie_breaker: rand::random(),
         };
         let binding = binding.encode(&*identity.crypto)?;
@@ -129,7 +135,55 @@ impl Connection {
             Dtls::config(identity.certificate.clone(), answer.fingerprint.clone(), identity.crypto.clone())?;
         let mut dtls = Dtls::connect(answer.candidate, config, identity.crypto.clone())?;
         let srtp = shake_hands(&socket, &mut dtls, buffer.as_mut_slice(), until).await?;
-        Ok(Self { socket, dtls, srtp, binding, checked: Instant::now(), buffer, broken: 0 })
+        Ok(Self {
+            socket,
+            dtls,
+            srtp,
+            binding,
+            own_password: offer.own.password.clone(),
+            crypto: identity.crypto.clone(),
+            checked: Instant::now(),
+            buffer,
+            broken: 0,
+        })
+    }
+
+    /// Goes on under new ICE credentials and from another port, as a client that has moved does (RFC 8445 §9). The keys of
+    /// media stay.
+    pub async fn restart(&mut self, own: Credentials, new: &Credentials) -> Result<(), RtcError> {
+        let remote = self.socket.peer_addr()?;
+        let socket = UdpSocket::bind(SocketAddr::new(self.socket.local_addr()?.ip(), 0)).await?;
+        socket.connect(remote).await?;
+        let binding = Binding {
+            username: format!("{}:{}", new.ufrag, own.ufrag),
+            password: &new.password,
+            tie_breaker: rand::random(),
+        };
+        let binding = binding.encode(&*self.crypto)?;
+        reach(&socket, &binding, self.buffer.as_mut_slice(), Instant::now() + PATIENCE).await?;
+        (self.socket, self.binding, self.checked) = (Arc::new(socket), binding, Instant::now());
+        self.own_password = own.password;
+        Ok(())
+    }
+
+    /// The connectivity check that it refreshes its consent with.
+    pub fn check(&self) -> Check {
+        Check(self.binding.clone())
+    }
+
+    /// Whether the server agrees to a check, asked from a port of its own and given up after half a second.
+    pub fn agrees_to(&self, check: Check) -> impl Future<Output = Result<bool, RtcError>> + Send + use<> {
+        let near = Arc::clone(&self.socket);
+        async move {
+            let socket = UdpSocket::bind(SocketAddr::new(near.local_addr()?.ip(), 0)).await?;
+            socket.connect(near.peer_addr()?).await?;
+            let mut buffer = [0; DATAGRAM];
+            match reach(&socket, &check.0, &mut buffer, Instant::now() + REPEAT * 5).await {
+                Ok(()) => Ok(true),
+                Err(RtcError::Timeout(_)) => Ok(false),
+                Err(error) => Err(error),
+            }
+        }
     }
 
     /// Sends a plain RTP packet. A full socket buffer loses it, as a network would.
@@ -181,6 +235,13 @@ impl Connection {
                         lossy(self.socket.try_send(&flight))?;
                     }
                 }
+                (Some(0..=3), _) => {
+                    let server = self.socket.peer_addr()?;
+                    let agreed = stun::agreement(datagram, server, &self.own_password, &*self.crypto)?;
+                    if let Some(agreed) = agreed {
+                        lossy(self.socket.try_send(&agreed))?;
+                    }
+                }
                 _ => {}
             }
         }
@@ -224,7 +285,7 @@ async fn reach(
     while Instant::now() < until {
         socket.send(binding).await?;
         if let Ok(length) = timeout(REPEAT, socket.recv(buffer)).await
-            && is_success(&buffer[..length?])
+            && stun::is_success(&buffer[..length?])
         {
             return Ok(());
         }

@@ -9,5 +9,5 @@ mod sdp;
 mod srtp;
 mod stun;
 
-pub use connection::{Connection, Identity, Received, RtcError};
-pub use sdp::{Answer, Offer, PAYLOAD_AUDIO, PAYLOAD_RTX, PAYLOAD_VIDEO, Role};
+pub use connection::{Check, Connection, Identity, Received, RtcError};
+pub use sdp::{Answer, Credentials, Offer, PAYLOAD_AUDIO, PAYLOAD_RTX, PAYLOAD_VIDEO, Role};

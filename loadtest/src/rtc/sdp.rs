@@ -28,8 +28,8 @@ pub enum Role {
 pub struct Offer {
     /// The text to send.
     pub text: String,
-    /// The client's own ICE name. Its password is for checks by the server, which an ICE-lite one never makes.
-    pub(super) ufrag: String,
+    /// The client's own ICE name and password.
+    pub(super) own: Credentials,
 }
 
 impl Offer {
@@ -69,15 +69,31 @@ impl Offer {
                  a=ssrc:{rtx} cname:load\r\n"
             );
         }
-        Self { text, ufrag }
+        Self { text, own: Credentials { ufrag, password } }
+    }
+}
+
+/// The ICE name and password of one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    pub(super) ufrag: String,
+    pub(super) password: String,
+}
+
+impl Credentials {
+    /// Reads those of a description, or of a fragment (RFC 8840).
+    ///
+    /// # Errors
+    /// Names the line that is missing.
+    pub fn parse(text: &str) -> Result<Self, RtcError> {
+        Ok(Self { ufrag: line(text, "a=ice-ufrag:")?.into(), password: line(text, "a=ice-pwd:")?.into() })
     }
 }
 
 /// What the server said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    pub(super) ufrag: String,
-    pub(super) password: String,
+    pub(super) credentials: Credentials,
     pub(super) fingerprint: String,
     pub(super) candidate: SocketAddr,
     /// The video that the server sends, and its retransmissions; none towards a publisher.
@@ -90,9 +106,6 @@ impl Answer {
     /// # Errors
     /// Names the line that is missing.
     pub fn parse(text: &str) -> Result<Self, RtcError> {
-        let find = |key: &'static str| {
-            text.lines().find_map(|line| line.trim_end().strip_prefix(key)).ok_or(RtcError::Answer(key))
-        };
         let candidates =
             text.lines().filter_map(|line| candidate(line.trim_end().strip_prefix("a=candidate:")?));
         let candidates: Vec<_> = candidates.collect();
@@ -100,13 +113,16 @@ impl Answer {
         let candidate = *local.or(candidates.first()).ok_or(RtcError::Answer("a=candidate:"))?;
         let video = text.find("\nm=video").map_or("", |at| &text[at..]);
         Ok(Self {
-            ufrag: find("a=ice-ufrag:")?.into(),
-            password: find("a=ice-pwd:")?.into(),
-            fingerprint: find("a=fingerprint:sha-256 ")?.to_ascii_uppercase(),
+            credentials: Credentials::parse(text)?,
+            fingerprint: line(text, "a=fingerprint:sha-256 ")?.to_ascii_uppercase(),
             candidate,
             video_ssrcs: ssrcs(video),
         })
     }
+}
+
+fn line<'a>(text: &'a str, key: &'static str) -> Result<&'a str, RtcError> {
+    text.lines().find_map(|line| line.trim_end().strip_prefix(key)).ok_or(RtcError::Answer(key))
 }
 
 fn candidate(value: &str) -> Option<SocketAddr> {

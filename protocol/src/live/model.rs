@@ -25,7 +25,7 @@ words! {
     LiveReason {
         /// Media stopped coming, the connection stands.
         Stalled = "stalled",
-        /// The broadcaster's connection is gone.
+        /// The broadcaster's connection is gone, whether it broke or was closed.
         Lost = "lost",
         /// Its owner ended it, or its post was deleted.
         Stopped = "stopped",
@@ -37,6 +37,8 @@ words! {
         Limit = "limit",
         /// The broadcaster did not come back in time.
         Timeout = "timeout",
+        /// The server was stopped as planned.
+        Drain = "drain",
     }
     /// Why a peer was closed.
     RtcCloseReason {
@@ -151,6 +153,9 @@ pub struct LiveReport {
     pub watch_ms: WatchTimes,
     /// From a viewer's request to the first media sent, in milliseconds.
     pub join_ms: JoinTimes,
+    /// The same by phase; left out in reports of former versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_phases: Option<JoinPhases>,
     /// What was written.
     pub chat: ReportChat,
     /// Reactions by kind.
@@ -268,9 +273,12 @@ pub struct JoinPhases {
     pub answer: JoinTimes,
     /// From the answer to a secured connection.
     pub connect: JoinTimes,
-    /// From there to the first media sent.
+    /// From there to the first packet of media sent.
     pub media: JoinTimes,
-    /// All of it.
+    /// From there to the first whole picture sent; left out while nobody has got one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<JoinTimes>,
+    /// From the request to the first packet of media sent.
     pub total: JoinTimes,
 }
 
@@ -320,7 +328,7 @@ pub struct PeerFigures {
     /// Who watches; left out for guests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// Bits per second that arrive.
+    /// Bits per second that are sent.
     pub bitrate: u64,
     /// Packets lost in the last seconds, in per cent to one decimal.
     pub loss: f64,
@@ -329,7 +337,7 @@ pub struct PeerFigures {
     pub rtt_ms: Option<u64>,
     /// The layer that is sent; `null` while none is.
     pub layer: Option<String>,
-    /// How often the picture stood still.
+    /// How often the picture stood still so far: it paused for want of bandwidth, or skipped to a key frame.
     pub freezes: u64,
 }
 

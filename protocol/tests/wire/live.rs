@@ -57,6 +57,7 @@ fn report() -> LiveReport {
         leaves: 9,
         watch_ms: watch_ms(),
         join_ms: JoinTimes { p50: 120, p95: 310 },
+        join_phases: None,
         chat: ReportChat { messages: 12, people: 4 },
         reactions: reactions(),
         retention: vec![(0, 1), (10_000, 3)],
@@ -71,6 +72,26 @@ fn report() -> LiveReport {
     }
 }
 
+/// As it is since reports tell joining by phase.
+fn report_with_phases() -> LiveReport {
+    LiveReport { join_phases: Some(phases()), ..report() }
+}
+
+fn phases() -> JoinPhases {
+    let times = JoinTimes { p50: 40, p95: 90 };
+    JoinPhases { picture: Some(JoinTimes { p50: 15, p95: 60 }), ..phases_without_picture(times) }
+}
+
+fn phases_without_picture(times: JoinTimes) -> JoinPhases {
+    JoinPhases {
+        answer: times,
+        connect: times,
+        media: times,
+        picture: None,
+        total: JoinTimes { p50: 120, p95: 310 },
+    }
+}
+
 fn watch_ms() -> WatchTimes {
     WatchTimes { total: 150_000, mean: 21_428, p50: 20_000, p95: 58_000 }
 }
@@ -80,7 +101,6 @@ fn layer() -> Layer {
 }
 
 fn figures() -> LiveFigures {
-    let times = JoinTimes { p50: 40, p95: 90 };
     LiveFigures {
         live_id: id!("11"),
         at: AT,
@@ -90,12 +110,7 @@ fn figures() -> LiveFigures {
         joins: 9,
         leaves: 6,
         watch_ms: watch_ms(),
-        join_ms: JoinPhases {
-            answer: times,
-            connect: times,
-            media: times,
-            total: JoinTimes { p50: 120, p95: 310 },
-        },
+        join_ms: phases_without_picture(JoinTimes { p50: 40, p95: 90 }),
         chat: FiguresChat { messages: 12, people: 4, per_minute: 6 },
         reactions: FiguresReactions { counts: reactions(), per_minute: 30 },
         upload: UploadFigures {
@@ -233,6 +248,9 @@ fn replies() -> Vec<Sample> {
             |body| Reply::LiveJoined(Box::new(body)),
         ),
         reply("live.report", LiveReportReply { report: report() }, |body| Reply::LiveReport(Box::new(body))),
+        reply("live.report", LiveReportReply { report: report_with_phases() }, |body| {
+            Reply::LiveReport(Box::new(body))
+        }),
         reply(
             "live.key.rotate",
             LiveKey { stream_key: key(), whip_url: "https://example.org/v1/whip".into() },
@@ -297,6 +315,17 @@ fn said_by_the_server() -> Vec<Sample> {
                 viewers: ViewersTotal { peak: 5, unique: 7 },
             },
         ),
+        publication(
+            event::LIVE_ENDED,
+            feed(),
+            LiveEnded {
+                live_id,
+                post_id,
+                reason: LiveReason::Drain,
+                duration_ms: 60_000,
+                viewers: ViewersTotal { peak: 5, unique: 7 },
+            },
+        ),
         publication(event::CHAT_MESSAGE, on_live(), chat_message()),
         publication(event::CHAT_DELETED, on_live(), ChatDeleted { message_id: id!("12") }),
         state(
@@ -310,6 +339,11 @@ fn said_by_the_server() -> Vec<Sample> {
             ChatSlowModeState { live_id, version: 2, seconds: 10 },
         ),
         state((event::LIVE_FIGURES, LIVE, 60), Channel::AnalyticsLive(live_id), figures()),
+        state(
+            (event::LIVE_FIGURES, LIVE, 61),
+            Channel::AnalyticsLive(live_id),
+            LiveFigures { join_ms: phases(), ..figures() },
+        ),
         signal(
             event::LIVE_REACTIONS,
             on_live(),

@@ -3,7 +3,7 @@
 use super::{
     RedisUrl,
     link::{Connector, ping},
-    place::Place,
+    place::{Place, Sentinels},
     url::Arrangement,
 };
 use redis::{RedisError, aio::MultiplexedConnection};
@@ -42,10 +42,13 @@ impl RedisUrl {
     /// # Errors
     /// Where it cannot be reached, or does not let this user in.
     pub async fn examine(&self) -> Result<Examined, Unusable> {
-        let Arrangement::Standalone(address) = &self.arrangement else {
-            unreachable!("no other arrangement is opened")
+        let place = match &self.arrangement {
+            Arrangement::Standalone(address) => Place::Fixed(address.clone()),
+            Arrangement::Sentinel { sentinels, service } => {
+                Place::Watched(Box::new(Sentinels::new(self, sentinels, service)))
+            }
+            Arrangement::Cluster(seeds) => Place::Fixed(seeds[0].clone()),
         };
-        let place = Place::Fixed(address.clone());
         let told = |source| Unusable { place: place.to_string(), source };
         let mut connection = place.connect(&Connector::to_servers(self)).await.map_err(told)?;
         let begun = Instant::now();

@@ -36,6 +36,8 @@ pub(super) struct Inbound {
 struct Shared {
     bytes: AtomicUsize,
     has_dropped: AtomicBool,
+    /// Lanes that the server was asked to take away and has not yet.
+    parting: AtomicUsize,
     lost: Arc<Notify>,
 }
 
@@ -52,8 +54,14 @@ impl Inflow {
         Arc::clone(&self.shared.lost)
     }
 
-    /// What a connection calls for each push.
+    /// The server is asked to take away so many lanes.
+    pub(super) fn expect_parting(&self, lanes: usize) {
+        self.shared.parting.fetch_add(lanes, Ordering::Relaxed);
+    }
+
+    /// What a new connection calls for each push.
     pub(super) fn ear(&self) -> impl Fn(PushInfo) + Send + Sync + 'static {
+        self.shared.parting.store(0, Ordering::Relaxed);
         let (sender, shared) = (self.sender.clone(), Arc::clone(&self.shared));
         move |push| match push.kind {
             PushKind::Message | PushKind::SMessage => {
@@ -62,12 +70,18 @@ impl Inflow {
                 }
             }
             PushKind::Disconnection => shared.lost.notify_one(),
+            // Nobody asked for it: the lane is another server's now.
+            PushKind::SUnsubscribe if !shared.expects_parting() => shared.lost.notify_one(),
             _ => {}
         }
     }
 }
 
 impl Shared {
+    fn expects_parting(&self) -> bool {
+        self.parting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+
     fn take(&self, sender: &mpsc::Sender<Vec<u8>>, message: Vec<u8>) {
         let length = message.len();
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);

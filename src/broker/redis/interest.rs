@@ -117,6 +117,8 @@ impl Interest {
             let wish = &mut wishes[lane.index()];
             (wish.is_confirmed, wish.is_reachable) = (false, false);
         }
+        // A lane that has moved may be wanted of another server by now.
+        self.changed.send_replace(());
         self.settled.notify_waiters();
     }
 }

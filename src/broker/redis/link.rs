@@ -31,6 +31,11 @@ impl Connector {
         Self { login: url.login.clone(), tls: url.tls }
     }
 
+    /// To the Sentinels that watch them.
+    pub(super) fn to_sentinels(url: &RedisUrl) -> Self {
+        Self { login: url.sentinel_login.clone(), tls: url.tls }
+    }
+
     /// Connects for commands.
     pub(super) async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, RedisError> {
         self.open(address, AsyncConnectionConfig::new()).await

@@ -5,6 +5,7 @@
 //! the log; this module says when that may have happened ([`LinkState`], heads). The only place that names the crate
 //! `redis`; it knows nothing of what a message means.
 
+mod cluster;
 mod examine;
 mod gossip;
 mod inbound;
@@ -15,6 +16,7 @@ mod node;
 mod outbound;
 mod place;
 mod shard;
+mod shards;
 mod url;
 mod wire;
 
@@ -26,19 +28,23 @@ mod tests;
 pub use examine::{Examined, Unusable};
 pub use url::{RedisUrl, WrongUrl};
 
-use super::{Broadcast, Broker, BrokerError, Carried, Deliver};
+use super::{Broadcast, Broker, BrokerError, Carried, Deliver, LinkState};
 use crate::{publication::State, tasks::Tasks};
+use cluster::Cluster;
 use communiconnect_protocol::Channel;
 use gossip::Gossip;
 use interest::Interest;
 use link::Connector;
 use names::{Lane, Names};
-use node::{NodeParts, Probes};
+use node::{Dialect, NodeParts, Probes};
 use outbound::Refused;
-use place::Place;
+use place::{Place, Sentinels};
 use shard::Shard;
+use shards::Shards;
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
+use url::Arrangement;
+use wire::Frame;
 
 /// Time that a start waits for Redis before it goes on without.
 const FIRST_CONNECT: Duration = Duration::from_secs(2);
@@ -49,43 +55,43 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// Delivers between nodes of one store through Redis.
 pub struct RedisBroker {
     node: Arc<NodeParts>,
-    shard: Arc<Shard>,
+    shards: Arc<Shards>,
     gossip: Gossip,
 }
 
 impl RedisBroker {
     /// Connects in the background; returns once Redis delivers, or after two seconds without. `store` names the store whose
     /// nodes hear each other: letters, digits, dashes.
-    ///
-    /// # Errors
-    /// Where the URL names an arrangement that is not supported.
-    pub async fn open(
-        url: &RedisUrl,
-        store: &str,
-        deliver: Arc<dyn Deliver>,
-        tasks: &Tasks,
-    ) -> Result<Arc<Self>, WrongUrl> {
-        let url::Arrangement::Standalone(address) = &url.arrangement else {
-            return Err(WrongUrl::unsupported());
-        };
+    pub async fn open(url: &RedisUrl, store: &str, deliver: Arc<dyn Deliver>, tasks: &Tasks) -> Arc<Self> {
+        let is_cluster = matches!(url.arrangement, Arrangement::Cluster(_));
         let node = Arc::new(NodeParts {
             sender: rand::random(),
             names: Names::of(store),
+            dialect: if is_cluster { Dialect::Sharded } else { Dialect::Plain },
             connector: Connector::to_servers(url),
             deliver,
             interest: Interest::new(),
             probes: Probes::default(),
+            doubt: Notify::new(),
         });
-        // Always listened to, so that a node which nobody is connected to can tell whether Redis delivers.
-        let lanes: Vec<_> = Lane::all().collect();
-        node.interest.enter(lanes[0]).keep();
-        let shard = Shard::start(&node, Place::Fixed(address.clone()), lanes, tasks);
-        if timeout(FIRST_CONNECT, shard.listening()).await.is_err() {
+        node.deliver.link(LinkState::Lost);
+        let shards = Arc::new(Shards::none());
+        let one = |place| shards.set(vec![Shard::start(&node, place, Lane::all().collect(), tasks)]);
+        match &url.arrangement {
+            Arrangement::Standalone(address) => one(Place::Fixed(address.clone())),
+            Arrangement::Sentinel { sentinels, service } => {
+                one(Place::Watched(Box::new(Sentinels::new(url, sentinels, service))));
+            }
+            Arrangement::Cluster(seeds) => {
+                tasks.spawn(Cluster::new(&node, &shards, seeds).follow(tasks.clone()));
+            }
+        }
+        if timeout(FIRST_CONNECT, shards.listening()).await.is_err() {
             tracing::warn!("Redis does not answer yet; this node serves alone until it does");
         }
-        let broker = Arc::new(Self { node, shard, gossip: Gossip::default() });
+        let broker = Arc::new(Self { node, shards, gossip: Gossip::default() });
         tasks.spawn(Arc::clone(&broker).tell_heads(tasks.clone()));
-        Ok(broker)
+        broker
     }
 
     async fn tell_heads(self: Arc<Self>, tasks: Tasks) {
@@ -97,28 +103,34 @@ impl RedisBroker {
             let heads = self.gossip.take();
             for (channel, offset) in &heads {
                 // What cannot be told now is found by comparing with the store.
-                let _ = self.shard.outbound.add(Lane::of(channel), |frame| frame.head(channel, *offset));
+                let _ = self.add(Lane::of(channel), |frame| frame.head(channel, *offset));
             }
             if !heads.is_empty() {
-                self.shard.outbound.flush();
+                self.flush();
             }
         }
     }
 
     fn send(&self, broadcast: &Broadcast) -> Result<(), Refused> {
-        let outbound = &self.shard.outbound;
         match broadcast {
             Broadcast::Publication(publication) => {
                 self.gossip.note(publication);
-                outbound.add(Lane::of(&publication.channel), |frame| frame.publication(publication))
+                self.add(Lane::of(&publication.channel), |frame| frame.publication(publication))
             }
-            Broadcast::Signal(signal) => {
-                outbound.add(Lane::of(&signal.channel), |frame| frame.signal(signal))
-            }
+            Broadcast::Signal(signal) => self.add(Lane::of(&signal.channel), |frame| frame.signal(signal)),
+            Broadcast::Memo(memo) => self.add(Lane::of(&memo.channel), |frame| frame.memo(memo)),
             Broadcast::State(state) => by_lane(state).into_iter().try_for_each(|(lane, channels)| {
-                outbound.add(lane, |frame| frame.state(state, channels.into_iter()))
+                self.add(lane, |frame| frame.state(state, channels.into_iter()))
             }),
         }
+    }
+
+    fn add(&self, lane: Lane, write: impl FnOnce(&mut Frame)) -> Result<(), Refused> {
+        self.shards.with(lane, |shard| shard.outbound.add(lane, write)).unwrap_or(Err(Refused::Disconnected))
+    }
+
+    fn flush(&self) {
+        self.shards.all().iter().for_each(|shard| shard.outbound.flush());
     }
 }
 
@@ -130,7 +142,7 @@ impl Broker for RedisBroker {
                 refused = Some(reason);
             }
         }
-        self.shard.outbound.flush();
+        self.flush();
         self.node.deliver.deliver(batch);
         let outcome = match refused {
             None => Ok(()),
@@ -161,7 +173,7 @@ impl Broker for RedisBroker {
     }
 
     fn probe(&self) -> Carried<'_> {
-        Box::pin(self.shard.probe())
+        Box::pin(self.shards.probe())
     }
 }
 

@@ -4,14 +4,20 @@
 //! a subscription rarely needs a word to Redis, and a return needs a few hundred of them at most.
 
 use communiconnect_protocol::Channel;
-use crc::{CRC_32_ISCSI, Crc};
-use std::fmt::{self, Write};
+use crc::{CRC_16_XMODEM, CRC_32_ISCSI, Crc};
+use std::{
+    fmt::{self, Write},
+    ops::Range,
+};
 
 /// Redis channels of one store. Part of what nodes agree on: another number needs another [`PREFIX`].
 pub(super) const LANES: u16 = 256;
 
 /// Begins every Redis channel of ours.
 const PREFIX: &str = "communiconnect:1";
+
+/// Hash slots of a cluster (Redis cluster specification, "Key distribution model").
+pub(super) const SLOTS: u16 = 16_384;
 
 /// One of the Redis channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,11 +66,33 @@ impl Names {
     pub(super) fn name(&self, lane: Lane) -> &str {
         &self.lanes[lane.index()]
     }
+
+    /// Lanes whose hash slot lies in `slots`.
+    pub(super) fn in_slots(&self, slots: &[Range<u16>]) -> Vec<Lane> {
+        let mine = |lane: &Lane| {
+            let slot = slot_of(self.name(*lane));
+            slots.iter().any(|range| range.contains(&slot))
+        };
+        Lane::all().filter(mine).collect()
+    }
+}
+
+/// The hash slot of a name without hash tags.
+fn slot_of(name: &str) -> u16 {
+    const HASH: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
+    HASH.checksum(name.as_bytes()) % SLOTS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        // `CLUSTER KEYSLOT` of a Redis 7.0.15.
+        assert_eq!(slot_of("123456789"), 0x31c3 % SLOTS);
+        assert_eq!(slot_of("foo"), 12_182);
+    }
 
     #[test]
     fn channels_spread_over_the_lanes() {
@@ -74,5 +102,14 @@ mod tests {
             hits[Lane::of(&channel).index()] += 1;
         }
         assert!(hits.iter().all(|hits| (24..=128).contains(hits)), "{hits:?}");
+    }
+
+    #[test]
+    fn every_lane_lies_in_one_slot_range() {
+        let names = Names::of("0123456789ab");
+        let thirds = [0..5_461, 5_461..10_923, 10_923..SLOTS];
+        let counts = thirds.map(|third| names.in_slots(std::slice::from_ref(&third)).len());
+        assert_eq!(counts.iter().sum::<usize>(), usize::from(LANES));
+        assert!(counts.iter().all(|count| *count > 40), "{counts:?}");
     }
 }

@@ -4,7 +4,7 @@ use super::{interest::Interest, link::Connector, names::Names, wire::Sender};
 use crate::broker::Deliver;
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Who this node is, whom it delivers to, and how it speaks to servers.
 pub(super) struct NodeParts {
@@ -14,6 +14,32 @@ pub(super) struct NodeParts {
     pub(super) deliver: Arc<dyn Deliver>,
     pub(super) interest: Interest,
     pub(super) probes: Probes,
+    pub(super) dialect: Dialect,
+    /// A server did not do as expected: where lanes are may have changed.
+    pub(super) doubt: Notify,
+}
+
+/// Which commands carry messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Any server knows every message.
+    Plain,
+    /// Messages stay on the shard that their name hashes to (Redis 7.0, "Sharded Pub/Sub").
+    Sharded,
+}
+
+impl Dialect {
+    pub(super) fn publish(self) -> &'static str {
+        if self == Self::Plain { "PUBLISH" } else { "SPUBLISH" }
+    }
+
+    pub(super) fn subscribe(self) -> &'static str {
+        if self == Self::Plain { "SUBSCRIBE" } else { "SSUBSCRIBE" }
+    }
+
+    pub(super) fn unsubscribe(self) -> &'static str {
+        if self == Self::Plain { "UNSUBSCRIBE" } else { "SUNSUBSCRIBE" }
+    }
 }
 
 /// Probes that are on their way.

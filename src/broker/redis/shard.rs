@@ -10,6 +10,7 @@ use super::{
     node::NodeParts,
     outbound::{Outbound, Refused},
     place::Place,
+    url::Address,
     wire::Frame,
 };
 use crate::{
@@ -28,6 +29,9 @@ use tokio::{
 /// Time for a probe to come back.
 const PROBE_TIME: Duration = Duration::from_secs(2);
 
+/// Between two looks where a primary is that may move.
+const LOOK_PACE: Duration = Duration::from_secs(1);
+
 /// A connection that lasted longer was a good one: the next attempt comes soon.
 const STEADY: Duration = Duration::from_secs(5);
 
@@ -38,9 +42,17 @@ pub(super) struct Shard {
     lanes: Mutex<Arc<[Lane]>>,
     pub(super) outbound: Outbound,
     inflow: Inflow,
-    /// Counts the wishes that both connections be made anew.
-    renewals: watch::Sender<u64>,
+    wishes: watch::Sender<Wishes>,
     is_listening: watch::Sender<bool>,
+}
+
+/// What is wished of a shard's connections.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wishes {
+    /// How often they were to be made anew.
+    renewals: u64,
+    /// Whether the shard carries nothing any more.
+    is_over: bool,
 }
 
 impl Shard {
@@ -50,16 +62,58 @@ impl Shard {
         let shard = Arc::new(Self {
             node: Arc::clone(node),
             place,
-            lanes: Mutex::new(lanes.into()),
+            lanes: Mutex::default(),
             outbound: Outbound::new(node.sender),
             inflow,
-            renewals: watch::channel(0).0,
+            wishes: watch::channel(Wishes::default()).0,
             is_listening: watch::channel(false).0,
         });
+        shard.carry(lanes);
         tasks.spawn(deliver(inbound, tasks.clone()));
         tasks.spawn(Arc::clone(&shard).publish(tasks.clone()));
         tasks.spawn(Arc::clone(&shard).listen(tasks.clone()));
+        if shard.place.may_move() {
+            tasks.spawn(Arc::clone(&shard).watch(tasks.clone()));
+        }
         shard
+    }
+
+    /// Where it is, if it stays there.
+    pub(super) fn address(&self) -> Option<&Address> {
+        match &self.place {
+            Place::Fixed(address) => Some(address),
+            Place::Watched(_) => None,
+        }
+    }
+
+    /// The lanes that it carries.
+    pub(super) fn lanes(&self) -> Arc<[Lane]> {
+        Arc::clone(&self.lanes.lock())
+    }
+
+    /// From now on it carries these lanes.
+    pub(super) fn carry(&self, lanes: Vec<Lane>) {
+        let before = {
+            let mut known = self.lanes.lock();
+            if **known == *lanes {
+                return;
+            }
+            std::mem::replace(&mut *known, lanes.into())
+        };
+        // The first is always listened to, so that a node which nobody is connected to can tell whether Redis delivers.
+        if let Some(first) = self.lanes().first() {
+            self.node.interest.enter(*first).keep();
+        }
+        if let Some(first) = before.first() {
+            self.node.interest.leave(*first);
+        }
+        self.renew();
+    }
+
+    /// Ends its tasks: it carries nothing any more.
+    pub(super) fn end(&self) {
+        self.carry(Vec::new());
+        self.wishes.send_modify(|wishes| wishes.is_over = true);
     }
 
     /// Resolves once lanes are listened to.
@@ -90,7 +144,21 @@ impl Shard {
 
     /// Makes both connections anew.
     pub(super) fn renew(&self) {
-        self.renewals.send_modify(|count| *count += 1);
+        self.wishes.send_modify(|wishes| wishes.renewals += 1);
+    }
+
+    /// Follows a primary that is somewhere else by now, though the old one may serve on.
+    async fn watch(self: Arc<Self>, tasks: Tasks) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_PACE) => {}
+                () = tasks.stopping() => return,
+            }
+            if self.place.has_moved().await {
+                tracing::info!(service = %self.place, "the primary has moved");
+                self.renew();
+            }
+        }
     }
 
     /// One pass of the publishing task after another, until the process stops.
@@ -98,7 +166,7 @@ impl Shard {
         let mut backoff = Backoff::new();
         let mut is_told = false;
         loop {
-            let mut renewals = self.renewals.subscribe();
+            let mut wishes = self.wishes.subscribe();
             match self.place.connect(&self.node.connector).await {
                 Ok(mut connection) => {
                     let since = Instant::now();
@@ -106,7 +174,7 @@ impl Shard {
                     self.outbound.connected();
                     let served = tokio::select! {
                         served = self.publish_to(&mut connection, &tasks) => served,
-                        _ = renewals.changed() => Ok(()),
+                        _ = wishes.changed() => Ok(()),
                     };
                     self.outbound.disconnected();
                     if since.elapsed() > STEADY {
@@ -114,6 +182,7 @@ impl Shard {
                     }
                     if let Err(error) = served {
                         tracing::warn!(server = %self.place, %error, "the connection to publish on is lost");
+                        self.node.doubt.notify_one();
                     }
                 }
                 Err(error) if !is_told => {
@@ -122,7 +191,7 @@ impl Shard {
                 }
                 Err(_) => {}
             }
-            if tasks.is_stopping() {
+            if tasks.is_stopping() || self.is_over() {
                 return;
             }
             pause(&mut backoff, &tasks).await;
@@ -148,6 +217,7 @@ impl Shard {
     }
 
     async fn publish_batch(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        let command = self.node.dialect.publish();
         let batch = self.outbound.take();
         let mut pipeline = redis::pipe();
         if batch.has_lost
@@ -155,10 +225,10 @@ impl Shard {
         {
             let mut frame = Frame::new(self.node.sender);
             frame.loss();
-            pipeline.publish(self.node.names.name(*lane), frame.finish()).ignore();
+            pipeline.cmd(command).arg(self.node.names.name(*lane)).arg(frame.finish()).ignore();
         }
         for (lane, message) in &batch.messages {
-            pipeline.publish(self.node.names.name(*lane), message).ignore();
+            pipeline.cmd(command).arg(self.node.names.name(*lane)).arg(message).ignore();
         }
         if pipeline.is_empty() {
             return Ok(());
@@ -175,38 +245,41 @@ impl Shard {
     async fn listen(self: Arc<Self>, tasks: Tasks) {
         let mut backoff = Backoff::new();
         loop {
-            let mut renewals = self.renewals.subscribe();
+            let mut wishes = self.wishes.subscribe();
+            let lanes = self.lanes();
             let since = Instant::now();
             let listened = tokio::select! {
-                listened = self.listen_once() => listened,
-                _ = renewals.changed() => Ok(()),
+                listened = self.listen_once(&lanes) => listened,
+                _ = wishes.changed() => Ok(()),
                 () = tasks.stopping() => return,
             };
-            let lanes = self.lanes();
             self.node.interest.lose(&lanes);
             if self.is_listening.send_replace(false) {
                 if let Err(error) = listened {
                     tracing::warn!(server = %self.place, %error, "the connection to listen on is lost");
                 }
+                self.node.doubt.notify_one();
                 self.node.deliver.link(LinkState::Lost);
             }
             if since.elapsed() > STEADY {
                 backoff = Backoff::new();
+            }
+            if self.is_over() {
+                return;
             }
             pause(&mut backoff, &tasks).await;
         }
     }
 
     /// Listens until the connection breaks.
-    async fn listen_once(&self) -> Result<(), RedisError> {
+    async fn listen_once(&self, lanes: &[Lane]) -> Result<(), RedisError> {
         let lost = self.inflow.lost();
         let hear = self.inflow.ear();
         let mut connection = self.place.listen(&self.node.connector, hear).await?;
         let mut wishes = self.node.interest.watch();
-        let lanes = self.lanes();
-        self.node.interest.reach(&lanes);
+        self.node.interest.reach(lanes);
         self.node.deliver.link(LinkState::Returning);
-        self.tell(&mut connection, &lanes).await?;
+        self.tell(&mut connection, lanes).await?;
         self.is_listening.send_replace(true);
         self.node.deliver.link(LinkState::Returned);
         tracing::info!(server = %self.place, "listening to Redis");
@@ -215,7 +288,7 @@ impl Shard {
                 () = lost.notified() => return Err(RedisError::from(std::io::Error::from(
                     std::io::ErrorKind::ConnectionReset,
                 ))),
-                _ = wishes.changed() => self.tell(&mut connection, &lanes).await?,
+                _ = wishes.changed() => self.tell(&mut connection, lanes).await?,
                 () = tokio::time::sleep(PING_PACE) => link::ping(&mut connection).await?,
             }
         }
@@ -230,7 +303,9 @@ impl Shard {
             }
             let mut pipeline = redis::pipe();
             // One lane a command: then every command has one answer.
-            for (command, lanes) in [("UNSUBSCRIBE", &part), ("SUBSCRIBE", &join)] {
+            self.inflow.expect_parting(part.len());
+            let dialect = self.node.dialect;
+            for (command, lanes) in [(dialect.unsubscribe(), &part), (dialect.subscribe(), &join)] {
                 for lane in lanes {
                     pipeline.cmd(command).arg(self.node.names.name(*lane)).ignore();
                 }
@@ -240,8 +315,8 @@ impl Shard {
         }
     }
 
-    fn lanes(&self) -> Arc<[Lane]> {
-        Arc::clone(&self.lanes.lock())
+    fn is_over(&self) -> bool {
+        self.wishes.borrow().is_over
     }
 }
 

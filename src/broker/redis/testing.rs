@@ -5,6 +5,8 @@
 
 #[path = "../../../tests/harness/fault_proxy.rs"]
 mod fault_proxy;
+#[path = "../../../tests/harness/redis_groups.rs"]
+mod groups;
 #[path = "../../../tests/harness/redis.rs"]
 mod server;
 

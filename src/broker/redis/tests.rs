@@ -26,9 +26,13 @@ impl Node {
     }
 
     async fn of_store(address: SocketAddr, store: &str) -> Self {
+        Self::open(&format!("redis://{address}"), store).await
+    }
+
+    async fn open(url: &str, store: &str) -> Self {
         let (inbox, tasks) = (Arc::new(Inbox::default()), Tasks::default());
-        let url = RedisUrl::parse(&format!("redis://{address}")).expect("a URL");
-        let broker = RedisBroker::open(&url, store, inbox.clone(), &tasks).await.expect("supported");
+        let url = RedisUrl::parse(url).expect("a URL");
+        let broker = RedisBroker::open(&url, store, inbox.clone(), &tasks).await;
         Self { broker, inbox, tasks }
     }
 
@@ -64,11 +68,102 @@ async fn redis_is_a_broker() {
     let tasks = Tasks::default();
     let url = RedisUrl::parse(&redis.url()).expect("a URL");
     let open = async |deliver: Arc<dyn Deliver>| {
-        RedisBroker::open(&url, "one", deliver, &tasks).await.expect("supported") as SharedBroker
+        RedisBroker::open(&url, "one", deliver, &tasks).await as SharedBroker
     };
     conformance::run(&open).await;
     conformance::between_nodes(&open).await;
     tasks.begin_stop();
+}
+
+#[tokio::test]
+async fn a_cluster_is_a_broker() {
+    let servers = Redis::cluster(3).await;
+    let tasks = Tasks::default();
+    let url = RedisUrl::parse(&cluster_url(&servers)).expect("a URL");
+    let open = async |deliver: Arc<dyn Deliver>| {
+        RedisBroker::open(&url, "one", deliver, &tasks).await as SharedBroker
+    };
+    conformance::run(&open).await;
+    conformance::between_nodes(&open).await;
+    tasks.begin_stop();
+}
+
+#[tokio::test]
+async fn lanes_follow_slots_that_move_within_a_cluster() {
+    let servers = Redis::cluster(3).await;
+    let (a, b) =
+        (Node::open(&cluster_url(&servers), "one").await, Node::open(&cluster_url(&servers), "one").await);
+    let names: Vec<_> = (0..50).map(|number| number.to_string()).collect();
+    for name in &names {
+        b.join(name).await;
+    }
+    a.works().await;
+    b.works().await;
+    let [first, second, third] = servers.as_slice() else { panic!("three were asked for") };
+    for server in [first, second, third] {
+        server.must(&["CLUSTER", "DELSLOTSRANGE", "0", "5460"]).await;
+    }
+    second.must(&["CLUSTER", "ADDSLOTSRANGE", "0", "5460"]).await;
+    second.command(&["CLUSTER", "BUMPEPOCH"]).await;
+    let arrives = async {
+        for (name, offset) in names.iter().zip(1_000..) {
+            // Until both know where the lane is; what was lost meanwhile is the hub's to repair.
+            loop {
+                let _ = a.publish(name, offset).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if b.inbox.arrived().contains(&Broadcast::Publication(publication(name, offset))) {
+                    break;
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), arrives).await.expect("every lane is found again");
+    a.works().await;
+    b.works().await;
+}
+
+#[tokio::test]
+async fn a_fail_over_by_sentinels_is_followed() {
+    let mut primary = Redis::start().await;
+    let port = primary.address().port().to_string();
+    let replica = Redis::with(&["--replicaof", "127.0.0.1", &port]).await;
+    let mut sentinels = Vec::new();
+    for _ in 0..3 {
+        sentinels.push(Redis::sentinel(&primary).await);
+    }
+    // They find each other and the replica through the primary.
+    for sentinel in &sentinels {
+        let knows = async |what: &str, count: &str| {
+            let known = sentinel.command(&["SENTINEL", "CKQUORUM", "main"]).await;
+            let replicas = sentinel.command(&["SENTINEL", what, "main"]).await;
+            known.starts_with("+OK 3") && replicas == count
+        };
+        while !knows("REPLICAS", "*1").await {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    let addresses: Vec<_> = sentinels.iter().map(|sentinel| sentinel.address().to_string()).collect();
+    let url = format!("redis-sentinel://{}/main", addresses.join(","));
+    let (a, b) = (Node::open(&url, "one").await, Node::open(&url, "one").await);
+    b.join("x").await;
+    a.works().await;
+    a.publish("x", 1).await.expect("publishes");
+    b.inbox.wait_for(1).await;
+    primary.kill();
+    b.inbox.wait_for_link(LinkState::Lost).await;
+    let works = async {
+        a.works().await;
+        b.works().await;
+    };
+    tokio::time::timeout(Duration::from_secs(30), works).await.expect("the replica takes over");
+    assert_eq!(replica.command(&["ROLE"]).await, "*3");
+    a.publish("x", 2).await.expect("publishes");
+    b.inbox.wait_until(|arrived| arrived.contains(&Broadcast::Publication(publication("x", 2)))).await;
+}
+
+fn cluster_url(servers: &[Redis]) -> String {
+    let addresses: Vec<_> = servers.iter().map(|server| server.address().to_string()).collect();
+    format!("redis-cluster://{}", addresses.join(","))
 }
 
 #[tokio::test]

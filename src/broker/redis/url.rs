@@ -63,12 +63,6 @@ pub struct RedisUrl {
 #[error("broker.url is no URL of a Redis: {0}")]
 pub struct WrongUrl(String);
 
-impl WrongUrl {
-    pub(super) fn unsupported() -> Self {
-        wrong("this version speaks to one server: redis://HOST or rediss://HOST")
-    }
-}
-
 impl RedisUrl {
     /// Reads a URL.
     ///

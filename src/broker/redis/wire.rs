@@ -5,7 +5,7 @@
 //! two versions that run side by side for an upgrade repair from the log what they do not tell each other.
 
 use crate::{
-    broker::Broadcast,
+    broker::{Broadcast, Memo},
     publication::{Audience, Publication, Signal, State},
 };
 use communiconnect_protocol::{Channel, Data, UserId};
@@ -70,6 +70,8 @@ enum Item<'a> {
     Signal(SignalItem<'a>),
     #[serde(rename = "h", borrow)]
     Head(HeadItem<'a>),
+    #[serde(rename = "m", borrow)]
+    Memo(MemoItem<'a>),
     #[serde(rename = "l")]
     Loss,
 }
@@ -109,6 +111,14 @@ struct SignalItem<'a> {
     event: &'a str,
     #[serde(serialize_with = "as_bytes")]
     data: &'a [u8],
+}
+
+#[derive(Serialize, Deserialize)]
+struct MemoItem<'a> {
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    #[serde(serialize_with = "as_bytes")]
+    body: &'a [u8],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -180,6 +190,11 @@ impl Frame {
             event: &signal.event,
             data: signal.data.as_bytes(),
         }));
+    }
+
+    /// Adds a hub's word.
+    pub(super) fn memo(&mut self, memo: &Memo) {
+        self.add(&Item::Memo(MemoItem { channel: memo.channel.to_string().into(), body: &memo.body }));
     }
 
     /// Adds the last offset of a channel.
@@ -259,6 +274,9 @@ fn read_items(body: &[u8]) -> Option<Heard> {
                 event: item.event.into(),
                 data: data(item.data),
             }),
+            Item::Memo(item) => {
+                Broadcast::Memo(Memo { channel: item.channel.parse().ok()?, body: item.body.to_vec().into() })
+            }
             Item::Head(item) => {
                 items.heads.push((item.channel.parse().ok()?, item.offset));
                 continue;

@@ -45,7 +45,7 @@ impl<'a> Call<'a> {
         let (mut head, _) = request.into_parts();
         let Received(body) = head.extensions.remove().expect("every route of lives reads bodies first");
         let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
-        Self { state, client: peer.address.ip(), headers: head.headers, body }
+        Self { state, client: peer.client, headers: head.headers, body }
     }
 
     /// What was shown; a key is told from a token by its form, and not checked here.

@@ -102,7 +102,7 @@ fn cors(origins: &[String]) -> CorsLayer {
 async fn paced(State(state): State<Arc<HttpState>>, request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let peer = request.extensions().get::<Peer>().expect("the listener names every peer");
-        let source = Source::Guests(network_of(peer.address.ip()));
+        let source = Source::Guests(network_of(peer.client));
         if let Err(refusal) = state.signalling_pace.take(source) {
             return Problem::from(refusal).into_response();
         }

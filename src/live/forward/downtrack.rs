@@ -59,6 +59,8 @@ pub struct StreamFigures {
     pub repeats: u64,
     /// Packets and bytes of padding.
     pub padding: u64,
+    /// Frames of which the last packet was sent, repeats left out.
+    pub frames: u64,
 }
 
 /// One outgoing stream.
@@ -246,6 +248,7 @@ impl DownTrack {
             self.munger.sent(&sent.run, packet, timestamp);
             reading.is_between_frames = packet.frame.ends_frame;
             self.figures.packets += 1;
+            self.figures.frames += u64::from(packet.frame.ends_frame);
             self.figures.octets += packet.payload.len() as u64;
             self.repeats.earn(size);
             budget.packets -= 1;

@@ -25,6 +25,7 @@ use super::viewer_rtcp::{self, Heard, Reception, nacked};
 use super::wire::{Transport, Wire};
 use crate::live::media::{MediaKind, SentMedia};
 
+pub use super::replay::Permission;
 pub use super::selector::{Cause, Wish};
 
 /// Packets of one poll, so that one viewer does not keep its shard from the others; more are due at once.
@@ -156,7 +157,9 @@ pub struct Egress {
     estimate: Estimate,
     pacer: Pacer,
     repeat_pacer: Pacer,
-    allows_replay: bool,
+    permission: Permission,
+    /// Bytes of the replay that the last poll would have begun.
+    wanted_replay: Option<usize>,
     cname: Box<str>,
     clock: ServerClock,
     report_due: Instant,
@@ -214,7 +217,8 @@ impl Egress {
             estimate: Estimate::new(now),
             pacer: Pacer::new(now),
             repeat_pacer: Pacer::new(now),
-            allows_replay: true,
+            permission: Permission::Free,
+            wanted_replay: None,
             cname: identity.cname.into(),
             clock: identity.clock,
             report_due: now + REPORT_EVERY,
@@ -230,6 +234,7 @@ impl Egress {
     /// Appends the packets that are due, in the order in which they are to leave.
     pub fn poll(&mut self, now: Instant, out: &mut Outgoing) {
         self.polled = now;
+        self.wanted_replay = None;
         if !self.slot.holds(&self.source) {
             self.source = self.slot.load();
         }
@@ -239,7 +244,8 @@ impl Egress {
         let mut scene = Scene {
             source: &self.source,
             estimate: &mut self.estimate,
-            allows_replay: self.allows_replay,
+            permission: self.permission,
+            wanted: &mut self.wanted_replay,
             is_limited: self.pacer.is_limited(),
             events: &mut self.events,
         };
@@ -249,7 +255,8 @@ impl Egress {
         // Sound first: it is small, and under a ceiling it is what gets through.
         let mut pulled = [Pulled::Everything; 2];
         if let Some(audio) = &mut self.audio {
-            let is_held = self.video.as_ref().is_some_and(Video::is_in_replay);
+            let is_asking = self.permission == Permission::OnAsking && scene.wanted.is_some();
+            let is_held = is_asking || self.video.as_ref().is_some_and(Video::is_in_replay);
             pulled[0] = audio.poll(&mut scene, is_held, &mut budget, &mut wire);
         }
         let round_trip = scene.estimate.round_trip().unwrap_or(ROUND_TRIP).max(LEAST_ROUND_TRIP);
@@ -274,6 +281,9 @@ impl Egress {
             if let Some(audio) = self.audio.as_mut().filter(|_| was_held && !video.is_in_replay()) {
                 pulled[0] = audio.poll(&mut scene, false, &mut budget, &mut wire);
             }
+        }
+        if self.permission == Permission::Granted {
+            self.permission = Permission::OnAsking;
         }
         self.probe(now, &mut budget, out);
         self.pacer.spend(allowed - budget.bytes);
@@ -322,7 +332,7 @@ impl Egress {
                 }
                 Heard::KeyFrameWanted { ssrc } => {
                     if let Some(video) = self.video.as_mut().filter(|video| video.track.ssrc() == ssrc) {
-                        video.on_key_frame_wanted(&self.source, self.allows_replay, now);
+                        video.on_key_frame_wanted(&self.source, self.permission, now);
                     }
                 }
                 Heard::Estimate { bits_per_second } => self.estimate.on_remb(bits_per_second, now),
@@ -363,9 +373,20 @@ impl Egress {
         self.pacer.set_rate(bits_per_second, now);
     }
 
-    /// Whether replays may be sent: not to an address that is not confirmed, nor beyond a shard's share.
-    pub fn allow_replay(&mut self, is_allowed: bool) {
-        self.allows_replay = is_allowed;
+    /// Says whether replays may be sent: not to an address that is not confirmed, nor beyond a shard's share.
+    pub fn permit_replays(&mut self, permission: Permission) {
+        self.permission = permission;
+    }
+
+    /// Bytes of the replay that the last poll would have begun, had it not to be [asked for](Permission::OnAsking). Answer
+    /// by [`Self::permit_replays`] and poll again.
+    pub fn wanted_replay(&self) -> Option<usize> {
+        self.wanted_replay
+    }
+
+    /// Whether the viewer was sent a whole picture so far.
+    pub fn has_sent_picture(&self) -> bool {
+        self.video.as_ref().is_some_and(|video| video.track.figures().frames > 0)
     }
 
     /// Whether the viewer is being sent a replay now.

@@ -30,11 +30,19 @@ pub struct IngressLimits {
     pub audio: RingLimits,
     /// Bits a second that a publisher is told it may send, where it asks (REMB).
     pub most_bitrate: u64,
+    /// Time that sound flows without any video packet, though video was negotiated, until it is shown alone: a camera that
+    /// is only slow to start has sent by then.
+    pub sound_alone: Duration,
 }
 
 impl Default for IngressLimits {
     fn default() -> Self {
-        Self { video: RingLimits::VIDEO, audio: RingLimits::AUDIO, most_bitrate: 12_000_000 }
+        Self {
+            video: RingLimits::VIDEO,
+            audio: RingLimits::AUDIO,
+            most_bitrate: 12_000_000,
+            sound_alone: SOUND_ALONE,
+        }
     }
 }
 
@@ -55,6 +63,7 @@ pub struct Ingress {
     repair_round_trip: Option<Duration>,
     next_report: Option<Instant>,
     last_rtp: Option<Instant>,
+    sound_began: Option<Instant>,
     last_ssrc: u32,
     lists: Lists,
     dropped: DroppedCounts,
@@ -105,6 +114,7 @@ impl Ingress {
             repair_round_trip: None,
             next_report: None,
             last_rtp: None,
+            sound_began: None,
             last_ssrc: 0,
             lists: Lists::default(),
             dropped: DroppedCounts::default(),
@@ -228,10 +238,23 @@ impl Ingress {
         self.last_rtp
     }
 
-    /// Whether viewers can see something: a key frame has come, or anything where no video was negotiated.
+    /// Whether viewers can see or hear something: a key frame has come; or anything where no video was negotiated; or sound
+    /// for a while where video was, and does not come.
     pub fn has_started(&self) -> bool {
         let expects_video = self.streams.sections().iter().any(|section| section.kind == MediaKind::Video);
-        if expects_video { self.tracks.iter().any(Track::has_key_frame) } else { !self.tracks.is_empty() }
+        if expects_video {
+            self.tracks.iter().any(Track::has_key_frame) || self.is_sound_alone()
+        } else {
+            !self.tracks.is_empty()
+        }
+    }
+
+    fn is_sound_alone(&self) -> bool {
+        // Probes for bandwidth are no picture.
+        let has_picture = |track: &Track| track.is_video() && track.counts().packets > 0;
+        let heard = self.tracks.iter().filter(|track| !track.is_video()).map(|track| track.last_packet).max();
+        let flowed = self.sound_began.zip(heard).map(|(began, last)| last.saturating_duration_since(began));
+        flowed.is_some_and(|flowed| flowed >= self.limits.sound_alone) && !self.tracks.iter().any(has_picture)
     }
 
     /// Whether the publisher said of all its streams that they end (BYE).
@@ -402,6 +425,9 @@ impl Ingress {
             encoding.set_answers_key_frames(AnswersKeyFrames::No);
         }
         let nack = NackList::new(if section.feedback.nack { MOST_TRIES } else { 0 });
+        if section.kind == MediaKind::Audio {
+            self.sound_began.get_or_insert(now);
+        }
         let track = Track::new(name.section, ssrc, encoding, nack, now);
         self.streams.begin(ssrc, name, number)?;
         if number == self.tracks.len() {
@@ -476,6 +502,8 @@ impl Ingress {
     }
 }
 
+/// Cameras of browsers deliver within a second or two of being let in.
+const SOUND_ALONE: Duration = Duration::from_secs(3);
 /// Receiver reports leave so often, the first of a stream sooner.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_REPORT: Duration = Duration::from_millis(200);

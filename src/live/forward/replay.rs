@@ -37,8 +37,26 @@ const MAY_BE_FILLED: Duration = Duration::from_secs(1);
 pub enum Way {
     /// From this key frame, in bursts of so many packets.
     From(KeyFrameMark, usize),
+    /// From this key frame, which has just come.
+    Fresh(KeyFrameMark),
     /// From the next key frame.
     Wait,
+}
+
+/// Whether a viewer may be sent a replay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Permission {
+    /// Whenever one is of use.
+    #[default]
+    Free,
+    /// Once its turn has come: one that would begin is asked for instead, and its sound waits for the answer.
+    OnAsking,
+    /// It was asked for, and its turn has not come: sound goes on, and a key frame will do as well.
+    Deferred,
+    /// It was asked for, and may begin with the next poll.
+    Granted,
+    /// No: the address is not confirmed.
+    Never,
 }
 
 /// What the decision rests on.
@@ -48,7 +66,7 @@ pub struct Asked {
     pub since: Instant,
     /// The time.
     pub now: Instant,
-    /// Whether this viewer may be sent a replay.
+    /// Whether this viewer may be sent a replay, now or later.
     pub is_allowed: bool,
     /// Whether the publisher sends key frames when asked.
     pub answers: AnswersKeyFrames,
@@ -62,7 +80,7 @@ pub fn choose(ring: &Ring, asked: Asked) -> Way {
     let is_patient = asked.answers == AnswersKeyFrames::Yes
         && asked.now.saturating_duration_since(asked.since) < ANSWER_PATIENCE;
     match bytes {
-        _ if is_fresh => Way::From(mark, BURST),
+        _ if is_fresh => Way::Fresh(mark),
         _ if !asked.is_allowed => Way::Wait,
         0..=REPLAY_BYTES => Way::From(mark, BURST),
         0..=LONG_REPLAY_BYTES if !is_patient => Way::From(mark, LONG_BURST),

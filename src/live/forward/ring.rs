@@ -85,6 +85,8 @@ pub struct KeyFrameMark {
 #[derive(Debug)]
 pub struct Ring {
     limits: RingLimits,
+    /// Bytes that may be kept, where that is less than the limits allow.
+    allowance: usize,
     slots: VecDeque<Stored>,
     /// The index of the first slot.
     base: u64,
@@ -118,6 +120,7 @@ impl Ring {
     pub fn new(limits: RingLimits) -> Self {
         Self {
             limits,
+            allowance: usize::MAX,
             slots: VecDeque::new(),
             base: 0,
             floor: 0,
@@ -225,11 +228,19 @@ impl Ring {
         ((self.total - self.slots[at].total_before) as usize).min(self.bytes)
     }
 
-    /// Sets other limits and evicts what is over them.
-    pub fn shrink(&mut self, limits: RingLimits) {
-        self.limits = limits;
+    /// Bytes of payload that it may keep, where its own limits allow more; `usize::MAX` unless something was said.
+    pub fn allowance(&self) -> usize {
+        self.allowance
+    }
+
+    /// Lets it keep at most so many bytes of payload, whatever its own limits allow; evicts what is over that.
+    pub fn allow(&mut self, bytes: usize) {
+        self.allowance = bytes;
         self.evict();
-        self.slots.shrink_to_fit();
+        // Moving what is left costs more than it frees, unless much went.
+        if self.slots.capacity() > 4 * self.slots.len().max(64) {
+            self.slots.shrink_to(2 * self.slots.len());
+        }
     }
 }
 
@@ -368,7 +379,7 @@ impl Ring {
         // The newest packet stays whatever its size.
         self.slots.len() > 1
             && (self.slots.len() > self.limits.packets
-                || self.bytes > self.limits.bytes
+                || self.bytes > self.limits.bytes.min(self.allowance)
                 || age > self.limits.age
                 || (is_behind && age > self.limits.behind))
     }

@@ -246,7 +246,8 @@ impl Track {
         self.counts
     }
 
-    fn is_video(&self) -> bool {
+    /// Whether it is a picture.
+    pub fn is_video(&self) -> bool {
         self.encoding.kind() == MediaKind::Video
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::downtrack::{Budget, DownTrack, Pulled};
 use super::egress::{EgressEvent, Events, LayerInfo};
 use super::estimate::Estimate;
-use super::replay::{self, Asked, BURST_EVERY, Way};
+use super::replay::{self, Asked, BURST, BURST_EVERY, Permission, Way};
 use super::selector::{Cause, LayerFacts, LayerSelector, Probe, Target};
 use super::source::{AnswersKeyFrames, Encoding, EncodingId, Source};
 use super::wire::Wire;
@@ -46,7 +46,9 @@ pub struct Scene<'a> {
     /// What the viewer's way carries.
     pub estimate: &'a mut Estimate,
     /// Whether a replay may be sent.
-    pub allows_replay: bool,
+    pub permission: Permission,
+    /// Bytes of a replay that would begin, if it were permitted.
+    pub wanted: &'a mut Option<usize>,
     /// Whether there is a ceiling on the rate, so that a backlog does not go by itself.
     pub is_limited: bool,
     /// What the viewer is to be told.
@@ -170,7 +172,7 @@ impl Video {
     }
 
     /// The viewer cannot decode and asks for a key frame.
-    pub fn on_key_frame_wanted(&mut self, source: &Source, allows_replay: bool, now: Instant) {
+    pub fn on_key_frame_wanted(&mut self, source: &Source, permission: Permission, now: Instant) {
         if self.phase != Phase::Live {
             return;
         }
@@ -179,7 +181,8 @@ impl Video {
         let Some(encoding) = self.track.encoding().filter(|_| !on_its_way) else { return };
         let is_deaf = encoding.answers_key_frames() == AnswersKeyFrames::No;
         let is_due = self.begun.is_none_or(|begun| now.saturating_duration_since(begun) >= REPLAY_AGAIN);
-        if is_deaf && is_due && allows_replay && self.generation == source.generation {
+        let is_allowed = permission != Permission::Never;
+        if is_deaf && is_due && is_allowed && self.generation == source.generation {
             self.wait(now);
         } else {
             encoding.want_key_frame();
@@ -295,13 +298,18 @@ impl Video {
         let asked = Asked {
             since: waiting.since,
             now,
-            is_allowed: scene.allows_replay && !waiting.is_fresh_only,
+            is_allowed: scene.permission != Permission::Never && !waiting.is_fresh_only,
             answers: encoding.answers_key_frames(),
         };
         let ring = encoding.ring.read();
         let (is_empty, has_start) = (ring.head() == ring.oldest(), ring.newest_key_frame().is_some());
         let way = match replay::choose(&ring, asked) {
+            Way::From(mark, _) if matches!(scene.permission, Permission::OnAsking | Permission::Deferred) => {
+                *scene.wanted = Some(ring.bytes_since(mark.index));
+                None
+            }
             Way::From(mark, burst) => replay::plan(&ring, mark.index, now).map(|plan| (plan, burst)),
+            Way::Fresh(mark) => replay::plan(&ring, mark.index, now).map(|plan| (plan, BURST)),
             Way::Wait => None,
         };
         drop(ring);
@@ -313,12 +321,16 @@ impl Video {
             self.show(Some(target), scene);
             return;
         }
+        if scene.wanted.is_some() && scene.permission == Permission::OnAsking {
+            self.phase = Phase::Waiting(waiting);
+            return;
+        }
         if waiting.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN) {
             waiting.asked = Some(now);
             encoding.want_key_frame();
         }
         let is_early = now.saturating_duration_since(waiting.since) < replay::ANSWER_PATIENCE;
-        let is_replay_near = has_start && asked.is_allowed && is_early;
+        let is_replay_near = has_start && asked.is_allowed && (is_early || scene.wanted.is_some());
         if !waiting.is_told && !is_empty && !is_replay_near {
             waiting.is_told = true;
             scene.events.push(EgressEvent::WaitingForKeyFrame);

@@ -35,9 +35,6 @@ impl OnAir {
                 }
                 MediaFigures::Publisher(_) => {}
                 MediaFigures::Viewer(figures) => {
-                    if figures.packets > 0 {
-                        self.first_media(peer.id, now);
-                    }
                     if figures.bitrate > 0 {
                         self.audience.delivered(peer.id, SECOND, now);
                     }
@@ -136,7 +133,7 @@ impl OnAir {
                     loss: one_decimal(f64::from(figures.loss) * 100.0),
                     rtt_ms: figures.rtt.map(|rtt| u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX)),
                     layer: layer.or(current),
-                    freezes: figures.pauses,
+                    freezes: figures.freezes,
                 }
             })
             .collect();

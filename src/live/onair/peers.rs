@@ -25,7 +25,7 @@ pub(super) struct Viewer {
     asked: Instant,
     answered: Instant,
     connected: Option<Instant>,
-    has_media: bool,
+    first_packet: Option<Instant>,
     pub(super) figures: ViewerFigures,
     /// When the figures came: what is delivered after them is counted when it goes.
     pub(super) counted_at: Option<Instant>,
@@ -65,12 +65,7 @@ impl OnAir {
         })
     }
 
-    pub(super) fn watch(
-        &mut self,
-        offered: Offered,
-        who: Watcher,
-        asked: Instant,
-    ) -> Result<Answered, ErrorBody> {
+    pub(super) fn watch(&mut self, offered: Offered, who: Watcher) -> Result<Answered, ErrorBody> {
         let prepared = self.parts.plane.watch(&self.relay, &offered.sdp, offered.client).map_err(refused)?;
         let media = prepared.peer;
         let answered = self.enter(prepared, who.owner, PeerRole::Viewer);
@@ -79,7 +74,7 @@ impl OnAir {
             Person::Nameless(_) => Person::Nameless(entry.id),
             known => known,
         };
-        if self.audience.join(person, Tie::Peer(entry.id), asked).is_err() {
+        if self.audience.join(person, Tie::Peer(entry.id), Instant::now()).is_err() {
             self.parts.registry.forget_peer(&entry);
             self.parts.plane.close(media);
             return Err(full());
@@ -88,10 +83,10 @@ impl OnAir {
             entry,
             person,
             session: who.session,
-            asked,
+            asked: who.asked,
             answered: Instant::now(),
             connected: None,
-            has_media: false,
+            first_packet: None,
             figures: ViewerFigures::default(),
             counted_at: None,
         };
@@ -124,6 +119,16 @@ impl OnAir {
             (PeerRole::Viewer, MediaEvent::Connected { at, .. }) => {
                 if let Some(viewer) = self.viewers.get_mut(&id) {
                     viewer.connected = Some(at);
+                }
+                Course::On
+            }
+            (PeerRole::Viewer, MediaEvent::FirstPacket { at, .. }) => {
+                self.first_packet(id, at);
+                Course::On
+            }
+            (PeerRole::Viewer, MediaEvent::FirstPicture { at, .. }) => {
+                if let Some(first) = self.viewers.get(&id).and_then(|viewer| viewer.first_packet) {
+                    self.audience.pictured_in(at.saturating_duration_since(first));
                 }
                 Course::On
             }
@@ -161,17 +166,15 @@ impl OnAir {
         }
     }
 
-    /// Media has reached a viewer: so long did joining take.
-    pub(super) fn first_media(&mut self, peer: PeerId, now: Instant) {
-        let Some(viewer) = self.viewers.get_mut(&peer).filter(|viewer| !viewer.has_media) else { return };
-        viewer.has_media = true;
-        let connected = viewer.connected.unwrap_or(now);
-        // Figures come once a second: what they count began within the second before.
-        let media = now.saturating_duration_since(connected).saturating_sub(SECOND);
+    /// Media is sent to a viewer: so long did joining take.
+    fn first_packet(&mut self, peer: PeerId, at: Instant) {
+        let Some(viewer) = self.viewers.get_mut(&peer) else { return };
+        viewer.first_packet = Some(at);
+        let connected = viewer.connected.unwrap_or(at);
         self.audience.joined_in(JoinSpans {
             answer: viewer.answered.saturating_duration_since(viewer.asked),
             connect: connected.saturating_duration_since(viewer.answered),
-            media,
+            media: at.saturating_duration_since(connected),
         });
     }
 

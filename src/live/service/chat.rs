@@ -82,10 +82,20 @@ impl LiveService {
     /// # Errors
     /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `rate_limited`.
     pub async fn react(&self, actor: Actor, body: LiveReact) -> Result<Counted, ErrorBody> {
-        let view = self.view(actor.into(), body.live_id).await?;
+        let LiveReact { live_id, kind } = body;
+        // Those who tap most watch: the live knows them, and a crowd that claps does not read the store.
+        if let Some(handle) = self.parts.registry.live(live_id) {
+            match handle.ask(|answer| Ask::Tap(actor.user, kind, Right::ByWatching, answer)).await {
+                Ok(true) => return Ok(Counted { counted: true }),
+                Err(refusal) if refusal.code == Code::RateLimited => return Err(refusal),
+                // Whether there is a live at all is to be told by the policy alone.
+                Ok(false) | Err(_) => {}
+            }
+        }
+        let view = self.view(actor.into(), live_id).await?;
         policy::chat_in(&view.facts)?;
-        let handle = self.running(body.live_id)?;
-        handle.ask(|answer| Ask::Tap(actor.user, body.kind, answer)).await?;
+        let handle = self.running(live_id)?;
+        handle.ask(|answer| Ask::Tap(actor.user, kind, Right::Judged, answer)).await?;
         Ok(Counted { counted: true })
     }
 }

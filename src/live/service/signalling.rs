@@ -4,7 +4,7 @@ use super::*;
 use crate::live::{audience::Person, forward::egress::Wish, plane::RestartError, registry::PeerEntry};
 use communiconnect_protocol::{MaxHeight, PeerId, RtcLayerReply};
 use rand::Rng;
-use std::fmt;
+use std::{fmt, time::Instant};
 
 /// Who sends.
 #[derive(Clone)]
@@ -71,6 +71,7 @@ impl LiveService {
     /// `not_found`, `forbidden` for who was banned, `too_large` and `bad_request` offers, `conflict` before the first picture
     /// (with a time to ask again) and after the end, `invalid` for what is not supported, `unavailable` limits.
     pub async fn watch(&self, viewer: Viewer, live: LiveId, offered: Offered) -> Result<Answered, ErrorBody> {
+        let asked = Instant::now();
         let view = self.view(viewer.reader, live).await?;
         state_after_offer(policy::watch_live(&view.facts), &offered)?;
         let (person, owner) = match (viewer.reader.user, viewer.session) {
@@ -78,7 +79,7 @@ impl LiveService {
             (None, Some(session)) => (Person::Guest(session), PeerOwner::Session(session)),
             (None, None) => (Person::Nameless(PeerId::NOTHING), PeerOwner::Holder),
         };
-        let who = Watcher { person, owner, session: viewer.session };
+        let who = Watcher { person, owner, session: viewer.session, asked };
         self.running(live)?.ask(|answer| Ask::Watch(offered, who, answer)).await
     }
 

@@ -18,20 +18,20 @@ use std::net::{IpAddr, Ipv4Addr};
 const PUBLISH: &str = include_str!("../rtc/sdp/fixtures/chromium-publish.offer.sdp");
 const WATCH: &str = include_str!("../rtc/sdp/fixtures/chromium-watch.offer.sdp");
 
-struct World {
-    lives: LiveService,
-    stores: Stores,
-    hub: Arc<Hub>,
-    tasks: Tasks,
+pub(super) struct World {
+    pub(super) lives: LiveService,
+    pub(super) stores: Stores,
+    pub(super) hub: Arc<Hub>,
+    pub(super) tasks: Tasks,
     community: CommunityId,
-    ada: Actor,
-    bob: Actor,
+    pub(super) ada: Actor,
+    pub(super) bob: Actor,
     _folder: tempfile::TempDir,
 }
 
 impl World {
     /// Ada moderates a community; Bob is a member of it.
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (committed, commits) = mpsc::channel(64);
         let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), committed).expect("a store");
@@ -59,7 +59,7 @@ impl World {
         self.lives.start(by, self.wish(op, Visibility::Public), now_ms()).await.expect("started")
     }
 
-    fn wish(&self, op: &str, visibility: Visibility) -> LiveStart {
+    pub(super) fn wish(&self, op: &str, visibility: Visibility) -> LiveStart {
         LiveStart {
             op: op.into(),
             title: "Market day".into(),
@@ -384,6 +384,6 @@ async fn a_node_that_stops_ends_its_lives_and_one_that_died_finds_none() {
     let wish = world.wish("b", Visibility::Public);
     let second = again.start(world.ada, wish, now_ms()).await.expect("started").live.id;
     assert_eq!(tasks.stop(Duration::from_secs(5)).await, 0, "every task ends");
-    assert_eq!(world.state_of(second).await, (LiveState::Ended, Some(LiveReason::Lost)));
+    assert_eq!(world.state_of(second).await, (LiveState::Ended, Some(LiveReason::Drain)));
     world.tasks.stop(Duration::from_millis(1)).await;
 }

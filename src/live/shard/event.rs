@@ -32,7 +32,8 @@ pub enum MediaEvent {
         /// Why.
         reason: PeerEnd,
     },
-    /// A publisher can be watched: its first key frame is complete, or its first packet where it sends sound alone.
+    /// A publisher can be watched: its first key frame is complete, or its first packet where it agreed on sound alone, or
+    /// its sound has come alone for [`PlaneSettings::sound_alone`](crate::live::plane::PlaneSettings::sound_alone).
     MediaStarted {
         /// Which publisher.
         peer: PeerId,
@@ -54,6 +55,20 @@ pub enum MediaEvent {
         peer: PeerId,
         /// Whether it counts.
         present: bool,
+    },
+    /// The first packet of media was sent to a viewer.
+    FirstPacket {
+        /// Which viewer.
+        peer: PeerId,
+        /// When that was.
+        at: Instant,
+    },
+    /// The first whole picture was sent to a viewer; never told where it gets sound alone.
+    FirstPicture {
+        /// Which viewer.
+        peer: PeerId,
+        /// When that was.
+        at: Instant,
     },
     /// The encodings that a viewer can have, or the one that it gets, changed.
     Layers {
@@ -179,8 +194,9 @@ pub struct ViewerFigures {
     pub rtt: Option<Duration>,
     /// Place of its encoding among the layers; none while video pauses.
     pub layer: Option<usize>,
-    /// Times that its picture was stopped for lack of bandwidth, since it connected.
-    pub pauses: u64,
+    /// Times that its picture stood still since it connected: it was stopped for lack of bandwidth, or skipped to a key
+    /// frame.
+    pub freezes: u64,
     /// Packets sent since it connected.
     pub packets: u64,
     /// Packets sent again since it connected.

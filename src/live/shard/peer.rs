@@ -67,6 +67,16 @@ pub(super) struct Publisher {
 pub(super) struct Viewer {
     pub(super) egress: Egress,
     pub(super) is_present: bool,
+    pub(super) got: Got,
+}
+
+/// What a viewer has been sent so far, told once each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Got {
+    #[default]
+    Nothing,
+    Packet,
+    Picture,
 }
 
 impl Peer {

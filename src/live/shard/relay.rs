@@ -3,9 +3,10 @@
 //! Owns who watches on which shard and the wake-ups between shards, which merge: one that is still on its way stands for
 //! all that follow. The packets themselves lie in the source's rings.
 
-use crate::live::forward::source::SourceSlot;
+use crate::live::forward::{memory::Watched, source::SourceSlot};
+use parking_lot::Mutex;
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -24,6 +25,31 @@ pub struct Relay {
     shards: Box<[OnShard]>,
 }
 
+/// The relays of all lives, for what is bounded over all of them.
+#[derive(Debug, Default)]
+pub(in crate::live) struct Relays(Mutex<Vec<Weak<Relay>>>);
+
+impl Relays {
+    /// A relay for so many shards.
+    pub(in crate::live) fn make(&self, shards: usize) -> Arc<Relay> {
+        let relay = Arc::new(Relay::new(shards));
+        self.0.lock().push(Arc::downgrade(&relay));
+        relay
+    }
+
+    /// Every ring with how many watch it. Forgets lives that are over.
+    pub(super) fn rings(&self) -> Vec<Watched> {
+        let mut rings = Vec::new();
+        self.0.lock().retain(|relay| {
+            let Some(relay) = relay.upgrade() else { return false };
+            let (viewers, source) = (relay.viewers(), relay.slot.load());
+            rings.extend(source.encodings().map(|encoding| (encoding.clone(), viewers)));
+            true
+        });
+        rings
+    }
+}
+
 #[derive(Debug, Default)]
 struct OnShard {
     viewers: AtomicUsize,
@@ -32,7 +58,7 @@ struct OnShard {
 }
 
 impl Relay {
-    pub(in crate::live) fn new(shards: usize) -> Self {
+    fn new(shards: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: RelayId(NEXT.fetch_add(1, Ordering::Relaxed)),

@@ -4,13 +4,13 @@ use super::{
     Audience, COLLECT, COLLECT_FROM, Order, Shard,
     count::Drop,
     event::{Layer, LayerCause, MediaEvent, PeerEnd, PeerWarning},
-    peer::{Media, Protection, Publisher, Viewer},
+    peer::{Got, Media, Protection, Publisher, Viewer},
     relay::RelayId,
 };
 use crate::{
     live::{
         forward::{
-            egress::{Cause, Egress, EgressEvent, LayerInfo, UNCONFIRMED_RATE, ViewerIdentity},
+            egress::{Cause, Egress, EgressEvent, LayerInfo, Permission, UNCONFIRMED_RATE, ViewerIdentity},
             ingress::{Ingress, IngressLimits},
             report::ServerClock,
         },
@@ -49,7 +49,11 @@ impl Shard {
         let nothing = Media::Agreed(NegotiatedMedia::Received { media: Vec::new(), max_bitrate: 0 });
         peer.media = match std::mem::replace(&mut peer.media, nothing) {
             Media::Agreed(NegotiatedMedia::Received { media, max_bitrate }) => {
-                let limits = IngressLimits { most_bitrate: max_bitrate, ..IngressLimits::default() };
+                let limits = IngressLimits {
+                    most_bitrate: max_bitrate,
+                    sound_alone: self.common.settings.sound_alone,
+                    ..IngressLimits::default()
+                };
                 let slot = peer.relay.source().clone();
                 let ssrc = rand::rng().random_range(1..=u32::MAX);
                 Media::Publisher(Box::new(Publisher {
@@ -72,7 +76,7 @@ impl Shard {
                     held_until: None,
                 });
                 audience.viewers.push(place);
-                Media::Viewer(Box::new(Viewer { egress, is_present: true }))
+                Media::Viewer(Box::new(Viewer { egress, is_present: true, got: Got::default() }))
             }
             running => running,
         };
@@ -90,7 +94,7 @@ impl Shard {
         let is_confirmed = peer.ice.is_confirmed();
         if let Media::Viewer(viewer) = &mut peer.media {
             viewer.egress.set_rate_cap((!is_confirmed).then_some(UNCONFIRMED_RATE), self.now);
-            viewer.egress.allow_replay(is_confirmed);
+            viewer.egress.permit_replays(if is_confirmed { Permission::OnAsking } else { Permission::Never });
             self.challenge(place);
             self.mark_due(place);
         }
@@ -225,6 +229,11 @@ impl Shard {
         };
         self.out.reset(protection.profile.rtp_overhead());
         viewer.egress.poll(now, &mut self.out);
+        if let Some(bytes) = viewer.egress.wanted_replay() {
+            let begins = self.replays.admits(peer.id, bytes, now);
+            viewer.egress.permit_replays(if begins { Permission::Granted } else { Permission::Deferred });
+            viewer.egress.poll(now, &mut self.out);
+        }
         let tuple = peer.ice.send_to(now);
         if let Some(tuple) = tuple
             && !self.out.is_empty()
@@ -257,6 +266,14 @@ impl Shard {
             self.timers.arm(place, &mut peer.alarm, due);
         }
         let id = peer.id;
+        if tuple.is_some() && viewer.got == Got::Nothing && !self.out.is_empty() {
+            viewer.got = Got::Packet;
+            self.outbox.tell(MediaEvent::FirstPacket { peer: id, at: now });
+        }
+        if viewer.got == Got::Packet && viewer.egress.has_sent_picture() {
+            viewer.got = Got::Picture;
+            self.outbox.tell(MediaEvent::FirstPicture { peer: id, at: now });
+        }
         while let Some(event) = viewer.egress.poll_event() {
             match event {
                 EgressEvent::Layers { layers, current, cause } => self.outbox.tell(MediaEvent::Layers {

@@ -26,6 +26,13 @@ pub struct PlaneSettings {
     pub publisher_bitrate: u64,
     /// Time over `publisher_bitrate` until it is warned, and again until it is closed: a key frame is no reason.
     pub bitrate_patience: Duration,
+    /// Time that a publisher's sound flows without any video packet, though video was agreed, until it counts as started:
+    /// longer than a camera needs.
+    pub sound_alone: Duration,
+    /// Bytes of packets that all lives together keep; over it those with the smallest audience keep less.
+    pub ring_bytes: usize,
+    /// What the machine's line carries outward, in bits per second: replays may take a quarter of it.
+    pub egress_bitrate: u64,
     /// Time without RTP after which a publisher is stalled: longer than any pause that an encoder makes.
     pub stalled_after: Duration,
     /// Time of silence after which a viewer does not count as watching; consent checks come every 5 s.
@@ -46,6 +53,9 @@ impl PlaneSettings {
             half_open: 256,
             publisher_bitrate: 12_000_000,
             bitrate_patience: Duration::from_secs(5),
+            sound_alone: Duration::from_secs(3),
+            ring_bytes: 1 << 30,
+            egress_bitrate: 10_000_000_000,
             stalled_after: Duration::from_secs(2),
             absent_after: Duration::from_secs(15),
             silence: Duration::from_secs(30),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     live::{
-        forward::{egress::EgressFigures, ingress::IngressFigures, source::Source},
+        forward::{egress::EgressFigures, ingress::IngressFigures, memory, source::Source},
         media::MediaKind,
     },
     metrics,
@@ -22,6 +22,9 @@ impl Shard {
                 self.outbox.tell(MediaEvent::Closed { peer, reason: PeerEnd::Timeout });
             }
             metrics::LIVE_PEERS.set(self.common.peers.len() as f64);
+            let held = memory::bound(&self.common.relays.rings(), self.common.settings.ring_bytes);
+            metrics::LIVE_RING_BYTES.set(held.bytes as f64);
+            metrics::LIVE_RINGS_SHRUNK.set(held.shrunk as f64);
         }
         let mut figures = Vec::with_capacity(self.peers.len());
         for place in self.by_id.values().copied().collect::<Vec<_>>() {
@@ -127,7 +130,7 @@ fn viewer_figures(figures: &EgressFigures, source: &Source) -> ViewerFigures {
         loss: figures.loss as f32,
         rtt: figures.round_trip,
         layer: figures.layer.and_then(place),
-        pauses: figures.pauses.into(),
+        freezes: u64::from(figures.pauses) + u64::from(figures.skips),
         packets: figures.packets,
         retransmits: figures.repeats,
     }

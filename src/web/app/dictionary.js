@@ -57,8 +57,8 @@ export const DICTIONARY = {
 
   'welcome.title': { en: 'Talk where you belong.', fr: 'Parlez là où vous êtes chez vous.' },
   'welcome.text': {
-    en: 'Communities within communities, posts that appear as they are written, and nothing you say gets lost on the way. Look around as a guest, or take a seat.',
-    fr: 'Des communautés dans des communautés, des messages qui paraissent dès qu’ils sont écrits, et rien de ce que vous dites ne se perd. Regardez en invité, ou prenez place.',
+    en: 'Communities within communities, posts that appear as they are written, live pictures one click away, and nothing you say gets lost. Look around as a guest, or take a seat.',
+    fr: 'Des communautés dans des communautés, des messages qui paraissent dès qu’ils sont écrits, des directs à un clic, et rien de ce que vous dites ne se perd. Regardez en invité, ou prenez place.',
   },
   'welcome.look': { en: 'Look around', fr: 'Parcourir' },
 

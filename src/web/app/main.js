@@ -39,7 +39,7 @@
 //             live-list-more; community-go-live; in a post-card live-open (data-live-id, data-state); live-badge (data-state),
 //             live-viewers (data-count), live-duration
 // Going live  live-source-camera, live-source-screen, live-source-test (aria-pressed), live-preview, live-camera, live-microphone,
-//             live-meter, live-checks with live-check (data-key) or live-check-ok, live-check-again; live-form with live-title, live-community,
+//             live-meter, live-checks with live-check (data-key) or live-check-ok, live-check-again, live-check-communities; live-form with live-title, live-community,
 //             live-visibility, live-more, then live-description, live-height, live-codec; live-go (data-ready); live-running
 // Encoders    live-encoder with live-key-rotate, live-key-card (live-key-address, live-key, live-key-ffmpeg, each with -copy),
 //             live-defaults with live-default-title, live-default-community, live-default-visibility, live-defaults-save;

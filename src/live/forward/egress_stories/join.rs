@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::egress::{EgressEvent, UNCONFIRMED_RATE};
+use super::super::egress::{EgressEvent, Permission, UNCONFIRMED_RATE};
 use super::super::net::Conditions;
 use super::super::source::AnswersKeyFrames;
 use super::stage::{AUDIO, Stage, VIDEO, audio, millis, pli, video};
@@ -232,7 +232,7 @@ fn an_address_that_is_not_confirmed_gets_little_and_no_replay() {
     stage.run(Duration::from_secs(5));
     stage.join(vec![audio(), video()]);
     let (joined, now) = (stage.now, stage.now);
-    stage.egress().allow_replay(false);
+    stage.egress().permit_replays(Permission::Never);
     stage.egress().set_rate_cap(Some(UNCONFIRMED_RATE), now);
     stage.run(Duration::from_secs(7));
 
@@ -243,13 +243,40 @@ fn an_address_that_is_not_confirmed_gets_little_and_no_replay() {
 
     let now = stage.now;
     stage.egress().set_rate_cap(None, now);
-    stage.egress().allow_replay(true);
+    stage.egress().permit_replays(Permission::Free);
     stage.run(millis(500));
     assert_eq!(stage.ledger.faults, Vec::<String>::new());
     assert!(
         stage.feeds[0].camera.frame - stage.receiver.decoder.shown.last().unwrap().frame <= 2,
         "at once live"
     );
+}
+
+#[test]
+fn a_replay_whose_turn_has_not_come_is_heard_before_it_is_seen() {
+    let mut stage = deaf(14, Conditions::default());
+    stage.add(Codec::Opus);
+    stage.publish();
+    stage.run(Duration::from_secs(5));
+    stage.join(vec![audio(), video()]);
+    stage.egress().permit_replays(Permission::OnAsking);
+    stage.run(millis(1));
+    let wanted = stage.egress().wanted_replay().expect("it would begin");
+    assert!(wanted > 10_000, "{wanted} bytes of five seconds");
+    assert_eq!(stage.ledger.packets.len(), 0, "sound waits for the answer alone");
+
+    stage.egress().permit_replays(Permission::Deferred);
+    stage.run(Duration::from_secs(1));
+    assert!(stage.ledger.of(AUDIO).count() > 40 && stage.ledger.of(VIDEO).count() == 0);
+    assert!(stage.egress().wanted_replay().is_some(), "it keeps its place by asking again");
+    assert!(stage.events.is_empty(), "a turn comes soon: {:?}", stage.events);
+
+    stage.egress().permit_replays(Permission::Granted);
+    stage.run(millis(300));
+    assert_eq!(stage.ledger.faults, Vec::<String>::new());
+    assert!(stage.receiver.decoder.shown[0].is_key);
+    assert!(stage.feeds[0].camera.frame - stage.receiver.decoder.shown.last().unwrap().frame <= 2);
+    assert_eq!(stage.egress().wanted_replay(), None);
 }
 
 #[test]

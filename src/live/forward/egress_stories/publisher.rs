@@ -127,3 +127,24 @@ fn h264_key_frame(stage: &mut Stage, now: std::time::Instant) {
         feed.store(now, &draft.bytes());
     }
 }
+
+#[test]
+fn a_picture_that_comes_late_is_shown_and_the_sound_goes_on() {
+    let mut stage = Stage::new(403, Conditions { delay: millis(10), ..Conditions::default() });
+    stage.add(Codec::Opus);
+    stage.publish();
+    stage.run(millis(200));
+    stage.join(vec![audio(), video()]);
+    stage.run(Duration::from_secs(3));
+    assert!(stage.receiver.sound.len() > 100 && stage.receiver.decoder.shown.is_empty());
+    assert!(!stage.egress().has_sent_picture());
+
+    stage.add(Codec::Vp8);
+    stage.publish_more();
+    stage.run(Duration::from_secs(1));
+    assert!(stage.receiver.decoder.shown.first().is_some_and(|picture| picture.is_key));
+    assert!(stage.egress().has_sent_picture());
+    let numbers: Vec<_> = stage.receiver.sound.iter().map(|(_, number, _)| *number).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "no sound is missed for it");
+    assert_eq!(stage.ledger.holes(VIDEO) + stage.ledger.holes(AUDIO), 0);
+}

@@ -258,11 +258,22 @@ impl Stage {
 
     /// Publishes the feeds as a new session.
     pub(super) fn publish(&mut self) {
+        let generation = self.slot.next_generation();
+        self.publish_as(generation);
+    }
+
+    /// Publishes feeds that were added to the present session.
+    pub(super) fn publish_more(&mut self) {
+        let generation = self.slot.load().generation;
+        self.publish_as(generation);
+    }
+
+    fn publish_as(&mut self, generation: u64) {
         let of = |kind| {
             self.feeds.iter().map(|feed| &feed.encoding).filter(move |encoding| encoding.kind() == kind)
         };
         let source = Source {
-            generation: self.slot.next_generation(),
+            generation,
             audio: of(MediaKind::Audio).next().cloned(),
             video: of(MediaKind::Video).cloned().collect(),
         };

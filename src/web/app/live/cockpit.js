@@ -3,14 +3,14 @@
 import { confirmed, openDialog } from '../dialogs.js';
 import { fill, h, icon } from '../dom.js';
 import { number, t } from '../i18n.js';
-import { complain, toast } from '../toasts.js';
+import { announce, complain, toast } from '../toasts.js';
 import { runningClock, stateBadge } from './badge.js';
 import { Chat } from './chat.js';
 import { keyCard } from './keys.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
 import { Hearts } from './hearts.js';
-import { bitrateText, deviceProblem, healthWords, pictureText } from './rules.js';
+import { bitrateText, deviceProblem, healthWords, pictureText, pictureWait } from './rules.js';
 import { SourcePicker } from './sourcepicker.js';
 import { Viewers } from './viewers.js';
 
@@ -62,6 +62,7 @@ export class Cockpit {
       site.lives.changed.listen((id) => id === live.id && this.#update(site.lives.get(id))),
       site.lives.follow(live.id, { signal: (event, data) => event === 'live.reactions' && this.#hearts.burst(data.counts) }),
       site.connection.follow(`analytics:live:${live.id}`, { state: ({ event, data }) => event === 'live.figures' && this.#showFigures(data) }),
+      site.connection.changed.listen((state) => state === 'online' || this.#forgetFigures()),
       site.connection.welcomed.listen((_, returned) => returned && site.lives.load(live.id).catch(() => {})));
     this.#timer = setInterval(() => this.#look(), 1_000);
     this.#update(live);
@@ -236,9 +237,20 @@ export class Cockpit {
     this.#figures = figures;
     const { key, values } = healthWords(figures.upload);
     const words = t(key, values);
-    this.#health.dataset.level = figures.upload.level;
-    if (this.#health.textContent !== words) fill(this.#health, icon(figures.upload.level === 'good' ? 'check' : 'info'), h('span', {}, words));
+    const { level } = figures.upload;
+    // Said aloud when it turns: the figures in the words change each second.
+    if (level !== (this.#health.dataset.level ?? 'good')) announce(words);
+    this.#health.dataset.level = level;
+    if (this.#health.textContent !== words) fill(this.#health, icon(level === 'good' ? 'check' : 'info'), h('span', {}, words));
     this.#viewers.show(figures.peers, figures.upload.layers);
+    this.#showTiles();
+  }
+
+  /** What was counted before the connection went says nothing of now. */
+  #forgetFigures() {
+    this.#figures = null;
+    fill(this.#health);
+    this.#viewers.show([], []);
     this.#showTiles();
   }
 
@@ -249,12 +261,12 @@ export class Cockpit {
     const tile = (key, value, id) => value !== undefined && h('div', { class: 'tile' }, h('dt', {}, t(key)), h('dd', { testid: `figure-${id}`, 'data-value': value }, typeof value === 'number' ? number(value) : value));
     fill(this.#tiles,
       tile('live.figure.current', viewers.current, 'current'), tile('live.figure.peak', viewers.peak, 'peak'), tile('live.figure.unique', viewers.unique, 'unique'),
-      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(join.total), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
+      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(pictureWait(join)), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
       bitrate !== undefined && uploadTile(bitrate, pictureText(best ?? this.#sent)));
   }
 }
 
-/** How soon viewers had a picture: the middle one, and what one in twenty waited for longer. */
+/** How soon viewers had a picture: the middle one, and the slowest of twenty. */
 function joinTile({ p50, p95 }) {
   return h('div', { class: 'tile' }, h('dt', {}, t('live.figure.join')),
     h('dd', { testid: 'figure-join', 'data-value': p50, title: t('live.figure.join.slow', { ms: p95 }) }, `${number(p50)} ms`));

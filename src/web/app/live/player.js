@@ -129,6 +129,8 @@ export class Player {
     this.element.dataset.phase = status.phase;
     if (status.reason) this.element.dataset.reason = status.reason;
     if (status.phase === 'over') this.#options.onOver(status.reason, status.error);
+    // Where the picture gets through again, the socket need not wait for its next turn.
+    if (status.phase === 'flowing' && this.#site.connection.state !== 'online') this.#site.connection.tryNow();
     this.#say();
   }
 

@@ -20,14 +20,23 @@ export function bitrateText(bits, write = String) {
   return bits >= 1_000_000 ? `${write(Math.round(bits / 100_000) / 10)} Mbit/s` : `${write(Math.round(bits / 1_000))} kbit/s`;
 }
 
-/** The size of a picture and its pace; undefined where there is none. */
+/** The size of a picture and its pace, which is not known at once; undefined where there is none. */
 export function pictureText(layer) {
-  return layer?.height ? `${layer.height}p · ${layer.fps}/s` : undefined;
+  if (!layer?.height) return undefined;
+  return layer.fps > 0 ? `${layer.height}p · ${layer.fps}/s` : `${layer.height}p`;
 }
 
 /** The picture's lines of the layer with this name; undefined where none is sent or it is not known yet. */
 export function heightOf(rid, layers) {
   return rid === null || rid === undefined ? undefined : layers.find((layer) => layer.rid === rid)?.height || undefined;
+}
+
+/**
+ * How long viewers waited for their picture, out of the phases of joining, in milliseconds: for the first packet, then for
+ * the whole picture, which nobody may have got yet. Quantiles of a sum are no sums of quantiles, but near enough to be read.
+ */
+export function pictureWait({ total, picture = { p50: 0, p95: 0 } }) {
+  return { p50: total.p50 + picture.p50, p95: total.p95 + picture.p95 };
 }
 
 /** Loss in per cent from which on a viewer sees it. */

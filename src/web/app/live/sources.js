@@ -90,7 +90,8 @@ export class Source {
   async hide(on) {
     if (on === this.hidden) return this.video;
     if (on) {
-      this.#rest = restingPicture({ words: t('live.camera.off.card') });
+      // As large as the picture before: viewers stay on the layer that they have, and see the card at once.
+      this.#rest = restingPicture({ height: this.height, words: t('live.camera.off.card') });
       if (this.kind === 'camera') this.picture?.stop();
     } else {
       if (this.kind === 'camera') await this.#wakeCamera();

@@ -147,7 +147,7 @@ export class StudioView {
     this.#checks.dataset.shown = shown;
     fill(this.#checks, found.length === 0
       ? h('li', { class: 'finding finding-good', testid: 'live-check-ok' }, icon('check'), h('span', {}, t('live.check.ok')))
-      : found.map(({ key, level }) => h('li', { class: `finding finding-${level}`, testid: 'live-check', 'data-key': key }, icon(SYMBOLS[level]), h('span', {}, t(key)))));
+      : found.map(({ key, level }) => h('li', { class: `finding finding-${level}`, testid: 'live-check', 'data-key': key }, icon(SYMBOLS[level]), h('span', {}, t(key), remedy(key)))));
     const isTrying = found.some(({ level }) => level === 'wait') && !this.#again.hidden;
     const hadFocus = document.activeElement === this.#again;
     this.#again.hidden = !isTrying && !found.some(({ key }) => WORTH_ANOTHER_TRY.includes(key));
@@ -160,6 +160,11 @@ export class StudioView {
     if (!mine || !this.element.isConnected) return;
     this.element.querySelector('.view-head').after(h('a', { class: 'banner banner-live', href: `#/l/${mine.id}`, testid: 'live-running' }, h('span', {}, t('live.running', { title: mine.title })), h('strong', {}, t('live.running.go'))));
   }
+}
+
+/** Where what was found is mended, if that is elsewhere on this page. */
+function remedy(key) {
+  return key === 'live.check.member' && [' ', h('a', { href: '#/communities', testid: 'live-check-communities' }, t('feed.empty.look'))];
 }
 
 /** Names of codecs that this browser can send. */

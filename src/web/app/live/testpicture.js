@@ -29,7 +29,7 @@ export function testPicture({ height = 720, words = '' } = {}) {
 }
 
 /** What viewers see while the camera is off: a still card, repeated so that the stream goes on. */
-export function restingPicture({ height = 360, words }) {
+export function restingPicture({ height, words }) {
   const canvas = document.createElement('canvas');
   canvas.height = height;
   canvas.width = Math.round((height * 16) / 9 / 2) * 2;

@@ -113,7 +113,10 @@ export class LiveListView {
     this.#more = h('button', { class: 'button feed-more', type: 'button', hidden: true, testid: 'live-list-more' }, t('live.list.more'));
     this.element = h('div', { class: 'view' },
       h('div', { class: 'view-head' }, h('h1', { class: 'view-title' }, t('live.list')),
-        site.me && h('a', { class: 'button button-live', href: '#/live/start', testid: 'go-live' }, icon('live'), t('live.go'))),
+        h('a', {
+          class: 'button button-live', href: '#/live/start', testid: 'go-live',
+          onclick: (event) => site.loggedIn() || event.preventDefault(),
+        }, icon('live'), t('live.go'))),
       this.#list, this.#note, this.#more);
     this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#load(), REFRESH_MS);
     this.#ends.push(

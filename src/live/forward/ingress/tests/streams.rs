@@ -165,3 +165,58 @@ fn sound_alone_is_published_and_started_without_a_picture() {
     assert_eq!(sound.ring.read().packets(0..u64::MAX).count(), 100);
     assert!((30_000..34_000).contains(&sound.bitrate()), "{}", sound.bitrate());
 }
+
+impl Stage {
+    /// Sound of so long, 20 ms a packet.
+    fn speak(&mut self, time: Duration) {
+        for _ in 0..time.as_millis() / 20 {
+            let number = u16::try_from(self.elapsed().as_millis() / 20 % 0x1_0000).unwrap();
+            let timestamp = u32::from(number) * 960;
+            let payload = vec![7; 80];
+            self.send(Draft {
+                payload_type: 111,
+                ssrc: AUDIO,
+                sequence: number,
+                timestamp,
+                payload,
+                ..Draft::default()
+            });
+            self.rest(millis(20));
+        }
+    }
+}
+
+#[test]
+fn sound_whose_picture_does_not_come_is_started_alone_after_a_while() {
+    let mut stage = Stage::new(vec![audio(), video()], Vec::new(), Conditions::default());
+    stage.speak(millis(2_900));
+    assert!(!stage.ingress.has_started(), "the camera may still be starting");
+    stage.speak(millis(200));
+    assert!(stage.ingress.has_started());
+    let heard = stage.source();
+    assert!(heard.audio.is_some() && heard.video.is_empty());
+
+    stage.cameras = vec![camera()];
+    stage.wants_key_frame = vec![true];
+    stage.run(millis(500));
+    let seen = stage.source();
+    assert_eq!(seen.generation, heard.generation, "the same session goes on");
+    assert!(seen.video[0].ring.read().newest_key_frame().is_some());
+    assert!(stage.ingress.has_started());
+}
+
+#[test]
+fn probes_are_no_picture_and_a_picture_without_a_beginning_is_waited_for() {
+    let mut stage = Stage::new(vec![audio(), video()], vec![camera()], Conditions::default());
+    let probe = Draft { payload_type: 96, ssrc: VIDEO, sequence: 1, padding: 200, ..Draft::default() };
+    stage.send(probe);
+    stage.speak(millis(3_100));
+    assert!(stage.ingress.has_started(), "a probe shows nothing");
+
+    let mut stage = Stage::new(vec![audio(), video()], vec![camera()], Conditions::default());
+    stage.habits.answers_key_frame_requests = false;
+    stage.wants_key_frame = vec![false];
+    stage.run(millis(100));
+    stage.speak(millis(5_000));
+    assert!(!stage.ingress.has_started(), "its next key frame shows it");
+}

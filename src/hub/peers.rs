@@ -1,0 +1,260 @@
+//! What the hubs of one store say to each other beside publications: that they live, who is present, what people have
+//! used of their limits, what concerns one person's sessions wherever they are.
+//!
+//! Nothing here is kept: a node that falls silent takes with it what it said. The broker carries these words without
+//! understanding them.
+
+use super::{Hub, presence::Present};
+use crate::{
+    broker::{Broadcast, Memo},
+    clock,
+};
+use bytes::Bytes;
+use communiconnect_protocol::{Channel, Code, Data, ErrorBody, UserId};
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, time::Duration};
+use tokio::{sync::mpsc, time::Instant};
+
+/// Between two signs of life.
+const BEAT_PACE: Duration = Duration::from_secs(1);
+/// Silence after which a node is gone: four beats, so that one that is lost or late kills nobody.
+const SILENCE: Duration = Duration::from_secs(4);
+/// Between two tellings of what people have used. With [`super::people::LOT`] it bounds by how much a person who is busy on
+/// `n` nodes may exceed a limit: by `n - 1` times a quarter of a second's allowance and a lot.
+const USED_PACE: Duration = Duration::from_millis(250);
+/// Time for the others to say who is present; whoever does not is most likely gone.
+const ANSWER_TIME: Duration = Duration::from_millis(250);
+/// Nodes that are known at once: a bound against nonsense.
+const NODES: usize = 1_024;
+
+/// Changes with [`Word`]; words of other versions are not understood and dropped.
+const VERSION: u8 = 1;
+
+/// Which process: drawn anew at each start.
+type NodeKey = u64;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Said {
+    by: NodeKey,
+    word: Word,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Word {
+    /// I live.
+    Beat,
+    /// I stop; my people come to you.
+    Leaving,
+    /// Who is in this channel, from this person on?
+    Ask { question: u64, channel: Channel, after: Option<UserId> },
+    /// These.
+    Told { question: u64, present: Present },
+    /// So many commands of these people went through.
+    Used { commands: Vec<(UserId, u32)> },
+    /// What the rules above the hub have counted.
+    Acted { counted: Bytes },
+    /// For all sessions of a person.
+    Message { user: UserId, event: String, data: Data },
+}
+
+/// The other nodes.
+#[derive(Debug)]
+pub(super) struct Peers {
+    me: NodeKey,
+    /// When each was last heard.
+    heard: Mutex<HashMap<NodeKey, Instant>>,
+    questions: Mutex<HashMap<u64, mpsc::Sender<Present>>>,
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self { me: rand::random(), heard: Mutex::default(), questions: Mutex::default() }
+    }
+}
+
+impl Peers {
+    /// How many other nodes there are.
+    pub(super) fn count(&self) -> usize {
+        self.heard.lock().len()
+    }
+
+    /// Forgets who fell silent; whether anybody did.
+    fn bury(&self) -> bool {
+        let mut heard = self.heard.lock();
+        let before = heard.len();
+        heard.retain(|_, at| at.elapsed() < SILENCE);
+        heard.len() < before
+    }
+
+    fn note(&self, node: NodeKey) {
+        let mut heard = self.heard.lock();
+        if heard.len() < NODES || heard.contains_key(&node) {
+            heard.insert(node, Instant::now());
+        }
+    }
+}
+
+impl Hub {
+    /// Lives among the other nodes, until the process stops; nothing to do where there can be none.
+    pub(super) async fn keep_company(&self) {
+        let Some(broker) = self.registry.broker() else { return std::future::pending().await };
+        for channel in [everybody(), inbox(self.peers.me)] {
+            if let Err(error) = broker.subscribe(&channel).await {
+                tracing::warn!(%error, "other nodes cannot be heard");
+            }
+        }
+        let (mut beat, mut used) = (tokio::time::interval(BEAT_PACE), tokio::time::interval(USED_PACE));
+        loop {
+            tokio::select! {
+                _ = beat.tick() => {
+                    if self.whole.may_lose() {
+                        self.say(everybody(), Word::Beat);
+                    }
+                    if self.peers.bury() {
+                        tracing::info!("another node has fallen silent");
+                        // What it had written and not told yet: states are in no log.
+                        self.whole.missed();
+                    }
+                }
+                _ = used.tick() => {
+                    self.tell_used();
+                }
+            }
+        }
+    }
+
+    /// What is counted is taken even where nobody is there to be told, so that it does not heap up.
+    fn tell_used(&self) {
+        let commands = self.people.take_used();
+        let acts = self.tally.get().and_then(|tally| tally.told());
+        if self.peers.count() == 0 {
+            return;
+        }
+        if !commands.is_empty() {
+            self.say(everybody(), Word::Used { commands });
+        }
+        if let Some(counted) = acts {
+            self.say(everybody(), Word::Acted { counted });
+        }
+    }
+
+    /// Says good-bye.
+    pub(super) fn leave_company(&self) {
+        if self.peers.count() > 0 {
+            self.say(everybody(), Word::Leaving);
+        }
+    }
+
+    /// Tells a person's sessions on other nodes.
+    pub(super) fn message_elsewhere(&self, user: UserId, event: &str, data: &Data) {
+        if self.peers.count() > 0 {
+            let word = Word::Message { user, event: event.to_owned(), data: data.clone() };
+            self.say(Channel::User(user), word);
+        }
+    }
+
+    /// Who is in a channel on the other nodes, from `after` on.
+    ///
+    /// # Errors
+    /// `unavailable` while they cannot be asked.
+    pub(super) async fn present_elsewhere(
+        &self,
+        channel: &Channel,
+        after: Option<UserId>,
+    ) -> Result<Vec<Present>, ErrorBody> {
+        let nodes = self.peers.count();
+        if nodes == 0 {
+            return Ok(Vec::new());
+        }
+        if self.whole.is_away() {
+            let message = "other nodes cannot be asked who is there at the moment";
+            return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000));
+        }
+        let (sender, mut answers) = mpsc::channel(nodes);
+        let question = rand::random();
+        self.peers.questions.lock().insert(question, sender);
+        let _asked = Asked { peers: &self.peers, question };
+        self.say(everybody(), Word::Ask { question, channel: channel.clone(), after });
+        let mut told = Vec::with_capacity(nodes);
+        let gathering = async {
+            while told.len() < nodes
+                && let Some(present) = answers.recv().await
+            {
+                told.push(present);
+            }
+        };
+        let _ = tokio::time::timeout(ANSWER_TIME, gathering).await;
+        Ok(told)
+    }
+
+    /// Another node, or this one, has said something.
+    pub(super) fn hear(&self, memo: &Memo) {
+        let Some((VERSION, said)) = memo.body.split_first().map(|(version, said)| (*version, said)) else {
+            return;
+        };
+        let Said { by, word } = match rmp_serde::from_slice(said) {
+            Ok(said) => said,
+            Err(error) => return tracing::debug!(%error, "another node is not understood"),
+        };
+        if by == self.peers.me {
+            return;
+        }
+        self.peers.note(by);
+        match word {
+            Word::Beat => {}
+            Word::Leaving => drop(self.peers.heard.lock().remove(&by)),
+            Word::Ask { question, channel, after } => {
+                let present = self.present_here(&channel, after);
+                self.say(inbox(by), Word::Told { question, present });
+            }
+            Word::Told { question, present } => {
+                if let Some(waiting) = self.peers.questions.lock().get(&question) {
+                    let _ = waiting.try_send(present);
+                }
+            }
+            Word::Used { commands } => {
+                let per_second = self.settings.commands_per_second_user;
+                self.people.spend(&commands, clock::steady_ms(), per_second);
+            }
+            Word::Acted { counted } => {
+                if let Some(tally) = self.tally.get() {
+                    tally.heard(&counted);
+                }
+            }
+            Word::Message { user, event, data } => self.message_here(user, &event, &data),
+        }
+    }
+
+    fn say(&self, channel: Channel, word: Word) {
+        let Some(broker) = self.registry.broker() else { return };
+        let mut body = vec![VERSION];
+        rmp_serde::encode::write_named(&mut body, &Said { by: self.peers.me, word })
+            .expect("our own types always encode");
+        // A broker takes what it is given when it is called; whether other nodes could be told is no matter here.
+        let _ = broker.publish(vec![Broadcast::Memo(Memo { channel, body: body.into() })]).now_or_never();
+    }
+}
+
+/// A question that waits for answers, for as long as somebody waits.
+struct Asked<'a> {
+    peers: &'a Peers,
+    question: u64,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.peers.questions.lock().remove(&self.question);
+    }
+}
+
+/// Where all nodes listen. The name routes words alone: nothing is published there.
+fn everybody() -> Channel {
+    Channel::Test("nodes".into())
+}
+
+/// Where one node listens.
+fn inbox(node: NodeKey) -> Channel {
+    Channel::Test(format!("node-{node:016x}").into())
+}

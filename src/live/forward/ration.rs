@@ -1,0 +1,125 @@
+//! The part of what a shard sends that replays may take: first come, first served.
+//!
+//! Owns who waits for one and since when. A replay is paid for as a whole when it begins, so that many who come at once do
+//! not all begin.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::pacer::Pacer;
+
+/// Per cent of what a node sends that replays may take: those who watch already need the rest.
+pub const REPLAY_SHARE: u64 = 25;
+
+/// Who waits asks again with every packet of its live, or five times a second; who has not asked for so long has gone.
+const FORGOTTEN: Duration = Duration::from_millis(600);
+
+/// Lets viewers begin replays, one after the other.
+#[derive(Debug)]
+pub struct Ration<T> {
+    pacer: Pacer,
+    queue: VecDeque<Waiting<T>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting<T> {
+    viewer: T,
+    asked: Instant,
+}
+
+impl<T: Copy + PartialEq> Ration<T> {
+    /// So many bits per second for replays.
+    pub fn new(bits_per_second: u64, now: Instant) -> Self {
+        let mut pacer = Pacer::new(now);
+        pacer.set_rate(Some(bits_per_second), now);
+        Self { pacer, queue: VecDeque::new() }
+    }
+
+    /// Whether a viewer may begin a replay of so many bytes now; it counts as begun then. Who may not keeps its place by
+    /// asking again.
+    pub fn admits(&mut self, viewer: T, bytes: usize, now: Instant) -> bool {
+        self.keep_place(viewer, now);
+        let is_first = self.queue.front().is_some_and(|first| first.viewer == viewer);
+        if !is_first || self.pacer.allowance(now) <= 0 {
+            return false;
+        }
+        self.queue.pop_front();
+        self.pacer.spend(i64::try_from(bytes).unwrap_or(i64::MAX));
+        true
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn keep_place(&mut self, viewer: T, now: Instant) {
+        match self.queue.iter_mut().find(|waiting| waiting.viewer == viewer) {
+            Some(waiting) => waiting.asked = now,
+            None => self.queue.push_back(Waiting { viewer, asked: now }),
+        }
+        let has_gone = |first: &Waiting<T>| now.saturating_duration_since(first.asked) > FORGOTTEN;
+        while self.queue.front().is_some_and(has_gone) {
+            self.queue.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEGABYTE: usize = 1_000_000;
+
+    /// Viewers who ask every ten milliseconds until they are let in, in an order that is not the queue's.
+    fn served(ration: &mut Ration<u32>, start: Instant, mut viewers: Vec<u32>, time: Duration) -> Vec<u32> {
+        let (mut now, mut served) = (start, Vec::new());
+        while now < start + time {
+            viewers.reverse();
+            viewers.retain(|viewer| {
+                let begins = ration.admits(*viewer, MEGABYTE, now);
+                served.extend(begins.then_some(*viewer));
+                !begins
+            });
+            now += Duration::from_millis(10);
+        }
+        served
+    }
+
+    #[test]
+    fn who_comes_first_is_served_first_and_the_rate_is_kept() {
+        let start = Instant::now();
+        let mut ration = Ration::new(40_000_000, start);
+        let now = start + Duration::from_secs(1);
+        for viewer in 0..20 {
+            // The first finds what was saved up; a megabyte costs a fifth of a second.
+            assert_eq!(ration.admits(viewer, MEGABYTE, now), viewer == 0);
+        }
+        assert_eq!(ration.waiting(), 19);
+        let order = served(&mut ration, now, (1..20).collect(), Duration::from_secs(2));
+        assert_eq!(order, (1..=u32::try_from(order.len()).unwrap()).collect::<Vec<_>>());
+        assert!((9..=11).contains(&order.len()), "five a second: {order:?}");
+    }
+
+    #[test]
+    fn who_has_gone_keeps_nobody_waiting() {
+        let start = Instant::now();
+        let mut ration = Ration::new(40_000_000, start);
+        let now = start + Duration::from_secs(1);
+        assert!(ration.admits(0, MEGABYTE, now));
+        assert!(!ration.admits(1, MEGABYTE, now) && !ration.admits(2, MEGABYTE, now));
+        let later = now + Duration::from_millis(590);
+        assert!(!ration.admits(2, MEGABYTE, later), "the other may still ask");
+        assert!(ration.admits(2, MEGABYTE, later + Duration::from_millis(20)));
+        assert_eq!(ration.waiting(), 0);
+    }
+
+    #[test]
+    fn an_idle_shard_saves_up_no_more_than_a_moment() {
+        let start = Instant::now();
+        let mut ration = Ration::new(40_000_000, start);
+        let later = start + Duration::from_secs(3_600);
+        let begun = (0..100).filter(|viewer| ration.admits(*viewer, MEGABYTE / 10, later)).count();
+        assert!(begun <= 6, "{begun}: a tenth of a second's worth and one that goes over it");
+    }
+}
