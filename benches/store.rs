@@ -6,7 +6,7 @@
 //! it works. The data lies in a temporary folder under the target directory: on a real disk, not in memory.
 
 #[path = "../tests/harness/postgres.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub, reason = "the stories use the rest")]
 mod postgres;
 
 use communiconnect::{
