@@ -101,7 +101,17 @@ test('characters that turn or hide text stay within what they were written in', 
   const turn = '\u202e';
   const [alice, bob] = [await open({ viewport: { width: 390, height: 844 } }), await open()];
   await alice.register(fresh('alice'), `${turn}Alice\u200b\u2069\u2069`);
-  await bob.register(fresh('bob'), '\u200b\u2060');
+  // A name that shows nothing is no name: it is refused where it was typed, and without one the user name is shown.
+  await bob.press('welcome-register');
+  await bob.at('register-name').fill('\u200b\u2060');
+  await bob.at('register-username').fill(fresh('bare'));
+  await bob.at('register-email').fill('bare@example.org');
+  await bob.at('register-password').fill('correct horse bare');
+  await bob.press('register-submit');
+  await bob.at('auth-dialog').locator('[data-testid=field-error]:visible, [data-testid=form-error]:visible').filter({ hasText: /./ }).first().waitFor();
+  bob.complaints.length = 0; // the browser itself tells of the refusal
+  await bob.press('dialog-close');
+  await bob.register(fresh('bob'), '');
   const pier = fresh('Pier ');
   const community = await alice.makeCommunity(`${pier}${turn}\u200badmin`, `${pier}admin`);
   await bob.joinCommunity(community);
@@ -121,7 +131,6 @@ test('characters that turn or hide text stay within what they were written in', 
   await alice.visit('#/notifications');
   const notice = alice.at('notification').first();
   await notice.waitFor();
-  // A name that shows nothing is no name.
   assert.match(await notice.innerText(), new RegExp(bob.username));
   assert.doesNotMatch(await notice.innerText(), /[\u202a-\u202e]/);
   await alice.press('notification');

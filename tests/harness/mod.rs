@@ -4,6 +4,8 @@ mod client;
 mod http;
 pub mod live;
 mod oracle;
+#[allow(dead_code, reason = "the library's own tests use the rest")]
+pub mod postgres;
 mod redis;
 mod scene;
 mod server;
@@ -16,7 +18,7 @@ use std::time::Duration;
 pub use client::Client;
 pub use http::{Http, HttpReply, password_of, raw_http};
 pub use oracle::{assert_whole, offsets};
-pub use redis::Redis;
+pub use redis::{Redis, free_port};
 pub use scene::{list, optional, post, text, with};
 pub use server::Server;
 pub use token::{Claims, SECRET, unsigned};

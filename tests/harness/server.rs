@@ -22,6 +22,7 @@ pub struct Server {
     running: Option<Running>,
     home: TempDir,
     settings: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 struct Running {
@@ -52,12 +53,18 @@ impl Server {
             running: None,
             home: tempfile::Builder::new().prefix("communiconnect-").tempdir().expect("a temp folder"),
             settings: settings.iter().map(ToString::to_string).collect(),
+            environment: Vec::new(),
         }
     }
 
     /// Changes what the next start is given.
     pub fn set(&mut self, setting: &str) {
         self.settings.push(setting.to_string());
+    }
+
+    /// Puts a variable into the environment of the next start.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the process on the same folder and waits for its ready line.
@@ -107,6 +114,7 @@ impl Server {
                 command.env_remove(name);
             }
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.home.path());
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(self.data());
         let secret = format!("auth.hs256_secret={SECRET}");

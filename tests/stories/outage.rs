@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Encoding, Redis, Server, in_both_encodings, within};
+use crate::harness::{Encoding, Redis, Server, free_port, in_both_encodings, within};
 
 in_both_encodings!(
     h9_redis_killed_and_started_again_beside_people_who_go_on,
@@ -81,6 +81,43 @@ async fn a_node_starts_without_redis_and_says_that_it_is_not_ready() {
     alice.makes_community("Alone").await;
     redis.restart().await;
     readyz(&server, 200).await;
+}
+
+#[tokio::test]
+async fn a_node_reaches_redis_over_tls_as_a_user_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = std::process::Command::new("openssl")
+        .current_dir(folder.path())
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=redis"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .output()
+        .expect("openssl runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let file = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let (certificate, key, port) = (file("cert.pem"), file("key.pem"), free_port().to_string());
+    let redis = Redis::with(&[
+        "--tls-port",
+        &port,
+        "--tls-auth-clients",
+        "no",
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &certificate,
+    ])
+    .await;
+    redis
+        .command(&["ACL", "SETUSER", "hub", "on", ">p@ss", "resetchannels", "&communiconnect:*", "+@all"])
+        .await;
+    let mut server = Server::prepared(&[&format!("broker.url=rediss://hub:p%40ss@127.0.0.1:{port}")]);
+    server.set_variable("SSL_CERT_FILE", &certificate);
+    server.restart().await;
+    readyz(&server, 200).await;
+    assert!(redis.command(&["CLIENT", "LIST"]).await.contains("user=hub"));
+    assert!(!server.log().contains("p@ss") && !server.log().contains("p%40ss"), "{}", server.log());
 }
 
 #[tokio::test]

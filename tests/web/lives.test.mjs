@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Bans } from '../../src/web/app/live/bans.js';
 import { ChatLog } from '../../src/web/app/live/chatlog.js';
 import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
-import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureWait, qualities } from '../../src/web/app/live/rules.js';
+import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureText, pictureWait, qualities } from '../../src/web/app/live/rules.js';
 import { DICTIONARY } from '../../src/web/app/dictionary.js';
 
 const live = (more) => ({ id: 'l', post_id: 'p', state: 'live', viewers: { current: 2, peak: 3 }, ...more });
@@ -156,6 +156,7 @@ test('whom one has taken out is remembered until they are let back in', () => {
 test('figures are written for people', () => {
   assert.deepEqual([7_000, 750_000, 3_723_000, -5].map(clockText), ['0:07', '12:30', '1:02:03', '0:00']);
   assert.deepEqual([640_000, 1_480_000].map((bits) => bitrateText(bits)), ['640 kbit/s', '1.5 Mbit/s']);
+  assert.deepEqual([{ height: 720, fps: 30 }, { height: 720, fps: 0 }, { height: 0, fps: 0 }, null].map(pictureText), ['720p · 30/s', '720p', undefined, undefined]);
   assert.equal(loudness(new Float32Array(10)), 0);
   assert.ok(loudness(new Float32Array(10).fill(0.5)) > 0.8);
   assert.deepEqual(qualities([{ height: 180 }, { height: 720 }, { height: 0 }, { height: 180 }]), [720, 180]);

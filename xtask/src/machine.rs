@@ -20,6 +20,7 @@ struct Tool {
 
 const NODE: Tool = Tool { names: &["node", "nodejs"], packages: &["nodejs"] };
 const REDIS: Tool = Tool { names: &["redis-server"], packages: &["redis-server"] };
+const OPENSSL: Tool = Tool { names: &["openssl"], packages: &["openssl"] };
 const NPM: Tool = Tool { names: &["npm"], packages: &["npm"] };
 // Without a font the pages have no height, and what has no height cannot be pressed.
 const CHROMIUM: Tool =
@@ -64,7 +65,7 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     } else {
         packages.push("postgresql");
     }
-    for tool in [&NODE, &NPM, &CHROMIUM, &FIREFOX, &IP, &REDIS] {
+    for tool in [&NODE, &NPM, &CHROMIUM, &FIREFOX, &IP, &OPENSSL, &REDIS] {
         match tool.path() {
             Some(path) => println!("found {}", path.display()),
             None => packages.extend(tool.packages),

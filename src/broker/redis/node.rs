@@ -49,12 +49,12 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    /// A number for a probe, and what resolves when it is heard.
-    pub(super) fn begin(&self) -> (u64, oneshot::Receiver<()>) {
+    /// A probe with a number of its own, and what resolves when it is heard.
+    pub(super) fn begin(&self) -> (Probe<'_>, oneshot::Receiver<()>) {
         let (sender, receiver) = oneshot::channel();
         let nonce = rand::random();
         self.waiting.lock().insert(nonce, sender);
-        (nonce, receiver)
+        (Probe { probes: self, nonce }, receiver)
     }
 
     /// The probe came back.
@@ -63,9 +63,23 @@ impl Probes {
             let _ = waiting.send(());
         }
     }
+}
 
-    /// Nobody waits for it any more.
-    pub(super) fn end(&self, nonce: u64) {
-        self.waiting.lock().remove(&nonce);
+/// A probe that is waited for until this is dropped.
+pub(super) struct Probe<'a> {
+    probes: &'a Probes,
+    nonce: u64,
+}
+
+impl Probe<'_> {
+    /// Tells it from others.
+    pub(super) fn nonce(&self) -> u64 {
+        self.nonce
+    }
+}
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.probes.waiting.lock().remove(&self.nonce);
     }
 }

@@ -127,15 +127,14 @@ impl Shard {
         let unavailable =
             |what: &str| Err(BrokerError::Unavailable(format!("Redis at {} {what}", self.place)));
         let Some(lane) = self.lanes.lock().first().copied() else { return Ok(()) };
-        let (nonce, heard) = self.node.probes.begin();
-        let message = Frame::probe(self.node.sender, nonce);
+        let (probe, heard) = self.node.probes.begin();
+        let message = Frame::probe(self.node.sender, probe.nonce());
         if self.outbound.add_probe(lane, message) == Err(Refused::Disconnected) {
             return unavailable("cannot be reached");
         }
         match timeout(PROBE_TIME, heard).await {
             Ok(Ok(())) => Ok(()),
             _ => {
-                self.node.probes.end(nonce);
                 self.renew();
                 unavailable("does not deliver what it is given")
             }

@@ -3,7 +3,7 @@
 import { confirmed, openDialog } from '../dialogs.js';
 import { fill, h, icon } from '../dom.js';
 import { number, t } from '../i18n.js';
-import { complain, toast } from '../toasts.js';
+import { announce, complain, toast } from '../toasts.js';
 import { runningClock, stateBadge } from './badge.js';
 import { Chat } from './chat.js';
 import { keyCard } from './keys.js';
@@ -237,8 +237,11 @@ export class Cockpit {
     this.#figures = figures;
     const { key, values } = healthWords(figures.upload);
     const words = t(key, values);
-    this.#health.dataset.level = figures.upload.level;
-    if (this.#health.textContent !== words) fill(this.#health, icon(figures.upload.level === 'good' ? 'check' : 'info'), h('span', {}, words));
+    const { level } = figures.upload;
+    // Said aloud when it turns: the figures in the words change each second.
+    if (level !== (this.#health.dataset.level ?? 'good')) announce(words);
+    this.#health.dataset.level = level;
+    if (this.#health.textContent !== words) fill(this.#health, icon(level === 'good' ? 'check' : 'info'), h('span', {}, words));
     this.#viewers.show(figures.peers, figures.upload.layers);
     this.#showTiles();
   }

@@ -20,9 +20,10 @@ export function bitrateText(bits, write = String) {
   return bits >= 1_000_000 ? `${write(Math.round(bits / 100_000) / 10)} Mbit/s` : `${write(Math.round(bits / 1_000))} kbit/s`;
 }
 
-/** The size of a picture and its pace; undefined where there is none. */
+/** The size of a picture and its pace, which is not known at once; undefined where there is none. */
 export function pictureText(layer) {
-  return layer?.height ? `${layer.height}p · ${layer.fps}/s` : undefined;
+  if (!layer?.height) return undefined;
+  return layer.fps > 0 ? `${layer.height}p · ${layer.fps}/s` : `${layer.height}p`;
 }
 
 /** The picture's lines of the layer with this name; undefined where none is sent or it is not known yet. */
