@@ -1,11 +1,16 @@
 //! What the store carries: whole operations with all that they write (op, checks, row, counters, log, notification and
 //! its log entry), synced to disk, with many writers at once and one by one; beside it what bare SQLite does with two
-//! narrow rows an operation, in the same run.
+//! narrow rows an operation, and what PostgreSQL carries with one node and with two, in the same run.
 //!
 //! `cargo bench --bench store` prints operations per second and ratios. Run by `cargo test --benches` it only shows that
 //! it works. The data lies in a temporary folder under the target directory: on a real disk, not in memory.
 
+#[path = "../tests/harness/postgres.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the stories use the rest")]
+mod postgres;
+
 use communiconnect::{
+    publication::Committed,
     social::policy,
     store::{
         Actor, Op, Stores,
@@ -46,7 +51,12 @@ fn main() {
     let effort = if std::env::args().any(|argument| argument == "--bench") { FULL } else { GLANCE };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let bare = Pair { grouped: bare(effort, 500), single: bare(effort, 1) };
-    let Figures { comments, reactions } = runtime.block_on(measure(effort));
+    let embedded = Town::in_folder(effort, folder());
+    let Figures { comments, reactions } = runtime.block_on(async { measure(effort, embedded.await).await });
+    let database = postgres::database(postgres::Syncs::Disk);
+    let one = runtime.block_on(async { measure(effort, Town::on_server(effort, &database, 1).await).await });
+    let database = postgres::database(postgres::Syncs::Disk);
+    let two = runtime.block_on(async { measure(effort, Town::on_server(effort, &database, 2).await).await });
     println!(
         "{:<30} {:>9} {:>9} {:>7} {:>10} {:>12}",
         "operations per second", "grouped", "1 by 1", "ratio", "us CPU/op", "KiB disk/op"
@@ -54,6 +64,19 @@ fn main() {
     line("bare SQLite, two narrow rows", &bare);
     line("comment.add, complete", &comments);
     line("reaction.set, complete", &reactions);
+    line("comment.add, PostgreSQL", &one.comments);
+    line("  the same, over two nodes", &two.comments);
+    line("reaction.set, PostgreSQL", &one.reactions);
+    line("  the same, over two nodes", &two.reactions);
+    let shares = |figures: &Figures| {
+        let of = |ours: &Pair, embedded: &Pair| ours.grouped.per_second / embedded.grouped.per_second;
+        (of(&figures.comments, &comments), of(&figures.reactions, &reactions))
+    };
+    let ((comment, reaction), (comment_two, reaction_two)) = (shares(&one), shares(&two));
+    println!(
+        "PostgreSQL against SQLite: comment.add {comment:.2}, over two nodes {comment_two:.2}; \
+         reaction.set {reaction:.2}, over two nodes {reaction_two:.2}"
+    );
     let against = |other: &Pair| other.grouped.per_second / comments.grouped.per_second;
     let (reactions, bare) = (against(&reactions), against(&bare));
     println!("{} writers; against comment.add: reaction.set {reactions:.2}, bare {bare:.1}", effort.writers);
@@ -127,8 +150,8 @@ fn disk_kib() -> f64 {
     bytes.and_then(|bytes| bytes.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
-async fn measure(effort: Effort) -> Figures {
-    let town = Arc::new(Town::new(effort).await);
+async fn measure(effort: Effort, town: Town) -> Figures {
+    let town = Arc::new(town);
     let comment = {
         let town = town.clone();
         move |writer, number| {
@@ -187,31 +210,36 @@ where
 
 /// A store with people, a community and posts, and somebody who takes what is committed.
 struct Town {
-    stores: Stores,
+    /// One per node; writers are spread over them.
+    nodes: Vec<Stores>,
     people: Vec<Actor>,
     posts: Vec<PostId>,
     ops: AtomicUsize,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Town {
-    async fn new(effort: Effort) -> Self {
-        let folder = folder();
-        let (sender, mut committed) = mpsc::channel(64);
-        let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), sender).expect("a store");
-        std::thread::spawn(move || while committed.blocking_recv().is_some() {});
-        let mut town = Self {
-            stores: Arc::new(store).stores(),
-            people: Vec::new(),
-            posts: Vec::new(),
-            ops: AtomicUsize::new(0),
-            _folder: folder,
+    async fn in_folder(effort: Effort, folder: TempDir) -> Self {
+        let store = SqlStore::in_folder(folder.path(), SqlSettings::default(), published());
+        Self::new(effort, vec![Arc::new(store.expect("a store")).stores()], Some(folder)).await
+    }
+
+    async fn on_server(effort: Effort, url: &str, nodes: usize) -> Self {
+        let node = || {
+            let store = SqlStore::on_server(url, SqlSettings::default(), published());
+            Arc::new(store.expect("a store")).stores()
         };
+        Self::new(effort, (0..nodes).map(|_| node()).collect(), None).await
+    }
+
+    async fn new(effort: Effort, nodes: Vec<Stores>, folder: Option<TempDir>) -> Self {
+        let mut town =
+            Self { nodes, people: Vec::new(), posts: Vec::new(), ops: AtomicUsize::new(0), _folder: folder };
         for number in 0..=effort.writers {
             town.people.push(town.person(number).await);
         }
         let new = NewCommunity { name: "All".into(), parent_id: None, at: now() };
-        let creating = town.stores.communities.create(town.people[0], town.op(), new, Box::new(|_| Ok(())));
+        let creating = town.nodes[0].communities.create(town.people[0], town.op(), new, Box::new(|_| Ok(())));
         let community = creating.await.expect("a community").id;
         for number in 0..effort.posts {
             town.posts.push(town.post(town.people[number % town.people.len()], community).await);
@@ -227,7 +255,7 @@ impl Town {
             password_hash: "-".into(),
             at: now(),
         };
-        let user = self.stores.accounts.register(account).await.expect("a free name");
+        let user = self.nodes[0].accounts.register(account).await.expect("a free name");
         Actor { user: user.id, role: Role::User }
     }
 
@@ -241,7 +269,7 @@ impl Town {
             anonymous: false,
             at: now(),
         };
-        let creating = self.stores.posts.create(author, self.op(), new, Box::new(|_| Ok(())));
+        let creating = self.nodes[0].posts.create(author, self.op(), new, Box::new(|_| Ok(())));
         creating.await.expect("posted").0.id
     }
 
@@ -258,7 +286,7 @@ impl Town {
             Ok(())
         });
         let rules = CommentRules { may, hears: policy::hears };
-        self.stores.comments.add(self.people[writer], self.op(), new, rules).await.expect("commented");
+        self.node(writer).comments.add(self.people[writer], self.op(), new, rules).await.expect("commented");
     }
 
     /// Goes once through all posts with one kind, then with the next: every call changes something.
@@ -267,13 +295,24 @@ impl Town {
         let kind = ReactionKind::ALL[number / self.posts.len() % ReactionKind::ALL.len()];
         let target = ReactionTarget::Post(post, Box::new(|_| Ok(())));
         let wish = Wish { kind: Some(kind), at: now() };
-        let outcome = self.stores.reactions.set(self.people[writer], target, wish, policy::hears).await;
+        let outcome = self.node(writer).reactions.set(self.people[writer], target, wish, policy::hears).await;
         assert!(outcome.expect("reacted").changed);
+    }
+
+    fn node(&self, writer: usize) -> &Stores {
+        &self.nodes[writer % self.nodes.len()]
     }
 
     fn op(&self) -> Op {
         Op { id: format!("op-{:08}", self.ops.fetch_add(1, Ordering::Relaxed)), digest: [7; 32] }
     }
+}
+
+/// A publisher that takes what is committed, and tells nobody.
+fn published() -> mpsc::Sender<Committed> {
+    let (sender, mut committed) = mpsc::channel(64);
+    std::thread::spawn(move || while committed.blocking_recv().is_some() {});
+    sender
 }
 
 /// What SQLite does with two narrow rows an operation and nothing else, `batch` operations a commit.

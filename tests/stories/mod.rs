@@ -15,6 +15,7 @@ mod operations;
 mod outage;
 mod over_http;
 mod overload;
+mod postgres;
 mod posts;
 mod privacy;
 mod reactions;

@@ -237,6 +237,32 @@ async fn a_restart_of_ice_interrupts_no_picture() {
 }
 
 #[tokio::test]
+async fn the_owner_sees_how_viewers_joined_and_how_each_is_served() {
+    let mut stage = Stage::begin(&[]).await;
+    let figures = format!("analytics:live:{}", stage.live);
+    stage.owner.subscribe(&figures).await;
+    let _broadcast = stage.goes_live().await;
+    let viewer = stage.server.client("viewer", Encoding::Json).await.user_id();
+    let mut player = Player::start(&stage, Some(&Claims::of("viewer").sign())).await;
+    player.sees_pictures(40).await;
+
+    let is_served = |data: &Value| data["peers"][0]["bitrate"].as_u64() > Some(0);
+    let told = stage.owner.state(&figures, "live.figures", is_served).await["data"].clone();
+    let phases =
+        ["answer", "connect", "media", "picture", "total"].map(|phase| &told["join_ms"][phase]["p95"]);
+    let [answer, connect, media, picture, total] = phases.map(|ms| ms.as_u64().expect("milliseconds"));
+    assert!(answer.max(connect).max(media) <= total, "{told}");
+    assert!(total + picture < 20_000, "{told}");
+    let peer = &told["peers"][0];
+    assert_eq!((&peer["user_id"], &peer["layer"], &peer["freezes"]), (&json!(viewer), &json!(""), &json!(0)));
+
+    let stopped = stage.owner.ok("live.stop", json!({"live_id": stage.live})).await;
+    let report = &stopped["report"];
+    assert_eq!(report["join_phases"]["total"], report["join_ms"]);
+    assert_eq!(report["join_phases"]["picture"], told["join_ms"]["picture"]);
+}
+
+#[tokio::test]
 async fn a_full_live_says_when_to_ask_again() {
     let stage = Stage::begin(&["live.viewers=1"]).await;
     let _broadcast = stage.goes_live().await;

@@ -3,7 +3,8 @@
 //! Owns who waits for one and since when. A replay is paid for as a whole when it begins, so that many who come at once do
 //! not all begin.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use super::pacer::Pacer;
@@ -18,32 +19,29 @@ const FORGOTTEN: Duration = Duration::from_millis(600);
 #[derive(Debug)]
 pub struct Ration<T> {
     pacer: Pacer,
-    queue: VecDeque<Waiting<T>>,
+    /// Who waits, in the order in which they came.
+    queue: VecDeque<T>,
+    /// When each of them last asked.
+    asked: HashMap<T, Instant>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Waiting<T> {
-    viewer: T,
-    asked: Instant,
-}
-
-impl<T: Copy + PartialEq> Ration<T> {
+impl<T: Copy + Eq + Hash> Ration<T> {
     /// So many bits per second for replays.
     pub fn new(bits_per_second: u64, now: Instant) -> Self {
         let mut pacer = Pacer::new(now);
         pacer.set_rate(Some(bits_per_second), now);
-        Self { pacer, queue: VecDeque::new() }
+        Self { pacer, queue: VecDeque::new(), asked: HashMap::new() }
     }
 
     /// Whether a viewer may begin a replay of so many bytes now; it counts as begun then. Who may not keeps its place by
     /// asking again.
     pub fn admits(&mut self, viewer: T, bytes: usize, now: Instant) -> bool {
         self.keep_place(viewer, now);
-        let is_first = self.queue.front().is_some_and(|first| first.viewer == viewer);
-        if !is_first || self.pacer.allowance(now) <= 0 {
+        if self.queue.front() != Some(&viewer) || self.pacer.allowance(now) <= 0 {
             return false;
         }
         self.queue.pop_front();
+        self.asked.remove(&viewer);
         self.pacer.spend(i64::try_from(bytes).unwrap_or(i64::MAX));
         true
     }
@@ -54,12 +52,13 @@ impl<T: Copy + PartialEq> Ration<T> {
     }
 
     fn keep_place(&mut self, viewer: T, now: Instant) {
-        match self.queue.iter_mut().find(|waiting| waiting.viewer == viewer) {
-            Some(waiting) => waiting.asked = now,
-            None => self.queue.push_back(Waiting { viewer, asked: now }),
+        if self.asked.insert(viewer, now).is_none() {
+            self.queue.push_back(viewer);
         }
-        let has_gone = |first: &Waiting<T>| now.saturating_duration_since(first.asked) > FORGOTTEN;
-        while self.queue.front().is_some_and(has_gone) {
+        let has_gone =
+            |asked: Option<&Instant>| asked.is_none_or(|at| now.saturating_duration_since(*at) > FORGOTTEN);
+        while let Some(first) = self.queue.front().filter(|first| has_gone(self.asked.get(first))) {
+            self.asked.remove(first);
             self.queue.pop_front();
         }
     }

@@ -15,7 +15,7 @@ mod world;
 
 pub(super) use chat::say;
 pub(super) use lives::on_air;
-pub(super) use world::{Backend, Bounds, World, all_ears, yes};
+pub(super) use world::{Backend, Bounds, World, all_ears, no, yes};
 
 /// Makes a test of every story, each in a world of its own that `$world` opens.
 macro_rules! suite {

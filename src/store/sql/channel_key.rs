@@ -25,6 +25,12 @@ impl From<&Channel> for ChannelKey {
     }
 }
 
+impl ChannelKey {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
 /// The channel that a stored key names; none for a kind of a later version.
 pub(super) fn channel(key: &[u8]) -> Option<Channel> {
     let (kind, rest) = key.split_first()?;

@@ -11,30 +11,43 @@ use crate::store::{
 };
 use communiconnect_protocol::{CommentId, CommunityId, CommunityRole, PostId, UserId, Visibility};
 
-/// Whether reader `?2` follows the person in a column, and whether one of the two has blocked the other.
+/// Whether a reader (`?2`, where none is given) follows the person in a column, and whether one of the two has blocked the
+/// other.
 macro_rules! relation_columns {
     ($author:literal) => {
+        $crate::store::sql::facts::relation_columns!($author, "?2")
+    };
+    ($author:literal, $reader:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM follows WHERE follower = ?2 AND author = ",
+            "EXISTS (SELECT 1 FROM follows WHERE follower = ",
+            $reader,
+            " AND author = ",
             $author,
-            "), ",
-            "EXISTS (SELECT 1 FROM blocks WHERE blocker = ?2 AND blocked = ",
+            "), EXISTS (SELECT 1 FROM blocks WHERE blocker = ",
+            $reader,
+            " AND blocked = ",
             $author,
+            ") OR EXISTS (SELECT 1 FROM blocks WHERE blocker = ",
+            $author,
+            " AND blocked = ",
+            $reader,
             ")",
-            " OR EXISTS (SELECT 1 FROM blocks WHERE blocker = ",
-            $author,
-            " AND blocked = ?2)",
         )
     };
 }
 
-/// Facts of the post `p` for reader `?2`, in the order that [`post_at`] reads.
+/// Facts of the post `p` for a reader (`?2`, where none is given), in the order that [`post_at`] reads.
 macro_rules! post_fact_columns {
     () => {
+        $crate::store::sql::facts::post_fact_columns!("?2")
+    };
+    ($reader:literal) => {
         concat!(
             "p.id, p.community, p.author, p.anonymous, p.visibility, p.version, p.created_at, p.path, ",
-            "(SELECT role FROM members WHERE community = p.community AND user = ?2), ",
-            $crate::store::sql::facts::relation_columns!("p.author"),
+            "(SELECT role FROM members WHERE community = p.community AND user = ",
+            $reader,
+            "), ",
+            $crate::store::sql::facts::relation_columns!("p.author", $reader),
             ", p.kind = 'live'",
         )
     };
@@ -80,6 +93,11 @@ impl PostRow {
 }
 
 impl PostRow {
+    /// What decides whether its author sees the post.
+    pub(super) fn seen_by_author(&self) -> Sight {
+        Sight { relation: Relation { is_self: true, ..Relation::default() }, ..self.facts.sight() }
+    }
+
     /// What decides whether another than the reader sees the post.
     pub(super) fn seen_by(&self, connection: &Connection, person: UserId) -> Result<Sight> {
         let relation = relation(connection, Some(person), self.facts.author)?;

@@ -2,7 +2,8 @@
 
 use super::{
     channel_key::{self, ChannelKey},
-    db::{Connection, OptionalExtension},
+    db::{self, Connection, OptionalExtension, Row},
+    postgres::Session,
 };
 use crate::store::Result;
 use communiconnect_protocol::Channel;
@@ -60,6 +61,38 @@ impl Heads {
         };
         self.known.insert(channel.clone(), head);
         Ok(head)
+    }
+
+    pub(super) fn knows(&self, channel: &Channel) -> bool {
+        self.known.contains_key(channel)
+    }
+
+    /// Reads heads of many channels at once, and makes the channels that are not there.
+    pub(super) fn read(&mut self, session: &Session, channels: HashSet<Channel>) -> db::Result<()> {
+        let unknown: Vec<Channel> =
+            channels.into_iter().filter(|channel| !self.known.contains_key(channel)).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let mut by_key: HashMap<Vec<u8>, Channel> =
+            unknown.into_iter().map(|channel| (ChannelKey::from(&channel).into_bytes(), channel)).collect();
+        let keys: Vec<&[u8]> = by_key.keys().map(Vec::as_slice).collect();
+        session.bulk(
+            "INSERT INTO channels (key, head, first) SELECT key, 0, 1 FROM unnest(?1::bytea[]) AS new (key)
+             ON CONFLICT DO NOTHING",
+            &[&keys],
+        )?;
+        let found = session
+            .many("SELECT key, no, head, first FROM channels WHERE key = ANY(?1::bytea[])", &[&keys])?;
+        for row in &found {
+            let row = Row::Postgres(row);
+            let head =
+                Head { no: row.get(1)?, head: row.get::<i64>(2)? as u64, first: row.get::<i64>(3)? as u64 };
+            if let Some(channel) = by_key.remove(row.bytes(0)?) {
+                self.known.insert(channel, head);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn advance(&mut self, channel: &Channel, head: Head) {

@@ -3,9 +3,12 @@
 //! Every operation ends with rows of the log and its remembered answer. SQLite writes each where it stands, which costs
 //! a microsecond; over a network each would cost a round trip.
 
-use super::db::{Connection, params};
+use super::{
+    db::{Connection, params},
+    postgres::Session,
+};
 use crate::store::Result;
-use communiconnect_protocol::{Data, UserId};
+use communiconnect_protocol::{Comment, Data, NotificationKind, UserId};
 use std::{collections::HashMap, sync::Arc};
 
 /// An entry of a channel's log.
@@ -30,6 +33,23 @@ pub(super) struct OpRow {
     pub(super) at: i64,
 }
 
+/// A new comment, as its table has it.
+pub(super) struct CommentNew {
+    pub(super) author: UserId,
+    pub(super) comment: Comment,
+}
+
+/// A new notification of one cause.
+pub(super) struct NotificationNew {
+    pub(super) id: [u8; 16],
+    pub(super) user: UserId,
+    pub(super) kind: NotificationKind,
+    pub(super) thing: [u8; 16],
+    pub(super) part: [u8; 16],
+    pub(super) actors: Vec<u8>,
+    pub(super) at: i64,
+}
+
 /// What waits to be written. Its bound is what one group commit writes.
 #[derive(Default)]
 pub(super) struct Later {
@@ -40,6 +60,9 @@ pub(super) struct Later {
     /// How many rows of `log` the database has. They stay here: an operation that wrote rows of those before it may be
     /// undone, and theirs with it.
     written: usize,
+    /// Of operations whose answers were read ahead: nothing else looks at these tables meanwhile.
+    comments: Vec<CommentNew>,
+    notifications: Vec<NotificationNew>,
 }
 
 /// How much waited at some time.
@@ -48,17 +71,27 @@ pub(super) struct Mark {
     log: usize,
     written: usize,
     ops: usize,
+    comments: usize,
+    notifications: usize,
 }
 
 impl Later {
     pub(super) fn mark(&self) -> Mark {
-        Mark { log: self.log.len(), written: self.written, ops: self.ops.len() }
+        Mark {
+            log: self.log.len(),
+            written: self.written,
+            ops: self.ops.len(),
+            comments: self.comments.len(),
+            notifications: self.notifications.len(),
+        }
     }
 
     /// Forgets what came after the mark, and that it was written: the database undoes it as well.
     pub(super) fn undo(&mut self, mark: Mark) {
         self.log.truncate(mark.log);
         self.written = mark.written;
+        self.comments.truncate(mark.comments);
+        self.notifications.truncate(mark.notifications);
         for row in self.ops.drain(mark.ops..) {
             self.known.remove(&(row.user, row.op));
         }
@@ -110,6 +143,27 @@ impl Later {
         connection
             .prepare_cached("INSERT INTO ops (user, op, digest, answer, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![row.user.as_bytes(), row.op, row.digest, row.answer, row.at])?;
+        Ok(())
+    }
+
+    /// Keeps a comment until [`Self::settle`].
+    pub(super) fn comment(&mut self, row: CommentNew) {
+        self.comments.push(row);
+    }
+
+    /// Keeps a notification until [`Self::settle`].
+    pub(super) fn notification(&mut self, row: NotificationNew) {
+        self.notifications.push(row);
+    }
+
+    /// Writes comments and notifications: other operations come now.
+    pub(super) fn settle(&mut self, session: &Session) -> Result<()> {
+        if !self.comments.is_empty() {
+            session.write_comments(&std::mem::take(&mut self.comments))?;
+        }
+        if !self.notifications.is_empty() {
+            session.write_notifications(&std::mem::take(&mut self.notifications))?;
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! which of the two it speaks to, but for the few that write rows in bulk.
 
 mod accounts;
+mod ahead;
 mod channel_key;
 mod chat;
 mod columns;
@@ -42,6 +43,7 @@ pub(crate) use tx::Tx;
 
 use super::{Result, Stores};
 use crate::publication::Committed;
+use ahead::Wants;
 use db::{Connection, params};
 use link::Place;
 use postgres::Server;
@@ -136,7 +138,16 @@ impl SqlStore {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.writer.run(operation).await
+        self.writer.run(None, operation).await
+    }
+
+    /// The same of an operation whose questions can be read ahead for many at once.
+    pub(crate) async fn write_wanting<T, F>(&self, wants: Wants, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.run(Some(wants), operation).await
     }
 
     /// Runs a query on one snapshot.

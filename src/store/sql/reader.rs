@@ -79,6 +79,6 @@ impl<'c> Snapshot<'c> {
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
         // Where even that fails the connection is lost, and the next query opens another.
-        let _ = self.0.mark("ROLLBACK");
+        let _ = self.0.end_snapshot();
     }
 }

@@ -1,18 +1,23 @@
 //! What an operation may do inside the writing transaction.
 
 use super::{
+    ahead::{Ahead, Inbox, Since},
     db::{Connection, OptionalExtension, Statement, params},
+    facts::{self, PostRow},
     heads::{Head, Heads},
     ids::Ids,
-    later::{Later, LogRow, Mark, OpRow},
+    later::{CommentNew, Later, LogRow, Mark, NotificationNew, OpRow},
+    notifications::Change,
+    posts::Move,
+    user_row,
 };
 use crate::{
     publication::{Audience, Committed, Publication, State},
-    store::{Op, Result, StoreError},
+    store::{Op, Reader, Result, StoreError},
 };
-use communiconnect_protocol::{Channel, Data, UserId};
+use communiconnect_protocol::{Channel, CommentId, Data, PostCounts, PostId, User, UserId};
 use serde::{Serialize, de::DeserializeOwned};
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 /// One operation inside a group commit. Dropped with an error, all it did is undone.
 pub(crate) struct Tx<'a> {
@@ -20,6 +25,11 @@ pub(crate) struct Tx<'a> {
     heads: &'a mut Heads,
     ids: &'a Ids,
     later: &'a mut Later,
+    ahead: &'a mut Ahead,
+    /// How far what was read ahead had changed when this operation began.
+    since: Since,
+    /// Whether it has spoken to the database: only then is there something to undo there.
+    is_begun: Cell<bool>,
     /// What was to be written later when this operation began.
     before: Mark,
     brought: Committed,
@@ -32,6 +42,7 @@ pub(super) struct Memory {
     pub(super) heads: Heads,
     pub(super) ids: Ids,
     pub(super) later: Later,
+    pub(super) ahead: Ahead,
 }
 
 /// A publication before it has its place.
@@ -64,10 +75,17 @@ const NOTHING: &[u8] = &[];
 const NOBODY: i64 = audience_code(Audience::Nobody);
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory) -> Self {
-        let Memory { heads, ids, later } = memory;
-        let before = later.mark();
-        Self { connection, heads, ids, later, before, brought: Committed::default(), moved: Vec::new() }
+    pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory) -> Result<Self> {
+        let Memory { heads, ids, later, ahead } = memory;
+        let (before, since) = (later.mark(), ahead.now());
+        let (brought, moved) = (Committed::default(), Vec::new());
+        let is_begun = Cell::new(false);
+        let tx = Self { connection, heads, ids, later, before, ahead, since, is_begun, brought, moved };
+        if let Connection::Sqlite(_) = connection {
+            // What is written later elsewhere is written at once there.
+            tx.begin()?;
+        }
+        Ok(tx)
     }
 
     /// A new id (UUIDv7) of time `at`, greater than any given before.
@@ -77,17 +95,106 @@ impl<'a> Tx<'a> {
 
     /// A statement, prepared once per connection.
     pub(crate) fn sql(&self, sql: &str) -> Result<Statement<'a>> {
+        self.begin()?;
         Ok(self.connection.prepare_cached(sql)?)
     }
 
     /// The connection, for queries shared with readers.
     pub(crate) fn connection(&self) -> &'a Connection {
+        // Where this fails, so does whatever is asked next.
+        let _ = self.begin();
         self.connection
+    }
+
+    /// Sets the mark that the operation can be undone to.
+    fn begin(&self) -> Result<()> {
+        if !self.is_begun.replace(true) {
+            self.connection.mark("SAVEPOINT operation")?;
+        }
+        Ok(())
+    }
+
+    /// A post as rules and routes see it.
+    pub(super) fn post(&self, reader: &Reader, id: PostId) -> Result<PostRow> {
+        match self.ahead.post(reader.user, id) {
+            Some(post) => Ok(post.clone()),
+            None => facts::post(self.connection(), reader, id),
+        }
+    }
+
+    /// One person, without `my`.
+    pub(super) fn user(&self, id: UserId) -> Result<Option<User>> {
+        match self.ahead.user(id) {
+            Some(user) => Ok(Some(user.clone())),
+            None => user_row::user(self.connection(), id),
+        }
+    }
+
+    /// Moves the counts of a post that were read ahead.
+    pub(super) fn shift_ahead(&mut self, post: PostId, by: Move) -> Option<PostCounts> {
+        self.ahead.shift(post, by)
+    }
+
+    /// An inbox that was read ahead.
+    pub(super) fn inbox_ahead(&self, user: UserId) -> Option<Inbox> {
+        self.ahead.inbox(user)
+    }
+
+    /// Changes an inbox that was read ahead.
+    pub(super) fn change_inbox_ahead(&mut self, user: UserId, by: Change) -> Option<Inbox> {
+        self.ahead.change_inbox(user, by)
+    }
+
+    /// Adds a comment.
+    pub(super) fn comment(&mut self, row: CommentNew) -> Result<()> {
+        if self.ahead.is_in_use() {
+            self.later.comment(row);
+            return Ok(());
+        }
+        let CommentNew { author, comment } = row;
+        self.sql(
+            "INSERT INTO comments (id, post, parent, author, anonymous, depth, created_at, content)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            comment.id.as_bytes(),
+            comment.post_id.as_bytes(),
+            comment.parent_id.unwrap_or(CommentId::NOTHING).as_bytes(),
+            author.as_bytes(),
+            comment.anonymous,
+            comment.depth,
+            comment.created_at,
+            comment.content,
+        ])?;
+        Ok(())
+    }
+
+    /// Adds a notification of one cause.
+    pub(super) fn notification(&mut self, row: NotificationNew) -> Result<()> {
+        if self.ahead.is_in_use() {
+            self.later.notification(row);
+            return Ok(());
+        }
+        self.sql(
+            "INSERT INTO notifications
+                 (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0)",
+        )?
+        .execute(params![
+            row.id,
+            row.user.as_bytes(),
+            row.kind.as_str(),
+            row.thing,
+            row.part,
+            row.actors,
+            row.at
+        ])?;
+        Ok(())
     }
 
     /// Writes an entry into a channel's log, to be published once it is on disk; answers its offset.
     pub(crate) fn publish(&mut self, draft: Draft<'_>) -> Result<u64> {
-        let before = self.heads.get(self.connection, &draft.channel)?;
+        let before = self.place(&draft.channel)?;
         let offset = before.head + 1;
         let row = LogRow {
             channel: before.no,
@@ -122,6 +229,9 @@ impl<'a> Tx<'a> {
 
     /// Where a channel's log stands.
     pub(super) fn place(&mut self, channel: &Channel) -> Result<Head> {
+        if !self.heads.knows(channel) {
+            self.begin()?;
+        }
         self.heads.get(self.connection, channel)
     }
 
@@ -146,6 +256,8 @@ impl<'a> Tx<'a> {
 
     /// A statement that looks at the rows of logs, once all of them are there.
     pub(super) fn log_rows(&mut self, sql: &str) -> Result<Statement<'a>> {
+        // What is written here of operations before this one is undone with it, and written again.
+        self.begin()?;
         self.later.write(self.connection)?;
         self.sql(sql)
     }
@@ -161,9 +273,10 @@ impl<'a> Tx<'a> {
     where
         T: Serialize + DeserializeOwned,
     {
-        let known = match self.later.op(user, &op.id) {
-            Some(row) => Some((row.digest, row.answer.clone())),
-            None => self
+        let known = match (self.later.op(user, &op.id), self.ahead.op(user, &op.id)) {
+            (Some(row), _) => Some((row.digest, row.answer.clone())),
+            (None, Some(known)) => known.clone(),
+            (None, None) => self
                 .sql("SELECT digest, answer FROM ops WHERE user = ?1 AND op = ?2")?
                 .query_row(params![user.as_bytes(), op.id], |row| Ok((row.get(0)?, row.get::<Vec<u8>>(1)?)))
                 .optional()?,
@@ -195,15 +308,22 @@ impl<'a> Tx<'a> {
     }
 
     /// What the operation brought, or nothing when it is to be undone.
-    pub(super) fn end(self, keep: bool) -> Option<Committed> {
-        if keep {
-            return Some(self.brought);
+    pub(super) fn end(self, keep: bool) -> Result<Option<Committed>> {
+        let is_begun = self.is_begun.get();
+        if !keep {
+            self.later.undo(self.before);
+            self.ahead.undo(self.since);
+            for (channel, before) in self.moved.into_iter().rev() {
+                self.heads.advance(&channel, before);
+            }
+            if is_begun {
+                self.connection.mark("ROLLBACK TO operation")?;
+            }
         }
-        self.later.undo(self.before);
-        for (channel, before) in self.moved.into_iter().rev() {
-            self.heads.advance(&channel, before);
+        if is_begun {
+            self.connection.mark("RELEASE operation")?;
         }
-        None
+        Ok(keep.then_some(self.brought))
     }
 }
 

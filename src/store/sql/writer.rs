@@ -4,12 +4,13 @@
 //! on, answer. So nothing is told before it is durable, and publications leave in the order of their offsets.
 
 use super::{
+    ahead::{Ahead, Wants},
     db::Connection,
     heads::Heads,
     ids::{self, Ids},
     later::Later,
     link::Link,
-    postgres::NodeTurn,
+    postgres::{NodeTurn, Session},
     settings::{OpenError, SqlSettings},
     sqlite,
     tx::{Memory, Tx},
@@ -21,6 +22,7 @@ use crate::{
 };
 use parking_lot::Mutex;
 use std::{
+    iter,
     panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
     time::Instant,
@@ -29,7 +31,16 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Tells the waiting caller what became of its operation, given how the commit went.
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
-type Job = Box<dyn FnOnce(&mut Tx<'_>) -> (bool, Answer) + Send>;
+
+/// Runs an operation; whether its effect is to stay, and who waits for that.
+type Run = Box<dyn FnOnce(&mut Tx<'_>) -> (bool, Answer) + Send>;
+
+/// An operation that waits.
+struct Job {
+    /// What it is going to ask, where that may be read ahead.
+    wants: Option<Wants>,
+    run: Run,
+}
 
 /// The writing side. Dropping or finishing it waits until what was queued is on disk.
 pub(super) struct Writer {
@@ -46,20 +57,24 @@ impl Writer {
         let (jobs, queue) = mpsc::channel(settings.queue.max(1));
         let batch = settings.batch.max(1);
         let last = ids::last(link.get()?).map_err(|error| OpenError::Use(error.to_string()))?;
-        let memory =
-            Memory { heads: Heads::new(settings.keep_count), ids: Ids::after(last), later: Later::default() };
+        let memory = Memory {
+            heads: Heads::new(settings.keep_count),
+            ids: Ids::after(last),
+            later: Later::default(),
+            ahead: Ahead::default(),
+        };
         let mut lane = Lane { link, memory, turn: NodeTurn::new(), committed, batch };
         let thread = thread::Builder::new().name("store-write".into()).spawn(move || lane.run(queue))?;
         Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) async fn run<T, F>(&self, operation: F) -> Result<T>
+    pub(super) async fn run<T, F>(&self, wants: Option<Wants>, operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |tx| {
+        let run = Box::new(move |tx: &mut Tx<'_>| {
             let outcome = operation(tx);
             let keep = outcome.is_ok();
             let tell: Answer = Box::new(move |commit| {
@@ -69,7 +84,7 @@ impl Writer {
         });
         match &*self.jobs.lock() {
             Some(jobs) => {
-                jobs.try_send(job)
+                jobs.try_send(Job { wants, run })
                     .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
             }
             None => return Err(StoreError::Unavailable("the store has been closed".into())),
@@ -120,6 +135,7 @@ impl Lane {
                     tracing::error!(%error, operations = batch.answers.len(), "a group commit failed");
                     self.memory.heads.forget();
                     self.memory.later.clear();
+                    self.memory.ahead = Ahead::default();
                     let _ = self.link.get().map(|connection| connection.command("ROLLBACK"));
                 }
             }
@@ -137,10 +153,23 @@ impl Lane {
         let Self { link, memory, turn, batch: limit, .. } = self;
         let connection = link.get()?;
         begin(connection, turn, memory)?;
-        let mut next = Some(first);
-        while let Some(job) = next {
-            write_one(connection, memory, job, batch)?;
-            next = if batch.answers.len() < *limit { queue.try_recv().ok() } else { None };
+        match connection {
+            Connection::Sqlite(_) => {
+                let mut next = Some(first);
+                while let Some(job) = next {
+                    write_one(connection, memory, job, batch)?;
+                    next = if batch.answers.len() < *limit { queue.try_recv().ok() } else { None };
+                }
+            }
+            Connection::Postgres(session) => {
+                let waiting = std::iter::from_fn(|| queue.try_recv().ok()).take(*limit - 1);
+                write_together(
+                    session,
+                    connection,
+                    memory,
+                    (iter::once(first).chain(waiting).collect(), batch),
+                )?;
+            }
         }
         memory.later.write_all(connection)?;
         memory.heads.save(connection)?;
@@ -167,20 +196,38 @@ fn begin(connection: &Connection, turn: &NodeTurn, memory: &mut Memory) -> Resul
     Ok(())
 }
 
-fn write_one(connection: &Connection, memory: &mut Memory, job: Job, batch: &mut Batch) -> Result<()> {
-    connection.mark("SAVEPOINT operation")?;
-    let mut tx = Tx::new(connection, memory);
-    // A panic is a bug in one operation; the others must not pay for it. Its caller hears `unavailable`.
-    let ran = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
-    let keep = matches!(ran, Ok((true, _)));
-    match tx.end(keep) {
-        Some(mut brought) => {
-            batch.brought.publications.append(&mut brought.publications);
-            batch.brought.states.append(&mut brought.states);
+/// Those whose questions can be read ahead come first, all together; the others one by one.
+fn write_together(
+    session: &Session,
+    connection: &Connection,
+    memory: &mut Memory,
+    (jobs, batch): (Vec<Job>, &mut Batch),
+) -> Result<()> {
+    let (together, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.wants.is_some());
+    if !together.is_empty() {
+        let wants = together.iter().filter_map(|job| job.wants.as_ref());
+        memory.ahead.read(session, wants, &mut memory.heads)?;
+        for job in together {
+            write_one(connection, memory, job, batch)?;
         }
-        None => connection.mark("ROLLBACK TO operation")?,
+        memory.later.settle(session)?;
+        memory.ahead.settle(session)?;
     }
-    connection.mark("RELEASE operation")?;
+    for job in others {
+        write_one(connection, memory, job, batch)?;
+    }
+    Ok(())
+}
+
+fn write_one(connection: &Connection, memory: &mut Memory, job: Job, batch: &mut Batch) -> Result<()> {
+    let mut tx = Tx::new(connection, memory)?;
+    // A panic is a bug in one operation; the others must not pay for it. Its caller hears `unavailable`.
+    let ran = catch_unwind(AssertUnwindSafe(|| (job.run)(&mut tx)));
+    let keep = matches!(ran, Ok((true, _)));
+    if let Some(mut brought) = tx.end(keep)? {
+        batch.brought.publications.append(&mut brought.publications);
+        batch.brought.states.append(&mut brought.states);
+    }
     if let Ok((_, answer)) = ran {
         batch.answers.push(answer);
     }

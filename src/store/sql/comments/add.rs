@@ -1,7 +1,6 @@
 //! Writing a comment.
 
 use super::counts::shift as shift_comment;
-use crate::store::sql::db::params;
 use crate::store::{
     Actor, HeardFacts, Judge, Result, StoreError,
     comments::{CommentRules, NewComment, NewCommentFacts},
@@ -10,9 +9,9 @@ use crate::store::{
         comments::counts::CommentMove,
         events::{COMMENT_ADDED, Happening, tell},
         facts::{self, CommentRow, PostRow},
+        later::CommentNew,
         notifications::{Telling, tell_one},
         posts::{Move, shift},
-        user_row::user,
     },
 };
 use communiconnect_protocol::{
@@ -28,7 +27,7 @@ pub(super) fn add(
     rules: CommentRules,
 ) -> Result<(Comment, u64)> {
     let reader = actor.into();
-    let post = facts::post(tx.connection(), &reader, new.post_id)?;
+    let post = tx.post(&reader, new.post_id)?;
     let parent = match new.parent_id {
         Some(parent) => Some(facts::comment(tx.connection(), &reader, parent)?),
         None => None,
@@ -39,7 +38,7 @@ pub(super) fn add(
     if parent.as_ref().is_some_and(|parent| parent.facts.post.id != post.facts.id) {
         return Err(StoreError::NotFound("comment"));
     }
-    let author = user(tx.connection(), actor.user)?.ok_or(StoreError::NotFound("user"))?;
+    let author = tx.user(actor.user)?.ok_or(StoreError::NotFound("user"))?;
     let mut comment = Comment {
         id: CommentId::from_bytes(tx.id(new.at)),
         post_id: new.post_id,
@@ -53,7 +52,7 @@ pub(super) fn add(
         edited_at: None,
         my: None,
     };
-    insert(tx, actor, &comment)?;
+    tx.comment(CommentNew { author: actor.user, comment: comment.clone() })?;
     let event = CommentEvent { comment, op: (!new.anonymous).then(|| op.to_owned()) };
     let happening = Happening {
         event: &COMMENT_ADDED,
@@ -73,24 +72,6 @@ pub(super) fn add(
     Ok((comment, offset))
 }
 
-fn insert(tx: &mut Tx<'_>, actor: Actor, comment: &Comment) -> Result<()> {
-    tx.sql(
-        "INSERT INTO comments (id, post, parent, author, anonymous, depth, created_at, content)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute(params![
-        comment.id.as_bytes(),
-        comment.post_id.as_bytes(),
-        comment.parent_id.unwrap_or(CommentId::NOTHING).as_bytes(),
-        actor.user.as_bytes(),
-        comment.anonymous,
-        comment.depth,
-        comment.created_at,
-        comment.content,
-    ])?;
-    Ok(())
-}
-
 /// Tells the parent's author of a reply, and the post's author of a comment; nobody twice.
 fn notify(
     tx: &mut Tx<'_>,
@@ -105,8 +86,11 @@ fn notify(
         parent.map(|parent| (parent.facts.author, NotificationKind::Reply, parent.facts.relation));
     let on_post = Some(on_post).filter(|(author, ..)| on_parent.is_none_or(|(other, ..)| other != *author));
     for (user, kind, actor) in on_parent.into_iter().chain(on_post) {
-        let heard =
-            HeardFacts { post: Some(post.seen_by(tx.connection(), user)?), actor, named: named.is_some() };
+        let sight = match user == post.facts.author {
+            true => post.seen_by_author(),
+            false => post.seen_by(tx.connection(), user)?,
+        };
+        let heard = HeardFacts { post: Some(sight), actor, named: named.is_some() };
         if !hears(&heard) {
             continue;
         }

@@ -10,7 +10,7 @@ mod view;
 pub(super) use counts::NEWEST as NEWEST_COUNTS;
 pub(super) use counts::{CommentMove, of, shift};
 
-use super::SqlStore;
+use super::{SqlStore, ahead::Wants};
 use crate::store::{
     Actor, CommentFacts, Op, Reader, Result, Rule,
     comments::{CommentChange, CommentQuery, CommentRules, CommentView, Comments, NewComment},
@@ -29,8 +29,11 @@ impl Comments for SqlStore {
         rules: CommentRules,
     ) -> Result<(Comment, ChannelPosition)> {
         let channel = Channel::Post(new.post_id);
+        let wants = Wants { actor, op: op.clone(), post: new.post_id };
         let (comment, offset) = self
-            .write(move |tx| tx.once(actor.user, &op, new.at, |tx| add::add(tx, actor, &op.id, new, rules)))
+            .write_wanting(wants, move |tx| {
+                tx.once(actor.user, &op, new.at, |tx| add::add(tx, actor, &op.id, new, rules))
+            })
             .await?;
         let position = Position { epoch: self.epoch.to_string(), offset };
         Ok((comment, ChannelPosition { channel, position }))

@@ -77,6 +77,16 @@ impl Connection {
             Self::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         })
     }
+
+    /// Ends reading from a snapshot.
+    pub(super) fn end_snapshot(&self) -> Result<()> {
+        self.mark("ROLLBACK")?;
+        if let Self::Postgres(session) = self {
+            // Until it hears of it, the server keeps what the snapshot saw.
+            session.flush();
+        }
+        Ok(())
+    }
 }
 
 impl Statement<'_> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// Notifications kept per person. The oldest go beyond it, so that neither the table nor a walk through a person's
 /// list grows without bound.
-const KEPT: i64 = 1_000;
+pub(in crate::store::sql) const KEPT: i64 = 1_000;
 
 /// How many go at once, so that a full inbox does not pay for every single one.
 const PRUNED: i64 = 64;
@@ -15,6 +15,12 @@ const PRUNED: i64 = 64;
 /// Makes room for a new notification of this kind and counts it; how many are unread then, or none where the person
 /// does not want it.
 pub(super) fn enter(tx: &mut Tx<'_>, user: UserId, kind: NotificationKind) -> Result<Option<u64>> {
+    if let Some(inbox) = tx.inbox_ahead(user) {
+        return Ok((inbox.muted & bit(kind) == 0).then(|| {
+            tx.change_inbox_ahead(user, Change { unread: 1, kept: 1 });
+            (inbox.unread + 1).unsigned_abs()
+        }));
+    }
     let counted: Option<(i64, i64)> = tx
         .sql(
             "INSERT INTO inboxes (user, unread, kept) VALUES (?1, 1, 1)
@@ -45,13 +51,16 @@ fn prune(tx: &mut Tx<'_>, user: UserId) -> Result<i64> {
 
 /// By how much an inbox changes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Change {
-    pub(super) unread: i64,
-    pub(super) kept: i64,
+pub(in crate::store::sql) struct Change {
+    pub(in crate::store::sql) unread: i64,
+    pub(in crate::store::sql) kept: i64,
 }
 
 /// Moves what an inbox counts; answers how many are unread then.
 pub(super) fn shift(tx: &mut Tx<'_>, user: UserId, by: Change) -> Result<u64> {
+    if let Some(inbox) = tx.change_inbox_ahead(user, by) {
+        return Ok(inbox.unread.unsigned_abs());
+    }
     let unread: Option<i64> = tx
         .sql("UPDATE inboxes SET unread = unread + ?2, kept = kept + ?3 WHERE user = ?1 RETURNING unread")?
         .query_row(params![user.as_bytes(), by.unread, by.kept], |row| row.get(0))

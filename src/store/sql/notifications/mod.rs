@@ -15,6 +15,7 @@ mod unheard;
 
 pub(super) use coalesced::{Counted, Reacted, add_person, drop_person};
 pub(super) use forget::{forget_comment, forget_post};
+pub(super) use inbox::{Change, KEPT};
 pub(super) use single::{Telling, tell_one, told_follow};
 #[cfg(test)]
 pub(super) use unheard::ENTRIES_ABOUT;

@@ -116,7 +116,7 @@ pub(super) fn publish(
     subject: [u8; 16],
     at: i64,
 ) -> Result<()> {
-    let named = named(tx.connection(), &event.notification)?;
+    let named = named(tx, &event.notification)?;
     tx.publish(Draft {
         channel: Channel::User(user),
         event: &NOTIFICATION,
@@ -131,7 +131,7 @@ pub(super) fn publish(
 }
 
 /// Everybody whom the entry must not tell of once its owner does not hear them any more.
-fn named(connection: &Connection, told: &Notification) -> Result<Vec<UserId>> {
+fn named(tx: &Tx<'_>, told: &Notification) -> Result<Vec<UserId>> {
     let mut named: Vec<UserId> = told.actors.iter().map(|actor| actor.id).collect();
     let anothers_post = match told.kind {
         NotificationKind::Reply | NotificationKind::CommentReaction => told.post_id,
@@ -139,8 +139,8 @@ fn named(connection: &Connection, told: &Notification) -> Result<Vec<UserId>> {
         NotificationKind::PostReaction | NotificationKind::Comment | NotificationKind::Follow => None,
     };
     if let Some(post) = anothers_post {
-        let author = connection
-            .prepare_cached("SELECT author FROM posts WHERE id = ?1")?
+        let author = tx
+            .sql("SELECT author FROM posts WHERE id = ?1")?
             .query_row([post.as_bytes()], |row| row.get(0).map(UserId::from_bytes))
             .optional()?;
         named.extend(author);

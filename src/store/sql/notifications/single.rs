@@ -7,7 +7,7 @@ use super::{
 use crate::store::sql::db::params;
 use crate::store::{
     Result, StoreError,
-    sql::{Tx, user_row::user},
+    sql::{Tx, later::NotificationNew, user_row::user},
 };
 use communiconnect_protocol::{
     CommentId, Notification, NotificationEvent, NotificationId, NotificationKind, PostId, User, UserId,
@@ -34,20 +34,15 @@ pub(in crate::store::sql) fn tell_one(tx: &mut Tx<'_>, telling: &Telling<'_>) ->
     let Some(unread) = inbox::enter(tx, telling.user, telling.kind)? else { return Ok(()) };
     let id = NotificationId::from_bytes(tx.id(telling.at));
     let actor: &[u8] = telling.actor.map_or(&[], |actor| actor.id.as_bytes());
-    tx.sql(
-        "INSERT INTO notifications
-             (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0)",
-    )?
-    .execute(params![
-        id.as_bytes(),
-        telling.user.as_bytes(),
-        telling.kind.as_str(),
-        telling.thing,
-        telling.part,
-        actor,
-        telling.at,
-    ])?;
+    tx.notification(NotificationNew {
+        id: *id.as_bytes(),
+        user: telling.user,
+        kind: telling.kind,
+        thing: telling.thing,
+        part: telling.part,
+        actors: actor.to_vec(),
+        at: telling.at,
+    })?;
     let is_follow = telling.kind == NotificationKind::Follow;
     let comment = CommentId::from_bytes(telling.part);
     let notification = Notification {

@@ -4,8 +4,9 @@ use super::Session;
 use crate::store::sql::{
     db::Result,
     heads::Head,
-    later::{LogRow, OpRow},
+    later::{CommentNew, LogRow, NotificationNew, OpRow},
 };
+use communiconnect_protocol::CommentId;
 use tokio_postgres::types::ToSql;
 
 impl Session {
@@ -60,7 +61,58 @@ impl Session {
         )
     }
 
-    fn bulk(&self, sql: &str, columns: &[&(dyn ToSql + Sync)]) -> Result<()> {
+    /// Adds comments.
+    pub(in crate::store::sql) fn write_comments(&self, rows: &[CommentNew]) -> Result<()> {
+        let id: Vec<&[u8]> = rows.iter().map(|row| &row.comment.id.as_bytes()[..]).collect();
+        let post: Vec<&[u8]> = rows.iter().map(|row| &row.comment.post_id.as_bytes()[..]).collect();
+        let parent: Vec<&[u8]> = rows
+            .iter()
+            .map(|row| &row.comment.parent_id.as_ref().unwrap_or(&CommentId::NOTHING).as_bytes()[..])
+            .collect();
+        let author: Vec<&[u8]> = rows.iter().map(|row| &row.author.as_bytes()[..]).collect();
+        let anonymous: Vec<i16> = rows.iter().map(|row| row.comment.anonymous.into()).collect();
+        let depth: Vec<i64> = rows.iter().map(|row| row.comment.depth.into()).collect();
+        let created_at: Vec<i64> = rows.iter().map(|row| row.comment.created_at).collect();
+        let content: Vec<&str> = rows.iter().map(|row| &*row.comment.content).collect();
+        self.bulk(
+            "INSERT INTO comments (id, post, parent, author, anonymous, depth, created_at, content)
+             SELECT * FROM unnest(?1::bytea[], ?2::bytea[], ?3::bytea[], ?4::bytea[], ?5::smallint[], ?6::bigint[],
+                                  ?7::bigint[], ?8::text[])",
+            &[&id, &post, &parent, &author, &anonymous, &depth, &created_at, &content],
+        )
+    }
+
+    /// Adds notifications of one cause each.
+    pub(in crate::store::sql) fn write_notifications(&self, rows: &[NotificationNew]) -> Result<()> {
+        let id: Vec<&[u8]> = rows.iter().map(|row| &row.id[..]).collect();
+        let user: Vec<&[u8]> = rows.iter().map(|row| &row.user.as_bytes()[..]).collect();
+        let kind: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+        let thing: Vec<&[u8]> = rows.iter().map(|row| &row.thing[..]).collect();
+        let part: Vec<&[u8]> = rows.iter().map(|row| &row.part[..]).collect();
+        let actors: Vec<&[u8]> = rows.iter().map(|row| &row.actors[..]).collect();
+        let at: Vec<i64> = rows.iter().map(|row| row.at).collect();
+        self.bulk(
+            "INSERT INTO notifications
+                 (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
+             SELECT id, person, kind, thing, part, actors, 1, at, at, 0
+             FROM unnest(?1::bytea[], ?2::bytea[], ?3::text[], ?4::bytea[], ?5::bytea[], ?6::bytea[], ?7::bigint[])
+                 AS new (id, person, kind, thing, part, actors, at)",
+            &[&id, &user, &kind, &thing, &part, &actors, &at],
+        )
+    }
+
+    /// What a statement with whole columns as parameters finds.
+    pub(in crate::store::sql) fn many(
+        &self,
+        sql: &str,
+        columns: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<tokio_postgres::Row>> {
+        let statement = self.prepare(sql)?;
+        self.wait(self.client().query(statement.prepared(), columns))
+    }
+
+    /// Runs a statement with whole columns as parameters.
+    pub(in crate::store::sql) fn bulk(&self, sql: &str, columns: &[&(dyn ToSql + Sync)]) -> Result<()> {
         let statement = self.prepare(sql)?;
         self.wait(self.client().execute(statement.prepared(), columns)).map(drop)
     }

@@ -69,6 +69,15 @@ impl Session {
         self.prepare(sql)?.send(&[])
     }
 
+    /// Brings what was sent on its way, though nothing is waited for: otherwise it would leave with the next wait only.
+    pub(in crate::store::sql) fn flush(&self) {
+        // One turn takes what was sent from the queue, the next writes it.
+        self.runtime.block_on(async {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+        });
+    }
+
     /// The client, for statements that only this database has.
     pub(super) fn client(&self) -> &Client {
         &self.client

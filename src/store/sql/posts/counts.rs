@@ -18,7 +18,7 @@ macro_rules! post_count_columns {
         "post_counts.version, likes, love, haha, wow, sad, angry, comments, shares, external_shares, views"
     };
 }
-pub(super) use post_count_columns;
+pub(in crate::store::sql) use post_count_columns;
 
 /// By how much the counts of a post change.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +33,21 @@ pub(in crate::store::sql) struct Move {
     pub(in crate::store::sql) views: i64,
 }
 
+impl Move {
+    /// Moves counts in one step of their version, as the statement of [`shift`] does.
+    pub(in crate::store::sql) fn apply(self, counts: &mut PostCounts) {
+        counts.version += 1;
+        counts.comments = counts.comments.saturating_add_signed(self.comments);
+        counts.views = counts.views.saturating_add_signed(self.views);
+        for (kind, step) in REACTION_COLUMNS.into_iter().zip(reaction_steps(self.lost, self.won)) {
+            let count = counts.reactions.remove(&kind).unwrap_or(0).saturating_add_signed(step);
+            if count > 0 {
+                counts.reactions.insert(kind, count);
+            }
+        }
+    }
+}
+
 /// By how much each of the six columns of reactions changes.
 pub(in crate::store::sql) fn reaction_steps(
     lost: Option<ReactionKind>,
@@ -43,8 +58,25 @@ pub(in crate::store::sql) fn reaction_steps(
 
 /// Moves the counts of a post in one step of their version, and tells them where the post goes.
 pub(in crate::store::sql) fn shift(tx: &mut Tx<'_>, post: &PostRow, by: Move) -> Result<PostCounts> {
-    let [likes, love, haha, wow, sad, angry] = reaction_steps(by.lost, by.won);
     let id = post.facts.id;
+    let counts = match tx.shift_ahead(id, by) {
+        Some(counts) => counts,
+        None => shift_row(tx, id, by)?,
+    };
+    let placement = post.placement();
+    tx.state(State {
+        channels: placement.later(),
+        event: event::POST_COUNTS.into(),
+        key: id.to_string(),
+        version: counts.version,
+        data: Data::of(&PostCountsState { post_id: id, counts: counts.clone() }),
+        actor: placement.named_author(),
+    });
+    Ok(counts)
+}
+
+fn shift_row(tx: &Tx<'_>, id: PostId, by: Move) -> Result<PostCounts> {
+    let [likes, love, haha, wow, sad, angry] = reaction_steps(by.lost, by.won);
     let counts = tx
         .sql(concat!(
             "UPDATE post_counts SET version = version + 1, likes = likes + ?2, love = love + ?3, haha = haha + ?4,
@@ -58,19 +90,13 @@ pub(in crate::store::sql) fn shift(tx: &mut Tx<'_>, post: &PostRow, by: Move) ->
         )
         .optional()?
         .ok_or(StoreError::NotFound("post"))?;
-    let placement = post.placement();
-    tx.state(State {
-        channels: placement.later(),
-        event: event::POST_COUNTS.into(),
-        key: id.to_string(),
-        version: counts.version,
-        data: Data::of(&PostCountsState { post_id: id, counts: counts.clone() }),
-        actor: placement.named_author(),
-    });
     Ok(counts)
 }
 
-pub(super) fn counts_at(row: &Row<'_>, first: usize) -> db::Result<PostCounts> {
+/// How many columns [`post_count_columns`] has.
+pub(in crate::store::sql) const POST_COUNTS: usize = 11;
+
+pub(in crate::store::sql) fn counts_at(row: &Row<'_>, first: usize) -> db::Result<PostCounts> {
     Ok(PostCounts {
         version: count(row, first)?,
         reactions: reactions(row, first + 1)?,

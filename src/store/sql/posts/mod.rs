@@ -8,7 +8,7 @@ mod remove;
 mod view;
 mod views;
 
-pub(super) use counts::{Move, of, reaction_steps, shift};
+pub(super) use counts::{Move, POST_COUNTS, counts_at, of, post_count_columns, reaction_steps, shift};
 pub(super) use create::{PostDraft, create};
 pub(super) use views::sweep;
 

@@ -1,6 +1,6 @@
 //! Reading a post with what the policy needs.
 
-use super::counts::{counts_at, post_count_columns};
+use super::counts::{POST_COUNTS, counts_at, post_count_columns};
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
 use crate::store::{
     Reader, Result,
@@ -13,7 +13,6 @@ use crate::store::{
 };
 use communiconnect_protocol::{LiveId, MyPost, Post, PostId, PostKind, ReactionKind};
 
-const POST_COUNTS: usize = 11;
 const USER: usize = POST_FACTS;
 const COUNTS: usize = USER + USER_COLUMNS;
 const REST: usize = COUNTS + POST_COUNTS;

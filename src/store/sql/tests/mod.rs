@@ -65,7 +65,7 @@ mod core {
     }
 
     /// Writes into both channels, and tells a state.
-    fn say(tx: &mut Tx<'_>) -> Result<u64> {
+    pub(super) fn say(tx: &mut Tx<'_>) -> Result<u64> {
         let happening = Happening {
             event: &POST_CREATED,
             data: Data::of(&"said"),
@@ -84,7 +84,7 @@ mod core {
         tell(tx, vec![channel("old"), channel("new")], happening)
     }
 
-    fn channel(name: &str) -> Channel {
+    pub(super) fn channel(name: &str) -> Channel {
         Channel::Test(name.into())
     }
 

@@ -11,14 +11,17 @@ use crate::{
         accounts::NewAccount,
         comments::{CommentQuery, CommentRules, NewComment},
         communities::NewCommunity,
-        conformance::yes,
+        conformance::{no, yes},
         log::{Entry, PageSize, Range},
+        notifications::NotificationQuery,
         posts::{NewPost, View, Viewer},
         reactions::{ReactionTarget, Wish},
         sql::{SqlSettings, SqlStore},
     },
 };
-use communiconnect_protocol::{Channel, Data, PostId, PostKind, ReactionKind, Role, Visibility};
+use communiconnect_protocol::{
+    Channel, Data, NotificationEvent, PostId, PostKind, ReactionKind, Role, Visibility,
+};
 use futures_util::future::join_all;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -189,6 +192,55 @@ async fn an_op_sent_to_two_nodes_at_once_has_one_effect_and_one_answer() {
     }
     let query = CommentQuery { post_id: post, parent_id: None, after: None, limit: 100 };
     assert_eq!(nodes[1].stores.comments.list(ada.into(), query).await.expect("a page").len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_that_comments_at_once_is_judged_counted_and_told_one_by_one() {
+    let mut nodes = two();
+    let ada = person(&nodes[0], "ada").await;
+    let post = post(&nodes[0], ada).await;
+    let names: Vec<String> = (0..60).map(|number| format!("fan{number}")).collect();
+    let fans = join_all(names.iter().map(|name| person(&nodes[0], name))).await;
+    // Each sends its comment twice; every sixth may not comment.
+    let adding = fans.iter().enumerate().flat_map(|(number, fan)| {
+        let node = &nodes[0];
+        (0..2).map(move |_| {
+            let (new, mut rules) = remark(post);
+            if number % 6 == 0 {
+                rules.may = no();
+            }
+            node.stores.comments.add(*fan, op("mine"), new, rules)
+        })
+    });
+    let answers = join_all(adding).await;
+    let (twice, _) = answers.as_chunks::<2>();
+    for (number, [one, other]) in twice.iter().enumerate() {
+        assert_eq!(one, other, "a retry has the same answer");
+        assert_eq!(one.is_err(), number % 6 == 0, "{one:?}");
+    }
+    let written = 50;
+    let reader = fans[1].into();
+    let counts = nodes[1].stores.posts.get(reader, post).await.expect("read").expect("is there").post.counts;
+    assert_eq!((counts.comments, counts.version), (written, written));
+    let query = NotificationQuery { before: None, unread: true, limit: 100 };
+    let heard = nodes[1].stores.notifications.list(ada.user, query).await.expect("a page");
+    assert_eq!((heard.notifications.len() as u64, heard.unread), (written, written));
+    let mut unread = Vec::new();
+    let mut versions = Vec::new();
+    let mut offsets = Vec::new();
+    while let Ok(commit) = nodes[0].committed.try_recv() {
+        versions.extend(commit.states.iter().map(|state| state.version));
+        for publication in commit.publications {
+            if publication.channel == Channel::User(ada.user) {
+                let event: NotificationEvent = publication.data.read().expect("a notification");
+                unread.push(event.unread);
+            } else if publication.channel == Channel::Post(post) {
+                offsets.push(publication.offset);
+            }
+        }
+    }
+    let one_by_one: Vec<u64> = (1..=written).collect();
+    assert_eq!((unread, versions, offsets), (one_by_one.clone(), one_by_one.clone(), one_by_one));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,11 +1,15 @@
 //! The conformance suite on PostgreSQL, and what is PostgreSQL's alone.
 
-use super::super::{OpenError, SqlSettings, SqlStore};
+use super::{
+    super::{OpenError, SqlSettings, SqlStore, db::params},
+    core::{channel, say},
+};
 use crate::{
     publication::Committed,
     store::{
         StoreError, Stores,
         conformance::{Backend, Bounds, World, suite},
+        log::{Log, PageSize, Range},
     },
 };
 use server::Syncs;
@@ -36,6 +40,34 @@ async fn world() -> World {
 }
 
 suite!(super::world);
+
+/// Offsets of entries, and whether they still say something.
+async fn said(store: &SqlStore, name: &str) -> Vec<(u64, bool)> {
+    let size = PageSize { items: 100, bytes: 1 << 20 };
+    let page = store.page(&channel(name), Range::After(0), size).await.expect("a page");
+    page.publications.iter().map(|entry| (entry.offset, !entry.data.as_bytes().is_empty())).collect()
+}
+
+#[tokio::test]
+async fn what_fails_late_leaves_no_trace_and_no_hole() {
+    let store = open(&server::database(Syncs::Nothing)).expect("a store");
+    // The failing one looks at the log, so that rows of those before it are written under its mark, and undone with it.
+    let failing = store.write(|tx| {
+        say(tx)?;
+        tx.erase_subject(&[7; 16])?;
+        Err::<u64, _>(StoreError::NotFound("luck"))
+    });
+    let broken = store.write(|tx| {
+        say(tx)?;
+        Ok(tx.sql("SELECT 1 FROM no_such_table")?.exists(params![])?)
+    });
+    let (first, failed, broken, last) = tokio::join!(store.write(say), failing, broken, store.write(say));
+    assert_eq!((first, failed, last), (Ok(1), Err(StoreError::NotFound("luck")), Ok(2)));
+    assert!(matches!(broken, Err(StoreError::Internal(_))), "{broken:?}");
+    for name in ["old", "new"] {
+        assert_eq!(said(&store, name).await, [(1, true), (2, true)], "{name}");
+    }
+}
 
 /// A store that publishes to nobody.
 pub(super) fn open(url: &str) -> Result<Arc<SqlStore>, OpenError> {
@@ -73,11 +105,28 @@ async fn a_database_of_a_later_version_is_left_alone() {
     }
 }
 
+#[tokio::test]
+async fn readers_that_rest_hold_no_snapshot_on_the_server() {
+    let own = server::Server::start(Syncs::Nothing);
+    let (url, other) = (own.database(), own.database());
+    let store = open(&url).expect("a store");
+    for _ in 0..10 {
+        assert_eq!(store.read(|_| Ok(())).await, Ok(()));
+        until_it_works(&store).await;
+    }
+    let resting = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'";
+    let begun = Instant::now();
+    while own.run(&other, resting) != "0" {
+        assert!(begun.elapsed() < Duration::from_secs(5), "a snapshot stays open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Tries until the store answers again, as a client does that is told `unavailable`.
 async fn until_it_works(store: &SqlStore) {
     let begun = Instant::now();
     loop {
-        let written = crate::store::log::Log::probe(store, 1).await;
+        let written = store.probe(1).await;
         match written {
             Ok(()) => return,
             Err(StoreError::Unavailable(_)) if begun.elapsed() < Duration::from_secs(30) => {
@@ -103,7 +152,7 @@ async fn a_lost_connection_is_unavailable_and_comes_back_by_itself() {
         ),
     );
     for _ in 0..20 {
-        let refused = crate::store::log::Log::probe(&*store, 1).await;
+        let refused = store.probe(1).await;
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     }
     own.run(&other, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));

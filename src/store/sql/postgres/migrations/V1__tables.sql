@@ -56,7 +56,8 @@ CREATE TABLE ops (
     answer BYTEA NOT NULL,
     at     BIGINT NOT NULL
 );
-CREATE UNIQUE INDEX ops_name ON ops ("user", op);
+-- Clients that order their operation ids by time let this index be appended to, whoever writes.
+CREATE UNIQUE INDEX ops_name ON ops (op, "user");
 
 -- People, whoever vouches for them. The counters move in the transaction of the row that they count.
 CREATE TABLE users (
