@@ -67,6 +67,7 @@ export function findings(facts) {
     // A server that could not reach itself either is no matter of this network.
     if (facts.path === 'blocked') found.push(stop(facts.selftest === 'failed' ? 'selftest' : 'blocked'));
     else if (facts.path === 'trying') found.push(wait('trying'));
+    else if (facts.path === 'unknown') found.push(hint('unknown'));
     if (facts.path !== 'blocked' && facts.selftest === 'failed') found.push(hint('selftest.before'));
   }
   if (!facts.member) found.push(stop('member'));
