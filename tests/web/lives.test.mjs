@@ -125,9 +125,11 @@ test('a viewer whose picture arrives badly is known by it', () => {
   assert.equal(heightOf('q', layers), 180);
   assert.equal(heightOf('', [{ rid: '', height: 480 }]), 480, 'a picture of one layer');
   for (const none of [null, undefined, 'x']) assert.equal(heightOf(none, layers), undefined);
-  assert.equal(isTroubled({ loss: 0.4, layer: 'f' }), false);
-  assert.equal(isTroubled({ loss: 7, layer: 'f' }), true);
-  assert.equal(isTroubled({ loss: 0, layer: null }), true, 'no picture goes there');
+  assert.equal(isTroubled({ loss: 0.4, layer: 'f' }, layers), false);
+  assert.equal(isTroubled({ loss: 7, layer: 'f' }, layers), true);
+  assert.equal(isTroubled({ loss: 0, layer: null }, layers), true, 'no picture goes there');
+  assert.equal(isTroubled({ loss: 0, layer: null }, []), false, 'a live of sound alone');
+  assert.equal(isTroubled({ loss: 7, layer: null }, []), true);
 });
 
 test('the wait for a picture is told out of the phases of joining', () => {

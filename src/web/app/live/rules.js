@@ -42,9 +42,12 @@ export function pictureWait({ total, picture = { p50: 0, p95: 0 } }) {
 /** Loss in per cent from which on a viewer sees it. */
 const LOSS_SEEN = 5;
 
-/** Whether the picture arrives badly at a viewer now: packets are lost, or it waits for a better way. */
-export function isTroubled({ loss, layer }) {
-  return loss >= LOSS_SEEN || layer === null;
+/**
+ * Whether it arrives badly at a viewer now: packets are lost, or no picture goes there though the upload has `layers` of one.
+ * A live of sound alone has none, and nobody misses it.
+ */
+export function isTroubled({ loss, layer }, layers) {
+  return loss >= LOSS_SEEN || (layer === null && layers.length > 0);
 }
 
 const LEVELS = ['stop', 'wait', 'hint'];
