@@ -136,6 +136,7 @@ test('the wait for a picture is told out of the phases of joining', () => {
   const total = { p50: 40, p95: 120 };
   assert.deepEqual(pictureWait({ total, picture: { p50: 30, p95: 200 } }), { p50: 70, p95: 320 });
   assert.deepEqual(pictureWait({ total }), total, 'nobody has seen one yet, or the report is of a former version');
+  assert.equal(pictureWait({ total: { p50: 0, p95: 0 }, picture: { p50: 0, p95: 0 } }), null, 'nobody has got anything: that is no wait of 0 ms');
 });
 
 test('whom one has taken out is remembered until they are let back in', () => {

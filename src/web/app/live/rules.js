@@ -33,9 +33,11 @@ export function heightOf(rid, layers) {
 
 /**
  * How long viewers waited for their picture, out of the phases of joining, in milliseconds: for the first packet, then for
- * the whole picture, which nobody may have got yet. Quantiles of a sum are no sums of quantiles, but near enough to be read.
+ * the whole picture, which nobody may have got yet. Null where nobody has got a packet either. Quantiles of a sum are no sums
+ * of quantiles, but near enough to be read.
  */
 export function pictureWait({ total, picture = { p50: 0, p95: 0 } }) {
+  if (total.p50 === 0) return null;
   return { p50: total.p50 + picture.p50, p95: total.p95 + picture.p95 };
 }
 
