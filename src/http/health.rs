@@ -37,7 +37,7 @@ const PACE: Duration = Duration::from_secs(2);
 /// Time for one probe.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A probe that passed longer ago than this says nothing any more: one that fails alone changes nothing.
-const LATELY: Duration = Duration::from_secs(5);
+const LATELY: Duration = Duration::from_secs(8);
 
 impl Readiness {
     /// Probes once, then goes on probing until the process stops.

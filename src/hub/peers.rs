@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(4);
 /// `n` nodes may exceed a limit: by `n - 1` times a quarter of a second's allowance and a lot.
 const USED_PACE: Duration = Duration::from_millis(250);
 /// Time for the others to say who is present; whoever does not is most likely gone.
-const ANSWER_TIME: Duration = Duration::from_millis(250);
+const ANSWER_TIME: Duration = Duration::from_millis(500);
 /// Nodes that are known at once: a bound against nonsense.
 const NODES: usize = 1_024;
 
