@@ -143,6 +143,11 @@ export class Peer {
     }
   }
 
+  /** Asks it to say goodbye and end. */
+  stop() {
+    this.#child.kill('SIGTERM');
+  }
+
   /** `kill -9`, as a power cut would. */
   async kill() {
     this.#child.kill('SIGKILL');

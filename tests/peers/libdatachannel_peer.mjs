@@ -1,5 +1,5 @@
 // libdatachannel as broadcaster, the way OBS uses it: its own packetizer for H264, repeats from its own store, a key frame
-// every two seconds whatever is asked for, no trickle, DELETE at the end.
+// every two seconds whatever is asked for, no trickle, DELETE at the end or on SIGTERM.
 //
 //   node libdatachannel_peer.mjs --url WHIP --token KEY --seconds N
 
@@ -85,6 +85,10 @@ const speaking = setInterval(() => {
 }, 20);
 
 const end = Date.now() + Number(seconds) * 1_000;
+let isStopped = false;
+process.once('SIGTERM', () => {
+  isStopped = true;
+});
 for await (const access of pictures()) {
   if (picture.added.isOpen()) {
     picture.config.timestamp = (picture.config.timestamp + PICTURE.clock / FRAMES_PER_SECOND) >>> 0;
@@ -92,7 +96,7 @@ for await (const access of pictures()) {
     frames.video += 1;
   }
   if (frames.video % FRAMES_PER_SECOND === 1) say('frames', { frames });
-  if (Date.now() > end) break;
+  if (isStopped || Date.now() > end) break;
 }
 clearInterval(speaking);
 const deleted = await fetch(session, { method: 'DELETE', headers });

@@ -88,7 +88,7 @@ test('FFmpeg broadcasts H264 and Opus; Chromium and aiortc watch', async () => {
 
 test('libdatachannel, which OBS is built on, broadcasts H264 and Opus; Chromium and aiortc watch, and it says goodbye', async () => {
   const live = await Live.start(server, 'OBS');
-  const caster = keep(Peer.libdatachannel(live.whip, { key: live.key, seconds: 12 }));
+  const caster = keep(Peer.libdatachannel(live.whip, { key: live.key }));
   await live.becomes('live');
   const viewer = await tab(live);
   await viewer.watch(live);
@@ -97,6 +97,7 @@ test('libdatachannel, which OBS is built on, broadcasts H264 and Opus; Chromium 
   assertSmooth(figures);
   assert.match(figures.codec, /H264/);
   await other.decodes(45);
+  caster.stop();
   await live.becomes('interrupted');
   await until('its goodbye to be answered', () => caster.said.deleted);
   assert.equal(caster.said.deleted.status, 200);

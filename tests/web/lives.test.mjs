@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bans } from '../../src/web/app/live/bans.js';
+import { remember } from '../../src/web/app/storage.js';
 import { ChatLog } from '../../src/web/app/live/chatlog.js';
 import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
 import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureText, pictureWait, qualities } from '../../src/web/app/live/rules.js';
@@ -137,6 +138,13 @@ test('the wait for a picture is told out of the phases of joining', () => {
   assert.deepEqual(pictureWait({ total, picture: { p50: 30, p95: 200 } }), { p50: 70, p95: 320 });
   assert.deepEqual(pictureWait({ total }), total, 'nobody has seen one yet, or the report is of a former version');
   assert.equal(pictureWait({ total: { p50: 0, p95: 0 }, picture: { p50: 0, p95: 0 } }), null, 'nobody has got anything: that is no wait of 0 ms');
+});
+
+test('whatever else lies where bans are remembered is no reason to fail', () => {
+  for (const text of ['{"a":1}', '[1]', '[["l",7]]', '"text"', 'no JSON']) {
+    remember('cc.bans.odd', text);
+    assert.deepEqual(new Bans('odd').of('l'), [], text);
+  }
 });
 
 test('whom one has taken out is remembered until they are let back in', () => {

@@ -18,7 +18,7 @@ export class Bans {
 
   constructor(ownId) {
     this.#key = `cc.bans.${ownId}`;
-    this.#people = new Map(parsed(remembered(this.#key)));
+    this.#people = parsed(remembered(this.#key));
   }
 
   of(liveId) {
@@ -37,10 +37,12 @@ export class Bans {
   }
 }
 
+/** What was remembered; whatever else lies there is no reason to fail. */
 function parsed(text) {
   try {
-    return JSON.parse(text) ?? [];
+    const lives = JSON.parse(text);
+    return new Map(lives.filter(([, people]) => Array.isArray(people)));
   } catch {
-    return [];
+    return new Map();
   }
 }
