@@ -94,7 +94,7 @@ families! {
     Counter LIVE_SENDS = "communiconnect_live_sends_total": "System calls that sent them; fewer than datagrams where many went as one run.";
     Counter LIVE_SEND_REFUSED = "communiconnect_live_refused_datagrams_total": "Datagrams that the kernel refused to send.";
     Counter PROBES_FAILED = "communiconnect_health_probes_failed_total": "End-to-end probes of store and broker that failed.";
-    Gauge READY = "communiconnect_health_ready": "Whether the last end-to-end probe of store and broker passed.";
+    Gauge READY = "communiconnect_health_ready": "Whether this node should be given work, as /readyz says.";
     Gauge RESIDENT_BYTES = "communiconnect_process_resident_bytes": "Memory of the process that is resident.";
     Gauge OPEN_FILES = "communiconnect_process_open_files": "Descriptors the process has open.";
 }

@@ -289,7 +289,7 @@ settings! {
         half_open: usize = "256", 1..=1_000_000;
         /// Mbit/s of media that a publisher may send; over it for five seconds it is told, and then closed. 1080p at 60 frames needs 8 to 9.
         publisher_mbit: u64 = "12", 1..=10_000;
-        /// Mbit/s that the machine's line carries outward; a quarter of it may go to pictures of the past seconds for those who join late, first come, first served. 0 asks the machine, and takes 10,000 where it does not know.
+        /// Mbit/s that the machine's line carries outward; a quarter of it may go to pictures of the past seconds for those who join late, first come, first served. 0 asks the machine's network devices, and takes 10,000 where one of them does not know.
         egress_mbit: u64 = "0", 0..=10_000_000;
         /// Bytes of packets kept of all lives together, for those who join late or missed something; over it the lives that the fewest watch keep less. One GiB.
         ring_bytes: usize = "1073741824", 1_048_576..=1_099_511_627_776;
@@ -299,7 +299,7 @@ settings! {
         first_media_ms: u64 = "600000", 1_000..=86_400_000;
         /// Time from a publisher's arrival to media that can be shown.
         connecting_ms: u64 = "10000", 1_000..=600_000;
-        /// Time that a broadcaster's sound flows without any picture, though one was announced, before the live begins with its sound; a picture that comes later is shown.
+        /// Time that a broadcaster's sound flows without any picture, though one was announced, before the live begins with its sound; a picture that comes later is shown. At most half of `live.connecting_ms`.
         sound_alone_ms: u64 = "3000", 0..=60_000;
         /// The longest live. Twelve hours.
         longest_ms: u64 = "43200000", 1_000..=604_800_000;

@@ -36,8 +36,9 @@ struct Probe {
 const PACE: Duration = Duration::from_secs(2);
 /// Time for one probe.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A probe that passed longer ago than this says nothing any more: one that fails alone changes nothing.
-const LATELY: Duration = Duration::from_secs(8);
+/// A probe that passed longer ago than this says nothing any more. One that takes all its time and fails changes nothing where
+/// the next passes within a second.
+const LATELY: Duration = Duration::from_secs(2 * PACE.as_secs() + PATIENCE.as_secs() + 1);
 
 impl Readiness {
     /// Probes once, then goes on probing until the process stops.
@@ -99,7 +100,6 @@ impl Readiness {
                 last.failure = Some(failure);
             }
         }
-        metrics::READY.set(f64::from(u8::from(last.failure.is_none())));
     }
 }
 
@@ -128,6 +128,7 @@ pub(super) async fn ready(State(state): State<Arc<HttpState>>) -> Result<Respons
 /// `GET /metrics`, in the text format of Prometheus.
 pub(super) async fn metrics(State(state): State<Arc<HttpState>>) -> Response {
     metrics::observe_process();
+    metrics::READY.set(f64::from(u8::from(state.readiness.verdict().is_ok())));
     let hub = &state.door.hub;
     let channels = hub.channels();
     metrics::SESSIONS.set(hub.session_count() as f64);

@@ -154,6 +154,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Whose request it is, as far as [`Proxies`] are trusted: what is counted by address is counted for this one.
     pub client: IpAddr,
+    /// Whether the other end is a trusted proxy: the listener has not counted its connection by address.
+    pub(super) is_proxy: bool,
     takeover: Arc<Mutex<Option<Takeover>>>,
 }
 
@@ -198,7 +200,8 @@ impl Connection {
             first_byte = first_byte => if !matches!(first_byte, Ok(Ok(()))) { return },
             () = tasks.stopping() => return,
         }
-        let peer = Peer { address, client: address.ip(), takeover: Arc::default() };
+        let (client, is_proxy) = (address.ip().to_canonical(), proxies.trusts(address.ip()));
+        let peer = Peer { address, client, is_proxy, takeover: Arc::default() };
         let service = Service { peer: &peer, proxies: &proxies, routes: &routes };
         let (mut stream, rest) = speak_http(stream, bounds, service, &tasks).await;
         let takeover = peer.takeover.lock().take();

@@ -37,15 +37,17 @@ impl Proxies {
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut known = peer.to_canonical();
         if !self.trusts(known) {
-            return peer;
+            return known;
         }
         let name = match self.header {
             ClientHeader::XForwardedFor => "x-forwarded-for",
             ClientHeader::Forwarded => header::FORWARDED.as_str(),
         };
-        let fields: Vec<_> = headers.get_all(name).iter().collect();
-        let texts = fields.iter().rev().map(|field| field.to_str().unwrap_or_default());
-        let hops = texts.flat_map(|text| elements(text).into_iter().rev());
+        let fields: Vec<_> = headers.get_all(name).iter().map(|field| field.as_bytes()).collect();
+        let hops = fields.into_iter().rev().flat_map(|field| match self.header {
+            ClientHeader::XForwardedFor => field.rsplit(|&byte| byte == b',').collect(),
+            ClientHeader::Forwarded => parts_from_right(field, b','),
+        });
         for hop in hops {
             let named = match self.header {
                 ClientHeader::XForwardedFor => address(hop),
@@ -61,25 +63,40 @@ impl Proxies {
     }
 }
 
-/// What commas outside of quotes part.
-fn elements(text: &str) -> Vec<&str> {
-    let mut is_quoted = false;
-    let parts = text.split(|letter| {
-        is_quoted ^= letter == '"';
-        letter == ',' && !is_quoted
-    });
-    parts.map(str::trim).collect()
+/// What a separator outside of quotes parts, the last part first. Quotes are counted from the right as well: what a proxy has
+/// appended is balanced, and one quote too many that its client wrote swallows nothing of it.
+fn parts_from_right(text: &[u8], separator: u8) -> Vec<&[u8]> {
+    let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
+    for (at, &byte) in text.iter().enumerate().rev() {
+        if byte == b'"' && !is_escaped(&text[..at]) {
+            is_quoted = !is_quoted;
+        } else if byte == separator && !is_quoted {
+            parts.push(&text[at + 1..end]);
+            end = at;
+        }
+    }
+    parts.push(&text[..end]);
+    parts
+}
+
+/// Whether what follows `before` is the second half of a quoted pair (RFC 9110, section 5.6.4).
+fn is_escaped(before: &[u8]) -> bool {
+    before.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
 
 /// The node that a forwarded-element names as the client (RFC 7239, section 4).
-fn forwarded_for(element: &str) -> Option<&str> {
-    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
-    Some(value.trim().trim_matches('"'))
+fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
+    parts_from_right(element, b';').into_iter().find_map(|pair| {
+        let at = pair.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = (pair[..at].trim_ascii(), pair[at + 1..].trim_ascii());
+        let is_for = name.eq_ignore_ascii_case(b"for");
+        is_for.then(|| value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value))
+    })
 }
 
 /// An address as proxies write it: bare, in brackets, or with a port; none for `unknown` and hidden names.
-fn address(text: &str) -> Option<IpAddr> {
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let with_port = || text.parse::<SocketAddr>().map(|address| address.ip());
     bare.parse().or_else(|_| with_port()).ok()
@@ -96,7 +113,7 @@ mod tests {
         let proxies = Proxies::of(&Config::with(settings).expect("good settings"));
         let headers = fields.iter().map(|(name, value)| {
             let name: HeaderName = name.parse().expect("a name");
-            (name, HeaderValue::from_str(value).expect("a value"))
+            (name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"))
         });
         proxies.client(peer.parse().expect("an address"), &headers.collect()).to_string()
     }
@@ -107,6 +124,7 @@ mod tests {
         assert_eq!(client("x-forwarded-for", "192.0.2.1", &forged), "192.0.2.1");
         assert_eq!(client("forwarded", "192.0.2.1", &forged), "192.0.2.1");
         assert_eq!(client("x-forwarded-for", "10.0.0.1", &[]), "10.0.0.1", "one of its own");
+        assert_eq!(client("x-forwarded-for", "::ffff:192.0.2.1", &[]), "192.0.2.1", "one address, one name");
     }
 
     #[test]
@@ -137,6 +155,23 @@ mod tests {
         assert_eq!(of("for=198.51.100.1;by=\"a,b\", for=10.2.0.9"), "198.51.100.1");
         assert_eq!(of("for=198.51.100.1, for=_hidden"), "10.0.0.1");
         assert_eq!(of("proto=https"), "10.0.0.1");
+    }
+
+    #[test]
+    fn what_a_client_wrote_never_swallows_what_the_proxy_appends() {
+        let plain = |forged: &str| {
+            let chain = format!("{forged}, 203.0.113.7");
+            client("x-forwarded-for", "10.0.0.1", &[("x-forwarded-for", &chain)])
+        };
+        let standard = |forged: &str| {
+            let chain = format!(r#"{forged}, for="203.0.113.7:4711";host="a\";b, c";by=10.0.0.1"#);
+            client("forwarded", "10.0.0.1", &[("forwarded", &chain)])
+        };
+        for forged in ["\"", "\"198.51.100.1", "\\\"", "é", "198.51.100.1é", "for=\"198.51.100.1", "a;b=\",;"]
+        {
+            assert_eq!(plain(forged), "203.0.113.7", "after {forged}");
+            assert_eq!(standard(forged), "203.0.113.7", "after {forged}");
+        }
     }
 
     #[test]

@@ -39,9 +39,10 @@ pub(super) async fn open(State(state): State<Arc<HttpState>>, request: Request) 
     Ok(handshake.accept(subprotocol))
 }
 
-/// A place among its client's, for a socket that comes through a proxy: the listener has counted the others.
+/// A place among its client's, for a socket that comes through a proxy: the listener has counted the others. One for whom
+/// the proxy names nobody is the proxy's own.
 fn through_proxy(state: &HttpState, peer: &Peer) -> Result<Option<Slot>, Problem> {
-    if peer.client == peer.address.ip().to_canonical() {
+    if !peer.is_proxy {
         return Ok(None);
     }
     state.behind_proxies.take(peer.client).map(Some).map_err(listener::refusal)

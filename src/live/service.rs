@@ -117,6 +117,10 @@ pub struct LiveService {
     parts: Arc<Parts>,
 }
 
+/// Milliseconds after which a client that was sent to another node may ask again: it may be led there then, or the live may
+/// have ended.
+const ELSEWHERE_MS: u64 = 5_000;
+
 /// Between two looks for lives whose lease has run out.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -202,9 +206,27 @@ impl LiveService {
         found.ok_or_else(|| policy::not_found("live"))
     }
 
-    /// The task of a live that runs; one that this node does not carry has ended, or is on its way to.
-    fn running(&self, id: LiveId) -> Result<Handle, ErrorBody> {
-        self.parts.registry.live(id).ok_or_else(|| ErrorBody::new(Code::Conflict, "this live has ended"))
+    /// The task of a live that runs.
+    ///
+    /// # Errors
+    /// `unavailable` where another node carries it, `conflict` where none does: it has ended, or is on its way to.
+    fn running(&self, view: &LiveView) -> Result<Handle, ErrorBody> {
+        if let Some(handle) = self.parts.registry.live(view.live.id) {
+            return Ok(handle);
+        }
+        self.unless_elsewhere(view)?;
+        Err(ErrorBody::new(Code::Conflict, "this live has ended"))
+    }
+
+    /// # Errors
+    /// `unavailable` where another node carries this live, or carried it until a moment ago: once its lease has run out the
+    /// live has ended.
+    fn unless_elsewhere(&self, view: &LiveView) -> Result<(), ErrorBody> {
+        if view.live.state == LiveState::Ended || view.node == self.parts.settings.node {
+            return Ok(());
+        }
+        let message = format!("this live is carried by node {}; connect there", view.node);
+        Err(ErrorBody::new(Code::Unavailable, message).retry_after(ELSEWHERE_MS))
     }
 
     fn lease(&self) -> Lease {

@@ -13,6 +13,7 @@ use crate::{
 use communiconnect_protocol::Limits;
 use std::{
     net::{IpAddr, SocketAddr},
+    path::Path,
     time::Duration,
 };
 
@@ -111,7 +112,8 @@ pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
         peers: live.peers,
         half_open: live.half_open,
         publisher_bitrate: live.publisher_mbit * 1_000_000,
-        sound_alone: Duration::from_millis(live.sound_alone_ms),
+        // Later than the picture is waited for, sound would never begin alone.
+        sound_alone: Duration::from_millis(live.sound_alone_ms.min(live.connecting_ms / 2)),
         ring_bytes: live.ring_bytes,
         egress_bitrate: match live.egress_mbit {
             0 => line_mbit(),
@@ -121,15 +123,26 @@ pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
     })
 }
 
-/// Mbit/s of the fastest network interface; virtual ones often do not say.
+/// Mbit/s of the machine's line, as `live.egress_mbit` 0 has it.
 fn line_mbit() -> u64 {
+    let mbit = fastest_mbit(Path::new("/sys/class/net"));
+    tracing::info!(mbit, "replays may take a quarter of this line; live.egress_mbit sets another");
+    mbit
+}
+
+/// Mbit/s of the fastest interface of a device; 10 Gbit/s where one does not know its speed, as those of virtual machines
+/// often do not. What has no device, like a VPN's, says nothing of the line.
+fn fastest_mbit(interfaces: &Path) -> u64 {
     const UNKNOWN: u64 = 10_000;
-    let interfaces = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
-    let speeds = interfaces.filter_map(|interface| {
-        // -1 where the driver does not know.
-        std::fs::read_to_string(interface.path().join("speed")).ok()?.trim().parse().ok()
+    let interfaces = std::fs::read_dir(interfaces).into_iter().flatten().flatten();
+    let of_devices = interfaces.map(|interface| interface.path()).filter(|path| path.join("device").exists());
+    let speeds = of_devices.map(|path| {
+        // An error where the interface is down, -1 where the driver does not know.
+        let speed = std::fs::read_to_string(path.join("speed")).ok();
+        speed.and_then(|text| text.trim().parse().ok()).filter(|speed| *speed > 0)
     });
-    speeds.max().filter(|speed| *speed > 0).unwrap_or(UNKNOWN)
+    let speeds: Option<Vec<u64>> = speeds.collect();
+    speeds.and_then(|speeds| speeds.into_iter().max()).unwrap_or(UNKNOWN)
 }
 
 pub(super) fn auth(config: &Config) -> AuthSettings {
@@ -169,5 +182,48 @@ const fn algorithm(wished: config::Algorithm) -> jsonwebtoken::Algorithm {
         config::Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
         config::Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
         config::Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(interfaces: &[(&str, bool, Option<&str>)]) -> u64 {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, has_device, speed) in interfaces {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(if *has_device { path.join("device") } else { path.clone() })
+                .expect("made");
+            if let Some(speed) = speed {
+                std::fs::write(path.join("speed"), format!("{speed}\n")).expect("written");
+            }
+        }
+        fastest_mbit(folder.path())
+    }
+
+    #[test]
+    fn the_line_is_that_of_the_fastest_device() {
+        let of_cards = [("eth0", true, Some("1000")), ("eth1", true, Some("2500")), ("lo", false, None)];
+        assert_eq!(line(&of_cards), 2_500);
+        assert_eq!(line(&[("tun0", false, Some("10")), ("eth0", true, Some("1000"))]), 1_000);
+        assert_eq!(line(&[("tun0", false, Some("10")), ("eth0", true, Some("-1"))]), 10_000, "virtio");
+        assert_eq!(
+            line(&[("eth1", true, Some("100")), ("eth0", true, None)]),
+            10_000,
+            "one of two is unknown"
+        );
+        assert_eq!(line(&[("veth0", false, Some("10000000"))]), 10_000);
+        assert_eq!(line(&[]), 10_000);
+    }
+
+    #[test]
+    fn sound_alone_begins_before_the_picture_is_given_up() {
+        let of = |sound: &str, connecting: &str| {
+            let settings = [("live.sound_alone_ms", sound), ("live.connecting_ms", connecting)];
+            plane(&Config::with(settings).expect("good settings")).expect("good addresses").sound_alone
+        };
+        assert_eq!(of("3000", "10000"), Duration::from_secs(3));
+        assert_eq!(of("60000", "10000"), Duration::from_secs(5));
     }
 }

@@ -40,8 +40,12 @@ const FAREWELL_MS = 700;
 /** A connection that lasted this long was a good one: the next waits start small again. */
 const GOOD_CONNECTION_MS = 10_000;
 const LONGEST_WAIT_MS = 10_000;
-/** A try of the way: shorter than the server lets its peer live, long enough for a slow network's handshake. */
-const TRY_MS = 8_000;
+/**
+ * Tries of the way before it is called blocked. The first is shorter than the server lets its peer live, and long enough for
+ * a slow network's handshake. The second is for those whose other tab tried meanwhile: the server keeps one peer of a person
+ * and drops the earlier in silence, which looks like a way that carries nothing.
+ */
+const TRIES_MS = [8_000, 4_000];
 
 const CONFIGURATION = { bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' };
 
@@ -632,7 +636,16 @@ export class Viewer {
  * `blocked` (the server answers, and its media port does not), or `unknown` (it could not be tried). `options`: `signalling`;
  * for tests also `RTCPeerConnection` and `clock`.
  */
-export async function tryPath({ signalling, RTCPeerConnection: Connection = globalThis.RTCPeerConnection, clock = realClock }) {
+export async function tryPath({ signalling, RTCPeerConnection = globalThis.RTCPeerConnection, clock = realClock }) {
+  let found;
+  for (const patience of TRIES_MS) {
+    found = await tryOnce({ signalling, Connection: RTCPeerConnection, clock, patience });
+    if (found !== 'blocked') break;
+  }
+  return found;
+}
+
+async function tryOnce({ signalling, Connection, clock, patience }) {
   let pc;
   try {
     pc = new Connection(CONFIGURATION);
@@ -642,7 +655,7 @@ export async function tryPath({ signalling, RTCPeerConnection: Connection = glob
     // Gathering begins with the description, and may need servers that only the answer names.
     if (iceServers.length > 0) pc.setConfiguration({ ...CONFIGURATION, iceServers });
     await pc.setLocalDescription(offer);
-    const connected = connects(pc, clock);
+    const connected = connects(pc, clock, patience);
     await pc.setRemoteDescription({ type: 'answer', sdp });
     return (await connected) ? 'open' : 'blocked';
   } catch {
@@ -652,10 +665,10 @@ export async function tryPath({ signalling, RTCPeerConnection: Connection = glob
   }
 }
 
-/** Resolves to whether a connection stands within `TRY_MS`. */
-function connects(pc, clock) {
+/** Resolves to whether a connection stands within `patience` milliseconds. */
+function connects(pc, clock, patience) {
   return new Promise((resolve) => {
-    const timer = clock.setTimeout(() => resolve(false), TRY_MS);
+    const timer = clock.setTimeout(() => resolve(false), patience);
     pc.onconnectionstatechange = () => {
       if (pc.connectionState !== 'connected' && pc.connectionState !== 'failed') return;
       clock.clearTimeout(timer);

@@ -446,9 +446,31 @@ test('the way is tried with a peer that is let go, whatever comes of it', async 
   assert.equal(open.found, 'open');
   assert.equal(open.latest().transceivers[0].init.direction, 'recvonly', 'nothing is sent');
   assert.deepEqual(open.latest().configuration.iceServers, [{ urls: ['turn:turn.example.org'] }], 'relays count as a way');
-  assert.equal((await tried(({ latest }) => latest().become('failed'))).found, 'blocked');
-  assert.equal((await tried(({ clock }) => clock.pass(8_000))).found, 'blocked');
+  const failsTwice = async ({ latest }) => {
+    latest().become('failed');
+    await settled();
+    latest().become('failed');
+  };
+  assert.equal((await tried(failsTwice)).found, 'blocked');
+  const silent = await tried(({ clock }) => clock.pass(12_000));
+  assert.equal(silent.found, 'blocked');
+  assert.deepEqual(silent.asked, ['rtc.probe', 'rtc.probe'], 'twice, and no more');
   const refused = await tried(() => {}, { refuse: [{ type: 'rtc.probe', code: 'unavailable' }] });
   assert.equal(refused.found, 'unknown', 'a server that does not answer says nothing of the way');
   assert.equal(await tryPath({ ...refused.options, RTCPeerConnection: undefined }), 'unknown');
+});
+
+test('a try that another tab of the same person cut short is no blocked way', async () => {
+  const stage = world();
+  const verdict = tryPath(stage.options);
+  await stage.clock.pass(8_000); // the server has dropped this peer for the other tab's, and says nothing
+  assert.equal(stage.connections.length, 2);
+  assert.ok(stage.connections[0].closed);
+  stage.latest().become('connected');
+  assert.equal(await verdict, 'open');
+  assert.ok(stage.latest().closed);
+
+  const refused = world({ refuse: [{ type: 'rtc.probe', code: 'unavailable' }] });
+  assert.equal(await tryPath(refused.options), 'unknown');
+  assert.deepEqual(refused.asked, ['rtc.probe']);
 });

@@ -97,7 +97,7 @@ test('a check says what is in the way and nothing else', () => {
   assert.deepEqual(keys({ path: 'blocked' }), ['stop live.check.blocked']);
   assert.deepEqual(keys({ path: 'blocked', selftest: 'failed' }), ['stop live.check.selftest'], 'not this network');
   assert.deepEqual(keys({ selftest: 'failed' }), ['hint live.check.selftest.before'], 'from here it works');
-  assert.deepEqual(keys({ path: 'unknown', selftest: 'running' }), [], 'what could not be tried is no hindrance');
+  assert.deepEqual(keys({ path: 'unknown', selftest: 'running' }), ['hint live.check.unknown'], 'what could not be tried is no hindrance, and is not said to be well');
   assert.deepEqual(keys({ path: 'trying', source: false }), ['stop live.check.source', 'wait live.check.trying'], 'the worst first');
   for (const facts of [{ serverReady: false }, { member: false }, { codecs: [] }]) assert.equal(keys(facts).length, 1);
 });
@@ -107,7 +107,7 @@ test('everything that a check, a device or the health of an upload says has word
   for (const [name, value] of Object.entries({ secure: false, webrtc: false, online: false, serverReady: false, selftest: 'failed', path: 'trying', member: false, codecs: [], source: false, silent: true })) {
     for (const { key } of findings({ ...fine, [name]: value })) told.add(key);
   }
-  for (const facts of [{ path: 'blocked' }, { path: 'blocked', selftest: 'failed' }]) told.add(findings({ ...fine, ...facts })[0].key);
+  for (const facts of [{ path: 'blocked' }, { path: 'unknown' }, { path: 'blocked', selftest: 'failed' }]) told.add(findings({ ...fine, ...facts })[0].key);
   for (const name of ['NotAllowedError', 'NotFoundError', 'NotReadableError', 'OverconstrainedError', 'TypeError']) told.add(`live.check.${deviceProblem({ name })}`);
   told.add('live.check.insecure');
   const good = { bitrate: 1_500_000, loss: 0, rtt_ms: 20, jitter_ms: 2, layers: [{ fps: 30 }], level: 'good' };
@@ -125,15 +125,18 @@ test('a viewer whose picture arrives badly is known by it', () => {
   assert.equal(heightOf('q', layers), 180);
   assert.equal(heightOf('', [{ rid: '', height: 480 }]), 480, 'a picture of one layer');
   for (const none of [null, undefined, 'x']) assert.equal(heightOf(none, layers), undefined);
-  assert.equal(isTroubled({ loss: 0.4, layer: 'f' }), false);
-  assert.equal(isTroubled({ loss: 7, layer: 'f' }), true);
-  assert.equal(isTroubled({ loss: 0, layer: null }), true, 'no picture goes there');
+  assert.equal(isTroubled({ loss: 0.4, layer: 'f' }, layers), false);
+  assert.equal(isTroubled({ loss: 7, layer: 'f' }, layers), true);
+  assert.equal(isTroubled({ loss: 0, layer: null }, layers), true, 'no picture goes there');
+  assert.equal(isTroubled({ loss: 0, layer: null }, []), false, 'a live of sound alone');
+  assert.equal(isTroubled({ loss: 7, layer: null }, []), true);
 });
 
 test('the wait for a picture is told out of the phases of joining', () => {
   const total = { p50: 40, p95: 120 };
   assert.deepEqual(pictureWait({ total, picture: { p50: 30, p95: 200 } }), { p50: 70, p95: 320 });
   assert.deepEqual(pictureWait({ total }), total, 'nobody has seen one yet, or the report is of a former version');
+  assert.equal(pictureWait({ total: { p50: 0, p95: 0 }, picture: { p50: 0, p95: 0 } }), null, 'nobody has got anything: that is no wait of 0 ms');
 });
 
 test('whom one has taken out is remembered until they are let back in', () => {

@@ -384,6 +384,12 @@ impl Egress {
         self.wanted_replay
     }
 
+    /// Whether the poll of this moment has begun a picture, as one that was [granted](Permission::Granted) does unless it
+    /// cannot be replayed.
+    pub fn has_begun(&self, now: Instant) -> bool {
+        self.video.as_ref().is_some_and(|video| video.begun() == Some(now))
+    }
+
     /// Whether the viewer was sent a whole picture so far.
     pub fn has_sent_picture(&self) -> bool {
         self.video.as_ref().is_some_and(|video| video.track.figures().frames > 0)

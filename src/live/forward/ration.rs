@@ -33,17 +33,26 @@ impl<T: Copy + Eq + Hash> Ration<T> {
         Self { pacer, queue: VecDeque::new(), asked: HashMap::new() }
     }
 
-    /// Whether a viewer may begin a replay of so many bytes now; it counts as begun then. Who may not keeps its place by
-    /// asking again.
-    pub fn admits(&mut self, viewer: T, bytes: usize, now: Instant) -> bool {
+    /// Whether it is a viewer's turn to begin a replay now. Who may not keeps its place by asking again, and who may by not
+    /// saying what became of it: [`Self::begun`] or [`Self::leave`].
+    pub fn admits(&mut self, viewer: T, now: Instant) -> bool {
         self.keep_place(viewer, now);
-        if self.queue.front() != Some(&viewer) || self.pacer.allowance(now) <= 0 {
-            return false;
-        }
-        self.queue.pop_front();
-        self.asked.remove(&viewer);
+        self.queue.front() == Some(&viewer) && self.pacer.allowance(now) > 0
+    }
+
+    /// A viewer has begun a replay of so many bytes.
+    pub fn begun(&mut self, viewer: T, bytes: usize) {
+        self.leave(viewer);
         self.pacer.spend(i64::try_from(bytes).unwrap_or(i64::MAX));
-        true
+    }
+
+    /// A viewer wants no replay any more, or never did.
+    pub fn leave(&mut self, viewer: T) {
+        if self.asked.remove(&viewer).is_some()
+            && let Some(at) = self.queue.iter().position(|waiting| *waiting == viewer)
+        {
+            self.queue.remove(at);
+        }
     }
 
     /// How many wait.
@@ -70,13 +79,22 @@ mod tests {
 
     const MEGABYTE: usize = 1_000_000;
 
+    /// Asks, and begins where it may.
+    fn begins(ration: &mut Ration<u32>, viewer: u32, bytes: usize, now: Instant) -> bool {
+        let begins = ration.admits(viewer, now);
+        if begins {
+            ration.begun(viewer, bytes);
+        }
+        begins
+    }
+
     /// Viewers who ask every ten milliseconds until they are let in, in an order that is not the queue's.
     fn served(ration: &mut Ration<u32>, start: Instant, mut viewers: Vec<u32>, time: Duration) -> Vec<u32> {
         let (mut now, mut served) = (start, Vec::new());
         while now < start + time {
             viewers.reverse();
             viewers.retain(|viewer| {
-                let begins = ration.admits(*viewer, MEGABYTE, now);
+                let begins = begins(ration, *viewer, MEGABYTE, now);
                 served.extend(begins.then_some(*viewer));
                 !begins
             });
@@ -92,7 +110,7 @@ mod tests {
         let now = start + Duration::from_secs(1);
         for viewer in 0..20 {
             // The first finds what was saved up; a megabyte costs a fifth of a second.
-            assert_eq!(ration.admits(viewer, MEGABYTE, now), viewer == 0);
+            assert_eq!(begins(&mut ration, viewer, MEGABYTE, now), viewer == 0);
         }
         assert_eq!(ration.waiting(), 19);
         let order = served(&mut ration, now, (1..20).collect(), Duration::from_secs(2));
@@ -105,12 +123,39 @@ mod tests {
         let start = Instant::now();
         let mut ration = Ration::new(40_000_000, start);
         let now = start + Duration::from_secs(1);
-        assert!(ration.admits(0, MEGABYTE, now));
-        assert!(!ration.admits(1, MEGABYTE, now) && !ration.admits(2, MEGABYTE, now));
+        assert!(begins(&mut ration, 0, MEGABYTE, now));
+        assert!(!ration.admits(1, now) && !ration.admits(2, now));
         let later = now + Duration::from_millis(590);
-        assert!(!ration.admits(2, MEGABYTE, later), "the other may still ask");
-        assert!(ration.admits(2, MEGABYTE, later + Duration::from_millis(20)));
+        assert!(!ration.admits(2, later), "the other may still ask");
+        assert!(begins(&mut ration, 2, MEGABYTE, later + Duration::from_millis(20)));
         assert_eq!(ration.waiting(), 0);
+    }
+
+    #[test]
+    fn who_leaves_lets_the_next_in_at_once() {
+        let start = Instant::now();
+        let mut ration = Ration::new(40_000_000, start);
+        let now = start + Duration::from_secs(1);
+        assert!(begins(&mut ration, 0, MEGABYTE, now));
+        assert!(![1, 2, 3].into_iter().any(|viewer| ration.admits(viewer, now)));
+        ration.leave(1);
+        ration.leave(1);
+        ration.leave(7);
+        assert_eq!(ration.waiting(), 2);
+        let later = now + Duration::from_millis(250);
+        assert!(!ration.admits(1, later), "who comes back comes last");
+        assert!(begins(&mut ration, 2, MEGABYTE, later));
+    }
+
+    #[test]
+    fn whose_turn_comes_to_nothing_has_cost_nobody_anything() {
+        let start = Instant::now();
+        let mut ration = Ration::new(40_000_000, start);
+        let now = start + Duration::from_secs(1);
+        assert!(ration.admits(0, now));
+        assert!(!ration.admits(1, now), "its turn is taken");
+        ration.leave(0);
+        assert!(ration.admits(1, now));
     }
 
     #[test]
@@ -118,7 +163,7 @@ mod tests {
         let start = Instant::now();
         let mut ration = Ration::new(40_000_000, start);
         let later = start + Duration::from_secs(3_600);
-        let begun = (0..100).filter(|viewer| ration.admits(*viewer, MEGABYTE / 10, later)).count();
+        let begun = (0..100).filter(|viewer| begins(&mut ration, *viewer, MEGABYTE / 10, later)).count();
         assert!(begun <= 6, "{begun}: a tenth of a second's worth and one that goes over it");
     }
 }

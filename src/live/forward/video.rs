@@ -77,6 +77,8 @@ struct Waiting {
     is_told: bool,
     /// Only a key frame from now on will do.
     is_fresh_only: bool,
+    /// Where the key frame lies from which no replay can be planned.
+    unplannable: Option<u64>,
 }
 
 /// The picture of one viewer.
@@ -149,6 +151,11 @@ impl Video {
     /// Whether the viewer is hurrying to the live edge.
     pub fn is_in_replay(&self) -> bool {
         matches!(self.phase, Phase::Replay { .. })
+    }
+
+    /// When the last replay or start began.
+    pub fn begun(&self) -> Option<Instant> {
+        self.begun
     }
 
     /// When the picture last came to the live edge.
@@ -304,11 +311,22 @@ impl Video {
         let ring = encoding.ring.read();
         let (is_empty, has_start) = (ring.head() == ring.oldest(), ring.newest_key_frame().is_some());
         let way = match replay::choose(&ring, asked) {
-            Way::From(mark, _) if matches!(scene.permission, Permission::OnAsking | Permission::Deferred) => {
+            Way::From(mark, _) if waiting.unplannable == Some(mark.index) => None,
+            // It was planned when it was first asked for, and is again when its turn comes.
+            Way::From(mark, _) if scene.permission == Permission::Deferred => {
                 *scene.wanted = Some(ring.bytes_since(mark.index));
                 None
             }
-            Way::From(mark, burst) => replay::plan(&ring, mark.index, now).map(|plan| (plan, burst)),
+            Way::From(mark, burst) => {
+                let plan = replay::plan(&ring, mark.index, now);
+                waiting.unplannable = plan.is_none().then_some(mark.index);
+                if plan.is_some() && scene.permission == Permission::OnAsking {
+                    *scene.wanted = Some(ring.bytes_since(mark.index));
+                    None
+                } else {
+                    plan.map(|plan| (plan, burst))
+                }
+            }
             Way::Fresh(mark) => replay::plan(&ring, mark.index, now).map(|plan| (plan, BURST)),
             Way::Wait => None,
         };
@@ -469,7 +487,7 @@ impl Video {
 
 impl Waiting {
     fn new(since: Instant) -> Self {
-        Self { since, asked: None, is_told: false, is_fresh_only: false }
+        Self { since, asked: None, is_told: false, is_fresh_only: false, unplannable: None }
     }
 }
 

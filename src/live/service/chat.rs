@@ -18,7 +18,7 @@ impl LiveService {
         let view = self.view(actor.into(), body.live_id).await?;
         policy::chat_in(&view.facts)?;
         let exempt = if policy::moderates_live(actor.into(), &view.facts) { Exempt::Yes } else { Exempt::No };
-        let handle = self.running(body.live_id)?;
+        let handle = self.running(&view)?;
         handle.ask(|answer| Ask::Write(actor.user, op.id.clone(), exempt, answer)).await?;
         let new = NewMessage { live_id: body.live_id, content, reply_to: body.reply_to, at };
         let rule = Box::new(policy::chat_in);
@@ -94,7 +94,7 @@ impl LiveService {
         }
         let view = self.view(actor.into(), live_id).await?;
         policy::chat_in(&view.facts)?;
-        let handle = self.running(live_id)?;
+        let handle = self.running(&view)?;
         handle.ask(|answer| Ask::Tap(actor.user, kind, Right::Judged, answer)).await?;
         Ok(Counted { counted: true })
     }

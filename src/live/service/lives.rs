@@ -61,7 +61,8 @@ impl LiveService {
     /// Ends a live; again, it answers the same.
     ///
     /// # Errors
-    /// `not_found`, `forbidden` for others than its owner and moderators of the server.
+    /// `not_found`, `forbidden` for others than its owner and moderators of the server, `unavailable` where another node
+    /// carries it.
     pub async fn stop(&self, actor: Actor, id: LiveId) -> Result<LiveReportReply, ErrorBody> {
         let view = self.view(actor.into(), id).await?;
         policy::stop_live(actor.into(), &view.facts)?;
@@ -71,6 +72,7 @@ impl LiveService {
         {
             return Ok(LiveReportReply { report });
         }
+        self.unless_elsewhere(&view)?;
         if view.live.state != LiveState::Ended {
             // Nobody carries it any more: it ends here, with what was last noted of it.
             let report = self.stored_report(id).await?.report;
@@ -116,12 +118,13 @@ impl LiveService {
     /// Counts a session among those who watch.
     ///
     /// # Errors
-    /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `unavailable` where it is full.
+    /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `unavailable` where it is full or
+    /// another node carries it.
     pub async fn join(&self, reader: Reader, session: SessionId, id: LiveId) -> Result<LiveReply, ErrorBody> {
         let view = self.view(reader, id).await?;
         policy::join_live(&view.facts)?;
         let person = super::signalling::person_of(reader, session);
-        self.running(id)?.ask(|answer| Ask::Join(person, session, answer)).await?;
+        self.running(&view)?.ask(|answer| Ask::Join(person, session, answer)).await?;
         self.parts.registry.note_join(session, id);
         Ok(LiveReply { live: view.live })
     }

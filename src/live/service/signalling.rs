@@ -61,7 +61,7 @@ impl LiveService {
         };
         let view = self.view(owner.into(), live).await?;
         state_after_offer(policy::publish_live(&view.facts), &offered)?;
-        let handle = self.running(live)?;
+        let handle = self.running(&view)?;
         handle.ask(|answer| Ask::Publish(offered, PeerOwner::User(owner.user), answer)).await
     }
 
@@ -80,7 +80,7 @@ impl LiveService {
             (None, None) => (Person::Nameless(PeerId::NOTHING), PeerOwner::Holder),
         };
         let who = Watcher { person, owner, session: viewer.session, asked };
-        self.running(live)?.ask(|answer| Ask::Watch(offered, who, answer)).await
+        self.running(&view)?.ask(|answer| Ask::Watch(offered, who, answer)).await
     }
 
     /// Whether a live is for followers alone, so that a client without a token is told to bring one rather than that there

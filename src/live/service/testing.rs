@@ -11,11 +11,21 @@ pub(crate) async fn door(
     rates: Option<Rates>,
     tasks: &Tasks,
 ) -> LiveService {
+    door_with(LiveSettings::default(), (stores, hub), rates, tasks).await
+}
+
+/// One of other settings, such as another node's.
+pub(crate) async fn door_with(
+    live: LiveSettings,
+    (stores, hub): (&Stores, &Arc<Hub>),
+    rates: Option<Rates>,
+    tasks: &Tasks,
+) -> LiveService {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let settings = PlaneSettings { shards: 1, ..PlaneSettings::at(loopback) };
     let (plane, events) = MediaPlane::open(settings).expect("a free port");
     let parts = LiveParts {
-        settings: LiveSettings::default(),
+        settings: live,
         stores: stores.clone(),
         secret: [7; 32],
         rates: Arc::new(RateLimits::new(rates)),

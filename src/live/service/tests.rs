@@ -1,6 +1,9 @@
 //! What can be seen at the door without a packet: who may do what, in which order refusals come, what is told and stored.
 
-use super::{testing::door, *};
+use super::{
+    testing::{door, door_with},
+    *,
+};
 use crate::{
     hub::{HubParts, HubSettings, publisher::Publisher},
     live::registry::PeerRole,
@@ -385,5 +388,34 @@ async fn a_node_that_stops_ends_its_lives_and_one_that_died_finds_none() {
     let second = again.start(world.ada, wish, now_ms()).await.expect("started").live.id;
     assert_eq!(tasks.stop(Duration::from_secs(5)).await, 0, "every task ends");
     assert_eq!(world.state_of(second).await, (LiveState::Ended, Some(LiveReason::Drain)));
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_that_another_node_carries_is_neither_over_nor_ended_from_here() {
+    let world = World::new().await;
+    let id = world.start(world.ada, "a").await.live.id;
+    let tasks = Tasks::default();
+    let settings = LiveSettings { node: "other".to_owned(), ..LiveSettings::default() };
+    let other = door_with(settings, (&world.stores, &world.hub), None, &tasks).await;
+    let state = world.state_of(id).await;
+
+    let refusals = [
+        other.join(world.ada.into(), SessionId::new(1), id).await.err(),
+        other.publish(Sender::Owner(world.ada, id), offered(PUBLISH)).await.err(),
+        other.stop(world.ada, id).await.err(),
+    ];
+    for refusal in refusals {
+        let refusal = refusal.expect("it is carried elsewhere");
+        assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Unavailable, Some(5_000)));
+        let node = &world.lives.parts.settings.node;
+        assert!(refusal.message.contains(&format!("node {node};")), "{}", refusal.message);
+    }
+    assert_eq!(world.state_of(id).await, state, "it goes on");
+    assert!(world.lives.stop(world.ada, id).await.is_ok());
+    let ended = other.publish(Sender::Owner(world.ada, id), offered(PUBLISH)).await;
+    assert_eq!(code(ended), Some(Code::Conflict));
+    assert!(other.stop(world.ada, id).await.is_ok(), "again, it answers the same");
+    tasks.stop(Duration::from_millis(1)).await;
     world.tasks.stop(Duration::from_millis(1)).await;
 }

@@ -230,9 +230,17 @@ impl Shard {
         self.out.reset(protection.profile.rtp_overhead());
         viewer.egress.poll(now, &mut self.out);
         if let Some(bytes) = viewer.egress.wanted_replay() {
-            let begins = self.replays.admits(peer.id, bytes, now);
-            viewer.egress.permit_replays(if begins { Permission::Granted } else { Permission::Deferred });
+            let may_begin = self.replays.admits(peer.id, now);
+            viewer.egress.permit_replays(if may_begin { Permission::Granted } else { Permission::Deferred });
             viewer.egress.poll(now, &mut self.out);
+            match may_begin {
+                true if viewer.egress.has_begun(now) => self.replays.begun(peer.id, bytes),
+                // It cannot be replayed after all: that costs nobody anything.
+                true => self.replays.leave(peer.id),
+                false => {}
+            }
+        } else {
+            self.replays.leave(peer.id);
         }
         let tuple = peer.ice.send_to(now);
         if let Some(tuple) = tuple

@@ -112,6 +112,7 @@ impl Shard {
     fn leave_audience(&mut self, place: usize) {
         let peer = &mut self.peers[place];
         let Media::Viewer(_) = peer.media else { return };
+        self.replays.leave(peer.id);
         let relay = peer.relay.id();
         let Some(audience) = self.audiences.get_mut(&relay) else { return };
         let Some(at) = audience.viewers.iter().position(|viewer| *viewer == place) else { return };

@@ -1,7 +1,7 @@
 //! What operations are about to ask, read for all of them at once, and what they change of it.
 //!
-//! Every question to a server costs a round trip, and comments of many people ask the same few: the post, who writes,
-//! what was counted, whether the author wants to hear of it. So the writer reads the answers for all comments of a group
+//! Every question to a server costs a round trip, and comments and reactions of many people ask the same few: the post,
+//! who it is, what was counted, whether the author wants to hear of it. So the writer reads the answers for all of a group
 //! commit in one statement, lets them run on these, and writes what they changed in one statement a table. In between
 //! nothing else runs, and the turn keeps other nodes away: what is here is what the tables say.
 
@@ -15,7 +15,7 @@ use super::{
     posts::{self, Move, POST_COUNTS},
     user_row::{USER_COLUMNS, user_at},
 };
-use crate::store::{Actor, Op};
+use crate::store::Actor;
 use communiconnect_protocol::{Channel, PostCounts, PostId, User, UserId};
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
@@ -23,7 +23,8 @@ use std::collections::{HashMap, HashSet, hash_map::Entry};
 #[derive(Clone, Debug)]
 pub(crate) struct Wants {
     pub(super) actor: Actor,
-    pub(super) op: Op,
+    /// The name of the operation; none of one that may be done again.
+    pub(super) op: Option<String>,
     pub(super) post: PostId,
 }
 
@@ -70,7 +71,7 @@ impl Ahead {
         for wanted in wants {
             posts.push(&wanted.post.as_bytes()[..]);
             readers.push(&wanted.actor.user.as_bytes()[..]);
-            ops.push(&*wanted.op.id);
+            ops.push(wanted.op.as_deref());
         }
         let mut channels = HashSet::new();
         for row in session.many(READ, &[&posts, &readers, &ops])? {
@@ -89,7 +90,9 @@ impl Ahead {
             Some(digest) => Some((digest, row.get(OP + 2)?)),
             None => None,
         };
-        self.ops.insert((user.id, row.get(OP)?), done);
+        if let Some(op) = row.get(OP)? {
+            self.ops.insert((user.id, op), done);
+        }
         self.counts.found(id, || posts::counts_at(row, COUNTS))?;
         // A full inbox has to be made room in, which is left to the tables.
         if let Some(muted) = row.get::<Option<i64>>(INBOX)?
@@ -122,6 +125,11 @@ impl Ahead {
     /// Moves the counts of a post, where they were read.
     pub(super) fn shift(&mut self, post: PostId, by: Move) -> Option<PostCounts> {
         self.counts.change(post, |counts| by.apply(counts)).cloned()
+    }
+
+    /// The counts of a post as they are now, where they were read.
+    pub(super) fn counts(&self, post: PostId) -> Option<&PostCounts> {
+        self.counts.now.get(&post)
     }
 
     /// An inbox as it is now, where it was read.

@@ -2,6 +2,7 @@
 
 use super::{
     SqlStore, Tx,
+    ahead::Wants,
     columns::word,
     comments::{self, CommentMove},
     facts::{self, CommentRow, PostRow},
@@ -24,11 +25,18 @@ impl Reactions for SqlStore {
         wish: Wish,
         hears: Judge<HeardFacts>,
     ) -> Result<ReactionOutcome> {
-        self.write(move |tx| {
+        let wants = match &target {
+            ReactionTarget::Post(post, _) => Some(Wants { actor, op: None, post: *post }),
+            ReactionTarget::Comment(..) => None,
+        };
+        let work = move |tx: &mut Tx<'_>| {
             let target = judged(tx, actor, target)?;
             set(tx, actor.user, &target, wish, hears)
-        })
-        .await
+        };
+        match wants {
+            Some(wants) => self.write_wanting(wants, work).await,
+            None => self.write(work).await,
+        }
     }
 }
 
@@ -41,7 +49,7 @@ enum Target {
 fn judged(tx: &Tx<'_>, actor: Actor, target: ReactionTarget) -> Result<Target> {
     match target {
         ReactionTarget::Post(id, rule) => {
-            let post = facts::post(tx.connection(), &actor.into(), id)?;
+            let post = tx.post(&actor.into(), id)?;
             rule(&post.facts)?;
             Ok(Target::Post(post))
         }
@@ -71,7 +79,7 @@ impl Target {
     /// The post, as the author of what is reacted to sees it.
     fn seen_by_author(&self, tx: &Tx<'_>) -> Result<Sight> {
         match self {
-            Self::Post(post) => post.seen_by(tx.connection(), post.facts.author),
+            Self::Post(post) => Ok(post.seen_by_author()),
             Self::Comment(comment) => comment.post().seen_by(tx.connection(), comment.facts.author),
         }
     }
@@ -91,7 +99,7 @@ impl Target {
 
     fn counts(&self, tx: &Tx<'_>) -> Result<ReactionCounts> {
         Ok(match self {
-            Self::Post(post) => posts::of(tx.connection(), post.facts.id)?.reactions,
+            Self::Post(post) => tx.counts(post.facts.id)?.reactions,
             Self::Comment(comment) => comments::of(tx.connection(), comment.facts.id)?.reactions,
         })
     }
@@ -138,10 +146,10 @@ fn set(
                 Counted::NOWHERE
             };
             tx.sql("INSERT INTO reactions (target, user, kind, told) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![target.key(), person.as_bytes(), kind.as_str(), told.column()])?;
+                .send(params![target.key(), person.as_bytes(), kind.as_str(), told.column()])?;
         }
         (Some(_), Some(kind)) => {
-            tx.sql("UPDATE reactions SET kind = ?3 WHERE target = ?1 AND user = ?2")?.execute(params![
+            tx.sql("UPDATE reactions SET kind = ?3 WHERE target = ?1 AND user = ?2")?.send(params![
                 target.key(),
                 person.as_bytes(),
                 kind.as_str()
@@ -149,7 +157,7 @@ fn set(
         }
         (Some((_, told)), None) => {
             tx.sql("DELETE FROM reactions WHERE target = ?1 AND user = ?2")?
-                .execute([target.key(), person.as_bytes()])?;
+                .send([target.key(), person.as_bytes()])?;
             drop_person(tx, &target.reacted(person, wish.at), told)?;
         }
         (None, None) => {}

@@ -8,7 +8,7 @@ use super::{
     ids::Ids,
     later::{CommentNew, Later, LogRow, Mark, NotificationNew, OpRow},
     notifications::Change,
-    posts::Move,
+    posts::{self, Move},
     user_row,
 };
 use crate::{
@@ -133,6 +133,14 @@ impl<'a> Tx<'a> {
     /// Moves the counts of a post that were read ahead.
     pub(super) fn shift_ahead(&mut self, post: PostId, by: Move) -> Option<PostCounts> {
         self.ahead.shift(post, by)
+    }
+
+    /// Counts of one post.
+    pub(super) fn counts(&self, post: PostId) -> Result<PostCounts> {
+        match self.ahead.counts(post) {
+            Some(counts) => Ok(counts.clone()),
+            None => posts::of(self.connection(), post),
+        }
     }
 
     /// An inbox that was read ahead.

@@ -29,7 +29,7 @@ impl Comments for SqlStore {
         rules: CommentRules,
     ) -> Result<(Comment, ChannelPosition)> {
         let channel = Channel::Post(new.post_id);
-        let wants = Wants { actor, op: op.clone(), post: new.post_id };
+        let wants = Wants { actor, op: Some(op.id.clone()), post: new.post_id };
         let (comment, offset) = self
             .write_wanting(wants, move |tx| {
                 tx.once(actor.user, &op, new.at, |tx| add::add(tx, actor, &op.id, new, rules))

@@ -98,6 +98,15 @@ impl Statement<'_> {
         })
     }
 
+    /// Runs a statement whose count of rows nobody asks for, without waiting for a server: where it fails, so does all that
+    /// follows in the transaction.
+    pub(super) fn send(&mut self, params: impl Params) -> Result<()> {
+        params.bind(|values| match self {
+            Self::Sqlite(statement) => Ok(statement.execute(rusqlite::params_from_iter(values)).map(drop)?),
+            Self::Postgres(statement) => statement.send(values),
+        })
+    }
+
     /// Whether there is a row.
     pub(super) fn exists(&mut self, params: impl Params) -> Result<bool> {
         Ok(self.query_row(params, |_| Ok(())).optional()?.is_some())

@@ -95,7 +95,7 @@ pub(in crate::store::sql) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted, cou
             )?;
     }
     tx.sql("UPDATE notifications SET count = ?2, actors = ?3, dirty = CASE WHEN ?4 THEN 0 ELSE dirty END WHERE no = ?1")?
-        .execute(params![standing.no, left, bytes(&actors), left == 0])?;
+        .send(params![standing.no, left, bytes(&actors), left == 0])?;
     if left == 0 && !standing.read {
         inbox::shift(tx, reacted.owner, Change { unread: -1, kept: 0 })?;
     }
@@ -149,7 +149,7 @@ fn begin(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<Counted> {
              (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0)",
     )?
-    .execute(params![
+    .send(params![
         id.as_bytes(),
         reacted.owner.as_bytes(),
         reacted.kind.as_str(),
@@ -175,7 +175,7 @@ fn grow(tx: &mut Tx<'_>, reacted: &Reacted, standing: Standing) -> Result<()> {
              published_at = CASE WHEN ?5 THEN ?4 ELSE published_at END, dirty = CASE WHEN ?5 THEN 0 ELSE 1 END
          WHERE no = ?1",
     )?
-    .execute(params![standing.no, count, bytes(&actors), reacted.at, now])?;
+    .send(params![standing.no, count, bytes(&actors), reacted.at, now])?;
     let was_unread = standing.count > 0 && !standing.read;
     if now || !was_unread {
         let by = Change { unread: i64::from(!was_unread), kept: 0 };

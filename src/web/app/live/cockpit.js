@@ -261,15 +261,16 @@ export class Cockpit {
     const tile = (key, value, id) => value !== undefined && h('div', { class: 'tile' }, h('dt', {}, t(key)), h('dd', { testid: `figure-${id}`, 'data-value': value }, typeof value === 'number' ? number(value) : value));
     fill(this.#tiles,
       tile('live.figure.current', viewers.current, 'current'), tile('live.figure.peak', viewers.peak, 'peak'), tile('live.figure.unique', viewers.unique, 'unique'),
-      tile('live.figure.joins', joins, 'joins'), joins > 0 && joinTile(pictureWait(join)), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
+      tile('live.figure.joins', joins, 'joins'), join && joinTile(pictureWait(join)), tile('live.figure.chat', chat?.per_minute, 'chat'), tile('live.figure.reactions', reactions?.per_minute, 'reactions'),
       bitrate !== undefined && uploadTile(bitrate, pictureText(best ?? this.#sent)));
   }
 }
 
-/** How soon viewers had a picture: the middle one, and the slowest of twenty. */
-function joinTile({ p50, p95 }) {
-  return h('div', { class: 'tile' }, h('dt', {}, t('live.figure.join')),
-    h('dd', { testid: 'figure-join', 'data-value': p50, title: t('live.figure.join.slow', { ms: p95 }) }, `${number(p50)} ms`));
+/** How soon viewers had a picture, the middle one and the slowest of twenty; nothing where nobody has had one. */
+function joinTile(wait) {
+  return wait && h('div', { class: 'tile' },
+    h('dt', {}, t('live.figure.join'), ' · ', t('live.figure.join.slow', { ms: wait.p95 })),
+    h('dd', { testid: 'figure-join', 'data-value': wait.p50 }, `${number(wait.p50)} ms`));
 }
 
 /** What is sent: how much a second, and which picture. */

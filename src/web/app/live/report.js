@@ -21,11 +21,12 @@ export function reportSection(site, live, given) {
 function reportParts(report) {
   const { viewers, watch_ms: watch, join_ms: total, join_phases: phases = { total }, chat, reactions, upload } = report;
   const tile = (key, value, id) => h('div', { class: 'tile' }, h('dt', {}, t(key)), h('dd', { testid: `report-${id}`, 'data-value': value }, typeof value === 'number' ? number(value) : value));
+  const wait = pictureWait(phases);
   const liked = REACTIONS.reduce((sum, kind) => sum + (reactions[kind] ?? 0), 0);
   return [
     h('dl', { class: 'tiles' },
       tile('live.figure.duration', clockText(report.duration_ms), 'duration'), tile('live.figure.unique', viewers.unique, 'unique'), tile('live.figure.peak', viewers.peak, 'peak'), tile('report.average', viewers.average, 'average'),
-      tile('live.figure.joins', report.joins, 'joins'), tile('report.watch.total', clockText(watch.total), 'watch'), tile('report.watch.mean', clockText(watch.mean), 'watch-mean'), tile('report.join', `${number(pictureWait(phases).p50)} ms`, 'join'),
+      tile('live.figure.joins', report.joins, 'joins'), tile('report.watch.total', clockText(watch.total), 'watch'), tile('report.watch.mean', clockText(watch.mean), 'watch-mean'), wait && tile('report.join', `${number(wait.p50)} ms`, 'join'),
       tile('report.chat', chat.messages, 'chat'), tile('report.writers', chat.people, 'writers'), tile('report.reactions', liked, 'reactions'), tile('report.interruptions', report.interruptions, 'interruptions')),
     retention(report),
     h('p', { class: 'hint', testid: 'report-bitrate', 'data-value': upload.bitrate }, t('report.upload', { bitrate: bitrateText(upload.bitrate, number), loss: upload.loss })),

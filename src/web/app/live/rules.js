@@ -33,18 +33,23 @@ export function heightOf(rid, layers) {
 
 /**
  * How long viewers waited for their picture, out of the phases of joining, in milliseconds: for the first packet, then for
- * the whole picture, which nobody may have got yet. Quantiles of a sum are no sums of quantiles, but near enough to be read.
+ * the whole picture, which nobody may have got yet. Null where nobody has got a packet either. Quantiles of a sum are no sums
+ * of quantiles, but near enough to be read.
  */
 export function pictureWait({ total, picture = { p50: 0, p95: 0 } }) {
+  if (total.p50 === 0) return null;
   return { p50: total.p50 + picture.p50, p95: total.p95 + picture.p95 };
 }
 
 /** Loss in per cent from which on a viewer sees it. */
 const LOSS_SEEN = 5;
 
-/** Whether the picture arrives badly at a viewer now: packets are lost, or it waits for a better way. */
-export function isTroubled({ loss, layer }) {
-  return loss >= LOSS_SEEN || layer === null;
+/**
+ * Whether it arrives badly at a viewer now: packets are lost, or no picture goes there though the upload has `layers` of one.
+ * A live of sound alone has none, and nobody misses it.
+ */
+export function isTroubled({ loss, layer }, layers) {
+  return loss >= LOSS_SEEN || (layer === null && layers.length > 0);
 }
 
 const LEVELS = ['stop', 'wait', 'hint'];
@@ -67,6 +72,7 @@ export function findings(facts) {
     // A server that could not reach itself either is no matter of this network.
     if (facts.path === 'blocked') found.push(stop(facts.selftest === 'failed' ? 'selftest' : 'blocked'));
     else if (facts.path === 'trying') found.push(wait('trying'));
+    else if (facts.path === 'unknown') found.push(hint('unknown'));
     if (facts.path !== 'blocked' && facts.selftest === 'failed') found.push(hint('selftest.before'));
   }
   if (!facts.member) found.push(stop('member'));

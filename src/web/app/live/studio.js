@@ -15,7 +15,7 @@ import { devicesAllowed } from './sources.js';
 
 const TITLE_CHARACTERS = 200;
 /** What may have been mended meanwhile without this page hearing of it. */
-const WORTH_ANOTHER_TRY = ['live.check.server', 'live.check.blocked', 'live.check.selftest', 'live.check.selftest.before'];
+const WORTH_ANOTHER_TRY = ['live.check.server', 'live.check.blocked', 'live.check.unknown', 'live.check.selftest', 'live.check.selftest.before'];
 /** A level of a finding -> its symbol. */
 const SYMBOLS = { stop: 'info', wait: 'clock', hint: 'info' };
 

@@ -38,8 +38,8 @@ export class Viewers {
 
   /** `peers` and the upload's `layers` as the state `live.figures` has them. */
   show(peers, layers) {
-    this.#shown = peers.map((peer) => ({ ...peer, height: heightOf(peer.layer, layers) }));
-    const troubled = peers.filter(isTroubled).length;
+    this.#shown = peers.map((peer) => ({ ...peer, height: heightOf(peer.layer, layers), isTroubled: isTroubled(peer, layers) }));
+    const troubled = this.#shown.filter((peer) => peer.isTroubled).length;
     this.#state.dataset.troubled = troubled;
     this.#state.textContent = troubled > 0 ? t('live.peers.troubled', { count: troubled }) : peers.length > 0 ? t('live.peers.well') : '';
     this.#show();
@@ -57,7 +57,7 @@ export class Viewers {
     const { user_id: userId, height, bitrate, loss, rtt_ms: rtt, freezes } = peer;
     const name = userId ? (this.#names.get(userId) ?? t('post.someone')) : t('live.peer.guest');
     const cell = (text) => h('td', {}, text);
-    return h('tr', { 'data-user-id': userId, 'data-troubled': String(isTroubled(peer)) },
+    return h('tr', { 'data-user-id': userId, 'data-troubled': String(peer.isTroubled) },
       h('th', { scope: 'row', dir: 'auto' }, oneLine(name)), cell(height ? `${height}p` : '–'), cell(bitrateText(bitrate, number)),
       cell(`${number(loss)} %`), cell(rtt === undefined || rtt === null ? '–' : `${number(rtt)} ms`), cell(number(freezes)));
   }
