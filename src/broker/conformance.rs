@@ -201,6 +201,11 @@ impl Inbox {
         self.wait(|arrived| arrived.links.last() == Some(&state)).await;
     }
 
+    /// Until what the broker has said of its losses is enough.
+    pub(crate) async fn wait_until_links(&self, is_enough: impl Fn(&[LinkState]) -> bool) {
+        self.wait(|arrived| is_enough(&arrived.links)).await;
+    }
+
     /// Until another node has told this head.
     pub(crate) async fn wait_for_head(&self, channel: &Channel, offset: u64) {
         self.wait(|arrived| arrived.heads.iter().any(|head| *head == (channel.clone(), offset))).await;

@@ -59,6 +59,8 @@ impl Server {
                 "--auth=trust",
                 "--username=postgres",
                 "--encoding=UTF8",
+                // The machine may name a locale that was never generated.
+                "--locale=C.UTF-8",
                 "--no-sync",
                 "--no-instructions",
                 "-D",

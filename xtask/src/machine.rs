@@ -60,7 +60,7 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
     if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
         packages.extend(["python3", "python3-venv"]);
     }
-    if Path::new(POSTGRES).is_dir() || in_path("initdb").is_some() {
+    if has_postgres() {
         println!("found PostgreSQL");
     } else {
         packages.push("postgresql");
@@ -91,6 +91,12 @@ pub(crate) fn prepare(root: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether PostgreSQL's server is there: its client alone makes the same folders.
+fn has_postgres() -> bool {
+    let mut versions = std::fs::read_dir(POSTGRES).into_iter().flatten().flatten();
+    in_path("initdb").is_some() || versions.any(|version| version.path().join("bin/initdb").is_file())
 }
 
 /// Where Firefox is.

@@ -9,8 +9,8 @@ const HELP: &str = "\
 Usage: cargo xtask test [STEP...]
 
 Runs every step, or those named, in this order, and says at the end what it ran:
-  machine  installs what the tests need: chromium, firefox-esr, nodejs, npm, GStreamer (apt), the browser driver and
-           libdatachannel (npm), aiortc and FFmpeg with WHIP (pip)
+  machine  installs what the tests need: chromium, firefox-esr, nodejs, npm, GStreamer, PostgreSQL, Redis, openssl (apt),
+           the browser driver and libdatachannel (npm), aiortc and FFmpeg with WHIP (pip)
   format   cargo fmt --check
   lint     cargo clippy, warnings are errors
   test     cargo test: unit tests, stories against the real binary, benches in test mode, examples

@@ -20,7 +20,13 @@ use crate::{
 };
 use parking_lot::Mutex;
 use redis::{RedisError, aio::MultiplexedConnection};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -44,6 +50,8 @@ pub(super) struct Shard {
     inflow: Inflow,
     wishes: watch::Sender<Wishes>,
     is_listening: watch::Sender<bool>,
+    /// The hub was told that broadcasts may come again, and not yet that they are lost again.
+    is_returning: AtomicBool,
 }
 
 /// What is wished of a shard's connections.
@@ -67,6 +75,7 @@ impl Shard {
             inflow,
             wishes: watch::channel(Wishes::default()).0,
             is_listening: watch::channel(false).0,
+            is_returning: AtomicBool::new(false),
         });
         shard.carry(lanes);
         tasks.spawn(deliver(inbound, tasks.clone()));
@@ -253,7 +262,9 @@ impl Shard {
                 () = tasks.stopping() => return,
             };
             self.node.interest.lose(&lanes);
-            if self.is_listening.send_replace(false) {
+            self.is_listening.send_replace(false);
+            // What a return began must end, though the server refused what it was told, or nobody waited for it.
+            if self.is_returning.swap(false, Ordering::Relaxed) {
                 if let Err(error) = listened {
                     tracing::warn!(server = %self.place, %error, "the connection to listen on is lost");
                 }
@@ -277,18 +288,20 @@ impl Shard {
         let mut connection = self.place.listen(&self.node.connector, hear).await?;
         let mut wishes = self.node.interest.watch();
         self.node.interest.reach(lanes);
+        self.is_returning.store(true, Ordering::Relaxed);
         self.node.deliver.link(LinkState::Returning);
         self.tell(&mut connection, lanes).await?;
         self.is_listening.send_replace(true);
         self.node.deliver.link(LinkState::Returned);
         tracing::info!(server = %self.place, "listening to Redis");
+        let mut ping = tokio::time::interval_at(Instant::now() + PING_PACE, PING_PACE);
         loop {
             tokio::select! {
                 () = lost.notified() => return Err(RedisError::from(std::io::Error::from(
                     std::io::ErrorKind::ConnectionReset,
                 ))),
                 _ = wishes.changed() => self.tell(&mut connection, lanes).await?,
-                () = tokio::time::sleep(PING_PACE) => link::ping(&mut connection).await?,
+                _ = ping.tick() => link::ping(&mut connection).await?,
             }
         }
     }

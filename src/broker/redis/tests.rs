@@ -279,6 +279,19 @@ async fn a_server_that_answers_without_delivering_is_left() {
 }
 
 #[tokio::test]
+async fn a_redis_that_refuses_subscriptions_leaves_no_return_open() {
+    let redis = Redis::start().await;
+    redis.command(&["ACL", "SETUSER", "mute", "on", ">secret", "allchannels", "+@all", "-subscribe"]).await;
+    let node = Node::open(&format!("redis://mute:secret@{}", redis.address()), "one").await;
+    node.inbox.wait_until_links(|links| links.contains(&LinkState::Returning)).await;
+    // The hub holds publications up from the one word to the other.
+    node.inbox.wait_for_link(LinkState::Lost).await;
+    redis.command(&["ACL", "SETUSER", "mute", "+subscribe"]).await;
+    node.works().await;
+    node.inbox.wait_for_link(LinkState::Returned).await;
+}
+
+#[tokio::test]
 async fn heads_are_told_to_whoever_missed_the_last_publication() {
     let redis = Redis::start().await;
     let (a, b) = (Node::at(redis.address()).await, Node::at(redis.address()).await);

@@ -138,10 +138,11 @@ impl Heads {
         Ok(())
     }
 
-    pub(super) fn trimmed(&mut self, channel: &Channel, first: u64) {
-        if let Some(head) = self.known.get(channel).copied() {
-            self.advance(channel, Head { first, ..head });
-        }
+    /// Answers where the channel stood before.
+    pub(super) fn trimmed(&mut self, channel: &Channel, first: u64) -> Option<Head> {
+        let before = self.known.get(channel).copied()?;
+        self.advance(channel, Head { first, ..before });
+        Some(before)
     }
 
     /// Saves the moved heads, just before the commit.

@@ -312,7 +312,9 @@ impl<'a> Tx<'a> {
 
     /// Notes that a channel's log now begins later.
     pub(super) fn trimmed(&mut self, channel: &Channel, first: u64) {
-        self.heads.trimmed(channel, first);
+        if let Some(before) = self.heads.trimmed(channel, first) {
+            self.moved.push((channel.clone(), before));
+        }
     }
 
     /// What the operation brought, or nothing when it is to be undone.

@@ -34,8 +34,8 @@ impl Server {
             .connect_timeout(CONNECT)
             .tcp_user_timeout(Duration::from_secs(15))
             .keepalives_idle(Duration::from_secs(15))
-            .application_name("communiconnect")
-            .options(OPTIONS);
+            .application_name("communiconnect");
+        add_options(&mut config, OPTIONS);
         Ok(Self { config })
     }
 
@@ -50,7 +50,7 @@ impl Server {
         runtime.block_on(async {
             let mut config = self.config.clone();
             // A migration takes the time that it takes, and so does the wait for another node's.
-            config.options("-c statement_timeout=0 -c lock_timeout=0");
+            add_options(&mut config, "-c statement_timeout=0 -c lock_timeout=0");
             let (mut client, connection) =
                 config.connect(NoTls).await.map_err(|error| self.refused(error.into()))?;
             runtime.spawn(async move { drop(connection.await) });
@@ -73,6 +73,12 @@ impl Server {
     }
 }
 
+/// Adds to the options that a connection begins with, such as those of the address; of two words on one setting the later counts.
+fn add_options(config: &mut Config, more: &str) {
+    let before = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+    config.options(format!("{before}{more}"));
+}
+
 /// Host and database, as an operator reads them; never the password.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,5 +89,18 @@ impl fmt::Display for Server {
         };
         let port = self.config.get_ports().first().copied().unwrap_or(5432);
         write!(f, "{host}:{port}/{}", self.config.get_dbname().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OPTIONS, Server};
+
+    #[test]
+    fn options_of_the_address_are_kept_before_our_own() {
+        let server = Server::at("postgres://db/hub?options=-csearch_path%3Dhub").expect("an address");
+        assert_eq!(server.config.get_options(), Some(format!("-csearch_path=hub {OPTIONS}").as_str()));
+        let server = Server::at("postgres://db/hub").expect("an address");
+        assert_eq!(server.config.get_options(), Some(OPTIONS));
     }
 }

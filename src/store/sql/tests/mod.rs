@@ -96,6 +96,25 @@ mod core {
     }
 
     #[tokio::test]
+    async fn a_trim_that_fails_leaves_the_log_where_it_was() {
+        let core = core(SqlSettings { keep_count: 1, ..SqlSettings::default() });
+        for _ in 0..3 {
+            core.store.write(say).await.expect("said");
+        }
+        let failing = core.store.write(|tx| {
+            for (channel, head) in tx.overfull(10)? {
+                tx.trimmed(&channel, head.head);
+            }
+            Err::<(), _>(StoreError::NotFound("luck"))
+        });
+        failing.await.expect_err("it fails");
+        let left = core.store.write(|tx| Ok((tx.place(&channel("old"))?.first, tx.overfull(10)?.len())));
+        let (first, overfull) = left.await.expect("looked at");
+        assert_eq!(first, 1, "entries that are still there are still told");
+        assert!(overfull > 0, "it is to be trimmed still");
+    }
+
+    #[tokio::test]
     async fn what_fails_late_leaves_no_trace_and_no_hole() {
         let mut core = core(SqlSettings::default());
         let failing = || core.store.write(|tx| say(tx).and(Err::<u64, _>(StoreError::NotFound("luck"))));
