@@ -280,6 +280,35 @@ fn a_replay_whose_turn_has_not_come_is_heard_before_it_is_seen() {
 }
 
 #[test]
+fn a_replay_of_too_many_pictures_is_not_asked_for() {
+    let mut stage = deaf(15, Conditions::default());
+    (stage.feeds[0].every, stage.feeds[0].camera.frame_bytes) = (100_000, 100);
+    // Fifty a second, or the ring would let go of the key frame first.
+    stage.feeds[0].interval = millis(20);
+    stage.run(Duration::from_secs(20));
+    stage.join(vec![video()]);
+    stage.egress().permit_replays(Permission::OnAsking);
+    stage.run(millis(50));
+    assert!(stage.feeds[0].camera.frame < 1_024, "as many pictures as can be replayed");
+    assert!(stage.egress().wanted_replay().is_some());
+
+    // It waits for its turn, and meanwhile they become too many: the turn comes to nothing, and it asks no more.
+    stage.egress().permit_replays(Permission::Deferred);
+    stage.run(Duration::from_secs(1));
+    assert!(stage.feeds[0].camera.frame > 1_024 && stage.egress().wanted_replay().is_some());
+    stage.egress().permit_replays(Permission::Granted);
+    stage.run(millis(100));
+    assert_eq!((stage.egress().wanted_replay(), stage.ledger.of(VIDEO).count()), (None, 0));
+    assert!(matches!(stage.events[..], [(_, EgressEvent::WaitingForKeyFrame)]), "{:?}", stage.events);
+
+    // Who comes now never asks.
+    stage.join(vec![video()]);
+    stage.egress().permit_replays(Permission::OnAsking);
+    stage.run(millis(100));
+    assert_eq!(stage.egress().wanted_replay(), None);
+}
+
+#[test]
 fn what_comes_into_a_replay_after_its_planning_gets_no_other_pictures_time() {
     let mut stage = deaf(13, Conditions::default());
     stage.feeds[0].camera.frame_bytes = 900;
