@@ -72,6 +72,11 @@ impl Api {
         self
     }
 
+    /// The access token of who speaks; none for a guest.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Runs any command of the protocol over HTTP.
     pub async fn command(&self, kind: &str, body: &Value) -> Result<Value> {
         self.post(&format!("/v1/commands/{kind}"), body).await

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use loadtest::live;
+use loadtest::{live, writes};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Loads a CommuniConnect server on this machine and checks every byte that comes back.
@@ -20,6 +20,8 @@ struct Arguments {
 enum Scenario {
     /// A broadcaster and many viewers over ICE, DTLS and SRTP.
     Live(live::Options),
+    /// Comments from many sockets, as fast as each is acknowledged.
+    Writes(writes::Options),
 }
 
 fn main() -> ExitCode {
@@ -36,12 +38,20 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let Scenario::Live(options) = &arguments.scenario;
-    let report = runtime.block_on(live::run(options))?;
-    println!("{report}");
+    let (text, figures, is_clean) = match &arguments.scenario {
+        Scenario::Live(options) => {
+            let report = runtime.block_on(live::run(options))?;
+            (report.to_string(), report.to_json(), report.is_clean())
+        }
+        Scenario::Writes(options) => {
+            let report = runtime.block_on(writes::run(options))?;
+            (report.to_string(), report.to_json(), report.is_clean())
+        }
+    };
+    println!("{text}");
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&report.to_json())?;
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        let figures = serde_json::to_string_pretty(&figures)?;
+        std::fs::write(path, figures).with_context(|| path.display().to_string())?;
     }
-    Ok(report.is_clean())
+    Ok(is_clean)
 }

@@ -299,7 +299,7 @@ settings! {
         first_media_ms: u64 = "600000", 1_000..=86_400_000;
         /// Time from a publisher's arrival to media that can be shown.
         connecting_ms: u64 = "10000", 1_000..=600_000;
-        /// Time that a broadcaster's sound flows without any picture, though one was announced, before the live begins with its sound; a picture that comes later is shown. At most half of `live.connecting_ms`.
+        /// Time that a broadcaster's sound flows without any picture, though one was announced, before the live begins with its sound; a picture that comes later is shown. At most half of the time that a publisher has for media that can be shown.
         sound_alone_ms: u64 = "3000", 0..=60_000;
         /// The longest live. Twelve hours.
         longest_ms: u64 = "43200000", 1_000..=604_800_000;
