@@ -27,6 +27,8 @@ const TOGETHER: usize = 8;
 pub(super) struct Wholeness {
     /// There is a broker that may lose.
     may_lose: AtomicBool,
+    /// The log moves without the broker's word.
+    log_moves_alone: AtomicBool,
     /// It is away.
     is_away: AtomicBool,
     /// Something was missed: everything must be looked at.
@@ -37,6 +39,11 @@ impl Wholeness {
     /// Whether there is a broker that may lose, and so other nodes.
     pub(super) fn may_lose(&self) -> bool {
         self.may_lose.load(Ordering::Relaxed)
+    }
+
+    /// Whether the log can hold what nobody delivered here.
+    fn must_look(&self) -> bool {
+        self.may_lose() || self.log_moves_alone.load(Ordering::Relaxed)
     }
 
     /// Whether the broker is away.
@@ -54,6 +61,12 @@ impl Wholeness {
 type Readers = HashMap<Option<UserId>, (Reader, Vec<Arc<SessionHandle>>)>;
 
 impl Hub {
+    /// The log lies on a server: a commit may stand there whose answer was lost, so that nobody published what it wrote.
+    /// From now on heads are compared also where the broker itself loses nothing.
+    pub fn log_may_move_alone(&self) {
+        self.whole.log_moves_alone.store(true, Ordering::Relaxed);
+    }
+
     /// The broker's word on its losses.
     pub(super) fn link_is(&self, state: LinkState) {
         self.whole.may_lose.store(true, Ordering::Relaxed);
@@ -78,7 +91,7 @@ impl Hub {
                     }
                 }
                 () = tokio::time::sleep(LOOK_PACE) => {
-                    if self.whole.may_lose() {
+                    if self.whole.must_look() {
                         self.look().await;
                     }
                 }

@@ -21,8 +21,19 @@ pub(super) async fn open(
     hub: &Arc<Hub>,
     tasks: &Tasks,
 ) -> anyhow::Result<SharedBroker> {
-    let Some(url) = redis_url(config)? else { return Ok(Arc::new(MemoryBroker::new(hub.clone()))) };
-    if config.store.url.as_str() == "sqlite" {
+    let is_store_shared = config.store.url.as_str() != "sqlite";
+    if is_store_shared {
+        hub.log_may_move_alone();
+    }
+    let Some(url) = redis_url(config)? else {
+        if is_store_shared {
+            tracing::warn!(
+                "the store is a server, but broker.url is memory: right for a single node; several would hear each other late, and not of each other's states: give all of them one Redis"
+            );
+        }
+        return Ok(Arc::new(MemoryBroker::new(hub.clone())));
+    };
+    if !is_store_shared {
         tracing::warn!(
             "broker.url names a Redis, but nobody can share this node's store, which is SQLite in its data folder: other nodes have other people and posts"
         );

@@ -81,6 +81,20 @@ async fn while_the_broker_is_away_the_log_brings_everything_within_a_second() {
     }
 }
 
+/// A commit stands whose answer was lost on the way: whoever sent it is answered by the retry, which publishes nothing.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_published_comes_from_the_log_also_beside_a_broker_that_loses_nothing() {
+    let (world, channel) = (World::new(HubSettings::default()), test_channel("a"));
+    world.tasks.spawn(world.hub.clone().tend());
+    let mut client = listening(&world, &channel, "a").await;
+    world.write(&channel, |offset| plain(&channel, offset));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(client.at(&channel), Some(0), "a log of one's own never moves alone, and nobody looks");
+    world.hub.log_may_move_alone();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(client.at(&channel), Some(1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_lost_the_right_meanwhile_is_told_so_and_nothing_else() {
     let (world, channel) = (world(), post());
