@@ -3,6 +3,7 @@
 mod comments;
 mod connection;
 mod delivery;
+mod faults;
 mod heartbeat;
 mod identity;
 mod image;
