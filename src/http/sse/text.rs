@@ -83,7 +83,7 @@ mod tests {
         let frame = encode_push(Format::Json, kind::PUBLICATION, &push);
         let message = Message::read(&frame).expect("a message");
         assert_eq!(message.told, Some(("test:a".into(), 7)));
-        let mut place = Place::new(&[channel.clone()]);
+        let mut place = Place::new(std::slice::from_ref(&channel));
         place.begin(0, "5f3c", 7);
         let mut text = Vec::new();
         event(&mut text, message.kind, message.body, Some(&place));
