@@ -83,6 +83,31 @@ impl Server {
         server
     }
 
+    /// From now on it takes connections over TLS alone, with a certificate for `localhost` that it signed itself and a password
+    /// for `postgres`; the file with the certificate.
+    pub fn secure(&self, password: &str) -> PathBuf {
+        let made = as_server(Path::new("openssl"))
+            .current_dir(&self.folder)
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+            .args(["-keyout", "server.key", "-out", "server.crt", "-days", "2", "-subj", "/CN=localhost"])
+            .args([
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+            .output()
+            .expect("openssl runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let address = format!("postgres://postgres@{}/postgres", self.address());
+        self.run(&address, &format!("ALTER USER postgres PASSWORD '{password}'"));
+        self.run(&address, "ALTER SYSTEM SET ssl = on");
+        std::fs::write(self.folder.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+            .expect("its settings");
+        self.run(&address, "SELECT pg_reload_conf()");
+        self.folder.join("server.crt")
+    }
+
     /// `kill -9` of the server; its own processes notice and end.
     pub fn kill(&mut self) {
         let mut watcher = self.watcher.take().expect("a running server");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::{
     Encoding, Server, assert_whole, list,
-    postgres::{Syncs, database},
+    postgres::{self, Syncs, database},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,4 +41,41 @@ async fn two_nodes_of_one_database_show_the_same_people_and_posts() {
     assert_eq!(bob.all_comments(&post).await.len(), 1);
     assert_eq!(bob.counts(&post).await["comments"], 1);
     assert_eq!(again.feed(json!({"community_id": community})).await, [post]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_reaches_the_database_over_tls_and_says_why_where_it_does_not_trust_it() {
+    let own = tokio::task::block_in_place(|| postgres::Server::start(Syncs::Disk));
+    let (name, port) = (own.database(), own.address().port());
+    let name = name.rsplit('/').next().expect("a name");
+    let certificate = own.secure("s3cret");
+    let certificate = std::fs::read(certificate).expect("it is there");
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = folder.path().join("server.crt");
+    std::fs::write(&trusted, certificate).expect("a copy");
+    let told = async |host: &str, more: &str| {
+        let setting = format!("store.url=postgres://postgres:s3cret@{host}:{port}/{name}{more}");
+        let output = Server::prepared(&[&setting]).command(&["doctor"]).output().await.expect("doctor runs");
+        let told = String::from_utf8(output.stdout).expect("text");
+        assert!(!told.contains("s3cret"), "{told}");
+        told.lines().filter(|line| line.contains("store")).collect::<Vec<_>>().join("\n")
+    };
+    let verified = format!("?sslmode=verify-full&sslrootcert={}", trusted.display());
+    for (host, more) in [("localhost", verified.as_str()), ("127.0.0.1", "?sslmode=require")] {
+        let found = told(host, more).await;
+        assert!(!found.starts_with("FAIL") && found.contains("synced a write"), "{host} {more}: {found}");
+    }
+    for (host, more, why) in [
+        ("localhost", "", "no encryption"),
+        ("127.0.0.1", verified.as_str(), "certificate"),
+        ("localhost", "?sslmode=verify-full", "certificate"),
+        ("localhost", "?sslmode=verify-full&sslrootcert=/nowhere", "sslrootcert /nowhere"),
+    ] {
+        let found = told(host, more).await;
+        assert!(found.starts_with("FAIL") && found.contains(why), "{host} {more}: {found}");
+    }
+    let setting = format!("store.url=postgres://postgres:s3cret@localhost:{port}/{name}{verified}");
+    let server = Server::with(&[&setting]).await;
+    let mut bob = server.client("bob", Encoding::Json).await;
+    bob.makes_community("Secured").await;
 }

@@ -9,6 +9,7 @@ mod dialect;
 mod examine;
 mod server;
 mod session;
+mod tls;
 mod turn;
 mod value;
 
@@ -29,10 +30,13 @@ pub(super) fn passes(error: &Error) -> bool {
     matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58") || *state == SqlState::DISK_FULL
 }
 
-/// The error with the server's own words: alone it says `db error`.
+/// The error with the server's own words, or with what is behind it: alone it says `db error`, or where it happened.
 pub(super) fn told(error: &Error) -> String {
     match error.as_db_error() {
         Some(theirs) => format!("{} ({})", theirs.message(), theirs.code().code()),
-        None => error.to_string(),
+        None => match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
     }
 }

@@ -1,9 +1,11 @@
 //! Where the server is, and how it is spoken to.
 
-use super::{Session, told};
+use super::{Session, tls::Security, told};
 use crate::store::sql::{OpenError, db};
+use futures_util::{FutureExt, future::BoxFuture};
 use std::{fmt, str::FromStr, time::Duration};
-use tokio_postgres::{Config, NoTls, config::Host};
+use tokio_postgres::{Client, Config, NoTls, config::Host};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Time to connect to a server; one that is there answers in milliseconds.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -24,24 +26,45 @@ mod embedded {
 /// A server and a database on it.
 pub(in crate::store::sql) struct Server {
     config: Config,
+    /// Secures connections; none where they are plain.
+    tls: Option<MakeRustlsConnect>,
 }
 
 impl Server {
-    /// Reads an address like `postgres://user:password@host:5432/database`.
+    /// Reads an address like `postgres://user:password@host:5432/database?sslmode=verify-full`.
     pub(in crate::store::sql) fn at(url: &str) -> Result<Self, OpenError> {
-        let mut config = Config::from_str(url).map_err(|error| OpenError::Address(error.to_string()))?;
+        let (security, url) = Security::of(url);
+        let tls = security.connector()?;
+        let mut config = Config::from_str(&url).map_err(|error| OpenError::Address(error.to_string()))?;
         config
             .connect_timeout(CONNECT)
             .tcp_user_timeout(Duration::from_secs(15))
             .keepalives_idle(Duration::from_secs(15))
             .application_name("communiconnect");
         add_options(&mut config, OPTIONS);
-        Ok(Self { config })
+        Ok(Self { config, tls })
     }
 
     /// Opens a connection.
     pub(in crate::store::sql) fn open(&self) -> Result<Session, OpenError> {
-        Session::open(&self.config).map_err(|error| self.refused(error))
+        Session::open(self.connect(&self.config)).map_err(|error| self.refused(error))
+    }
+
+    /// Connects; what is answered beside the client must be driven for it to move.
+    async fn connect(
+        &self,
+        config: &Config,
+    ) -> Result<(Client, BoxFuture<'static, ()>), tokio_postgres::Error> {
+        match &self.tls {
+            Some(tls) => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                Ok((client, connection.map(drop).boxed()))
+            }
+            None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok((client, connection.map(drop).boxed()))
+            }
+        }
     }
 
     /// Brings the tables up to date; of several nodes that start at once one does, and the others find them so.
@@ -52,8 +75,8 @@ impl Server {
             // A migration takes the time that it takes, and so does the wait for another node's.
             add_options(&mut config, "-c statement_timeout=0 -c lock_timeout=0");
             let (mut client, connection) =
-                config.connect(NoTls).await.map_err(|error| self.refused(error.into()))?;
-            runtime.spawn(async move { drop(connection.await) });
+                self.connect(&config).await.map_err(|error| self.refused(error.into()))?;
+            runtime.spawn(connection);
             client
                 .execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])
                 .await

@@ -2,14 +2,14 @@
 
 use super::{dialect::translated, value::Bound};
 use crate::store::sql::db::{Error, Result, Value};
-use futures_util::{FutureExt, StreamExt, TryStreamExt, pin_mut};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, pin_mut};
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 /// A server that has not answered a statement for so long is not there any more: more than the server itself gives a
 /// statement, so that its own word comes first.
@@ -30,17 +30,21 @@ pub(crate) struct Statement<'c> {
 }
 
 impl Session {
-    /// Connects, within the time that `config` gives.
-    pub(super) fn open(config: &Config) -> Result<Self> {
+    /// Waits until `connecting` has brought a client, and what drives it.
+    pub(super) fn open(
+        connecting: impl Future<
+            Output = std::result::Result<(Client, BoxFuture<'static, ()>), tokio_postgres::Error>,
+        >,
+    ) -> Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Error::Unreachable(error.to_string()))?;
         let (client, connection) = runtime
-            .block_on(async { tokio::time::timeout(SILENCE, config.connect(NoTls)).await })
+            .block_on(async { tokio::time::timeout(SILENCE, connecting).await })
             .map_err(|_| Error::Silence)??;
         // The runtime is this session's own and ends with it; a lost connection is told to whoever waits on the client.
-        runtime.spawn(async move { drop(connection.await) });
+        runtime.spawn(connection);
         Ok(Self { client, prepared: RefCell::default(), is_lost: Cell::new(false), runtime })
     }
 
