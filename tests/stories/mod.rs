@@ -11,6 +11,7 @@ mod layers;
 mod live;
 mod malformed;
 mod nodes;
+mod openapi;
 mod operations;
 mod operators;
 mod outage;
