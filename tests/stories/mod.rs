@@ -10,6 +10,7 @@ mod image;
 mod input;
 mod layers;
 mod live;
+mod load;
 mod malformed;
 mod nodes;
 mod operations;
