@@ -2,8 +2,8 @@
 
 use super::{
     Access, Denied, HubSettings, SessionEnds, SessionHandle, Tally, Traffic, channel::ChannelEntry,
-    delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People, registry::Registry,
-    resync::Wholeness,
+    delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People, reads::Reads,
+    registry::Registry, resync::Wholeness,
 };
 use crate::{
     auth::Identity,
@@ -54,6 +54,7 @@ pub struct Hub {
     ends: OnceLock<Weak<dyn SessionEnds>>,
     pub(super) tally: OnceLock<Arc<dyn Tally>>,
     pub(super) people: People,
+    pub(super) reads: Reads,
     traffic: Traffic,
     is_draining: AtomicBool,
     pub(super) whole: Wholeness,
@@ -75,6 +76,7 @@ impl Hub {
             ends: OnceLock::new(),
             tally: OnceLock::new(),
             people: People::default(),
+            reads: Reads::default(),
             traffic: Traffic::default(),
             is_draining: AtomicBool::new(false),
             whole: Wholeness::default(),
@@ -130,7 +132,7 @@ impl Hub {
         let hold_limit = self.settings.hold_bytes;
         let session = Arc::new(SessionHandle::new(id, format, &self.registry, budget, hold_limit));
         self.sessions.insert(id, Arc::clone(&session));
-        if self.is_draining.load(Ordering::SeqCst) {
+        if self.is_draining() {
             // Its handshake was done before the stop, and the drain may have looked already.
             send_away(&session, 0);
         }
@@ -204,6 +206,16 @@ impl Hub {
         for (place, session) in (0u64..).zip(&sessions) {
             send_away(session, over.saturating_mul(place) / count);
         }
+    }
+
+    /// Takes new sessions again, after [`Hub::drain`]. Whoever was told to go goes all the same.
+    pub fn take_sessions(&self) {
+        self.is_draining.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether everybody is sent away.
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
     }
 
     /// Ends one subscription and tells the client; nothing where there is none.

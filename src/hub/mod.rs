@@ -5,6 +5,7 @@
 //! nor how bytes travel (`http::ws` drives a socket, the broker calls [`crate::broker::Deliver`]).
 
 mod access;
+mod away;
 mod channel;
 mod control;
 pub mod delivery;
@@ -13,6 +14,8 @@ mod handle;
 #[expect(clippy::module_inception, reason = "the type that the module is named for")]
 mod hub;
 mod message;
+mod meter;
+mod operators;
 pub mod outbox;
 mod pages;
 mod peers;
@@ -20,6 +23,7 @@ mod people;
 mod presence;
 pub mod publisher;
 pub mod rate;
+mod reads;
 mod registry;
 mod repair;
 mod resync;
@@ -36,5 +40,7 @@ pub use access::Access;
 pub use dispatch::{Authenticate, Caller, Denied, Dispatch, SessionEnds, Tally};
 pub use handle::{Closing, SessionHandle};
 pub use hub::{Hub, HubParts};
+pub use meter::Rates;
+pub use operators::{ChannelView, Dismissal, Dismissed, Elsewhere, NodeView, SessionView, Whom};
 pub use settings::HubSettings;
 pub use traffic::Traffic;
