@@ -57,7 +57,8 @@ pub(super) struct Ahead {
     counts: Moving<PostId, PostCounts>,
     inboxes: Moving<UserId, Inbox>,
     reactions: Reactions,
-    is_in_use: bool,
+    /// How many operations run on it.
+    asked: i64,
 }
 
 /// How far the changes had come at some time.
@@ -76,7 +77,7 @@ impl Ahead {
         wants: impl Iterator<Item = &'w Wants> + Clone,
         heads: &mut Heads,
     ) -> Result<()> {
-        self.is_in_use = true;
+        self.asked = wants.clone().count() as i64;
         let channels = match connection {
             Connection::Sqlite(_) => self.read_each(connection, wants)?,
             Connection::Postgres(session) => self.read_all(session, wants)?,
@@ -134,10 +135,10 @@ impl Ahead {
             self.ops.insert((user.id, op), done);
         }
         self.counts.found(id, || posts::counts_at(row, COUNTS))?;
-        // A full inbox has to be made room in, which is left to the tables.
+        // An inbox that these may fill has to be made room in, which is left to the tables.
         if let Some(muted) = row.get::<Option<i64>>(INBOX)?
             && let kept = row.get(INBOX + 2)?
-            && kept < KEPT
+            && kept + self.asked <= KEPT
         {
             self.inboxes.found(author, || Ok(Inbox { muted, unread: row.get(INBOX + 1)?, kept }))?;
         }
@@ -213,7 +214,7 @@ impl Ahead {
 
     /// Whether operations run on what was read ahead, and nothing else does.
     pub(super) fn is_in_use(&self) -> bool {
-        self.is_in_use
+        self.asked > 0
     }
 
     pub(super) fn now(&self) -> Since {
