@@ -55,6 +55,8 @@ enum Word {
     Used { commands: Vec<(UserId, u32)> },
     /// What the rules above the hub have counted.
     Acted { counted: Bytes },
+    /// What the rules above the hub say to themselves.
+    Above { word: Bytes },
     /// For all sessions of a person.
     Message { user: UserId, event: String, data: Data },
 }
@@ -155,6 +157,14 @@ impl Hub {
         }
     }
 
+    /// Tells the rules above the hub on every other node; see [`Neighbour`](super::Neighbour). What is said where nobody is,
+    /// or while the broker is away, is lost.
+    pub fn tell_neighbours(&self, word: Bytes) {
+        if self.peers.count() > 0 {
+            self.say(everybody(), Word::Above { word });
+        }
+    }
+
     /// Who is in a channel on the other nodes, from `after` on.
     ///
     /// # Errors
@@ -221,6 +231,11 @@ impl Hub {
             Word::Acted { counted } => {
                 if let Some(tally) = self.tally.get() {
                     tally.heard(&counted);
+                }
+            }
+            Word::Above { word } => {
+                if let Some(neighbour) = self.neighbour() {
+                    neighbour.heard(&word);
                 }
             }
             Word::Message { user, event, data } => self.message_here(user, &event, &data),

@@ -11,6 +11,7 @@ mod layers;
 mod live;
 mod malformed;
 mod nodes;
+mod nodes_live;
 mod operations;
 mod outage;
 mod over_http;
