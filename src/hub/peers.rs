@@ -157,10 +157,10 @@ impl Hub {
         }
     }
 
-    /// Tells the rules above the hub on every other node; see [`Neighbour`](super::Neighbour). What is said where nobody is,
-    /// or while the broker is away, is lost.
+    /// Tells the rules above the hub on every other node, also on those that were not heard yet; see
+    /// [`Neighbour`](super::Neighbour). What is said while the broker is away is lost.
     pub fn tell_neighbours(&self, word: Bytes) {
-        if self.peers.count() > 0 {
+        if self.whole.may_lose() {
             self.say(everybody(), Word::Above { word });
         }
     }
