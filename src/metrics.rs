@@ -69,6 +69,7 @@ families! {
     Counter HTTP_ANSWERS ["status"] = "communiconnect_http_answers_total": "HTTP answers by class of status.";
     Histogram HTTP_SECONDS = "communiconnect_http_answer_seconds": "Time from a request's head to its answer's head.";
     Counter SOCKETS_OPENED ["format"] = "communiconnect_ws_opened_total": "WebSockets opened, by format.";
+    Counter STREAMS_OPENED = "communiconnect_sse_opened_total": "Streams of server-sent events opened.";
     Gauge SESSIONS = "communiconnect_hub_sessions": "Sessions now.";
     Gauge SUBSCRIPTIONS = "communiconnect_hub_subscriptions": "Subscriptions now.";
     Gauge CHANNELS = "communiconnect_hub_channels": "Channels that somebody here subscribes to.";
@@ -248,6 +249,20 @@ pub fn observe_process() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `METRICS.md` is for operators; its table says what the list says.
+    #[test]
+    fn every_family_stands_in_the_table_of_the_documentation() {
+        let row = |family: &Family| {
+            let kind = format!("{:?}", family.kind).to_lowercase();
+            let label = family.label.map(|label| format!("`{label}`")).unwrap_or_default();
+            format!("| `{}` | {kind} | {label} | {} |", family.name, family.help)
+        };
+        let wanted: Vec<String> = FAMILIES.iter().map(row).collect();
+        let told: Vec<&str> =
+            include_str!("METRICS.md").lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(told, wanted, "src/METRICS.md should have these rows:\n{}", wanted.join("\n"));
+    }
 
     #[test]
     fn names_follow_the_rule() {

@@ -152,6 +152,29 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Drain,
+        Self::ServerError,
+        Self::NoPong,
+        Self::WriteTimeout,
+        Self::TokenExpired,
+        Self::Overloaded,
+        Self::Malformed,
+        Self::InvalidToken,
+        Self::NoConnect,
+        Self::Forbidden,
+        Self::TooManyConnections,
+        Self::MessageTooLarge,
+        Self::Abuse,
+        Self::Operator,
+    ];
+
+    /// The one with this number, if any.
+    pub fn from_number(number: u16) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.number() == number)
+    }
+
     /// The number on the wire.
     pub const fn number(self) -> u16 {
         self as u16

@@ -25,6 +25,12 @@ macro_rules! ids {
                 Self(Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
             }
 
+            /// When it was made, in milliseconds since 1970 UTC: its first 48 bits (RFC 9562 §5.7).
+            pub const fn made_at(&self) -> i64 {
+                let [a, b, c, d, e, f, ..] = *self.0.as_bytes();
+                i64::from_be_bytes([0, 0, a, b, c, d, e, f])
+            }
+
             /// The sixteen bytes, as stores keep them.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -123,6 +129,7 @@ mod tests {
     #[test]
     fn ids_follow_time() {
         assert!(PostId::new(1_000) < PostId::new(2_000));
+        assert_eq!(PostId::new(1_760_000_000_123).made_at(), 1_760_000_000_123);
     }
 
     #[test]

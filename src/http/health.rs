@@ -23,6 +23,7 @@ use tokio::time::Instant;
 /// Whether this node should be given work: it does not stop, and its store and broker worked lately, tried end to end.
 pub struct Readiness {
     stopping: AtomicBool,
+    draining: AtomicBool,
     last: Mutex<Probe>,
 }
 
@@ -44,7 +45,8 @@ impl Readiness {
     /// Probes once, then goes on probing until the process stops.
     pub async fn watch(log: Arc<dyn Log>, broker: SharedBroker, tasks: &Tasks) -> Arc<Self> {
         let last = Mutex::new(Probe { passed_at: None, failure: None });
-        let readiness = Arc::new(Self { stopping: AtomicBool::new(false), last });
+        let readiness =
+            Arc::new(Self { stopping: AtomicBool::new(false), draining: AtomicBool::new(false), last });
         readiness.probe(&*log, &broker).await;
         let (this, stop) = (Arc::clone(&readiness), tasks.clone());
         tasks.spawn(async move {
@@ -68,10 +70,23 @@ impl Readiness {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// An operator wishes that this node takes nobody, or that it does again; whether that is new.
+    pub(super) fn drain(&self, is_wished: bool) -> bool {
+        self.draining.swap(is_wished, Ordering::SeqCst) != is_wished
+    }
+
+    /// Whether new connections have to go elsewhere.
+    pub(super) fn takes_nobody(&self) -> bool {
+        self.is_stopping() || self.draining.load(Ordering::SeqCst)
+    }
+
     /// Whether to give this node work, or why not.
     pub fn verdict(&self) -> Result<(), String> {
         if self.is_stopping() {
             return Err("this node stops".to_owned());
+        }
+        if self.takes_nobody() {
+            return Err("an operator has drained this node".to_owned());
         }
         let last = self.last.lock().clone();
         match (last.passed_at, last.failure) {

@@ -4,16 +4,15 @@
 
 use super::{
     Problem, Proxies, linger,
+    link::{Counted, Link},
     slots::{Full, Slot, Slots},
 };
 use crate::{config::Config, metrics, tasks::Tasks};
 use axum::{Router, body::Body, http::StatusCode};
 use bytes::Bytes;
 use communiconnect_protocol::Code;
-use futures_util::future::BoxFuture;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use parking_lot::Mutex;
 use std::{
     fmt,
     future::poll_fn,
@@ -156,10 +155,8 @@ pub struct Peer {
     pub client: IpAddr,
     /// Whether the other end is a trusted proxy: the listener has not counted its connection by address.
     pub(super) is_proxy: bool,
-    takeover: Arc<Mutex<Option<Takeover>>>,
+    link: Arc<Link>,
 }
-
-type Takeover = Box<dyn FnOnce(TcpStream, Bytes) -> BoxFuture<'static, ()> + Send>;
 
 impl Peer {
     /// Has the connection handed over once the answer, which must be 101, is written: the socket, free of all buffers of
@@ -169,7 +166,12 @@ impl Peer {
         F: FnOnce(TcpStream, Bytes) -> T + Send + 'static,
         T: Future<Output = ()> + Send + 'static,
     {
-        *self.takeover.lock() = Some(Box::new(|stream, rest| Box::pin(then(stream, rest))));
+        self.link.take_over(Box::new(|stream, rest| Box::pin(then(stream, rest))));
+    }
+
+    /// The connection, for answers that go on for long.
+    pub(super) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link)
     }
 }
 
@@ -201,10 +203,10 @@ impl Connection {
             () = tasks.stopping() => return,
         }
         let (client, is_proxy) = (address.ip().to_canonical(), proxies.trusts(address.ip()));
-        let peer = Peer { address, client, is_proxy, takeover: Arc::default() };
+        let peer = Peer { address, client, is_proxy, link: Arc::default() };
         let service = Service { peer: &peer, proxies: &proxies, routes: &routes };
         let (mut stream, rest) = speak_http(stream, bounds, service, &tasks).await;
-        let takeover = peer.takeover.lock().take();
+        let takeover = peer.link.takeover();
         match takeover {
             // A task of its own: this one is as large as hyper's connection, which is done.
             Some(takeover) => tasks.spawn(async move {
@@ -240,19 +242,20 @@ async fn speak_http(
         .header_read_timeout(bounds.head)
         // Heads between this and `head_bytes` are refused by the gate, which can say why.
         .max_buf_size(bounds.head_bytes * 4)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Counted::new(stream, peer.link())), service);
     let mut stopping = false;
     let ended = loop {
         tokio::select! {
             ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
             () = tasks.stopping(), if !stopping => {
                 stopping = true;
-                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
+            () = peer.link.cut_off() => break Ok(()),
         }
     };
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner();
+    let mut stream = parts.io.into_inner().into_stream();
     if ended.is_err_and(|error| error.is_timeout()) && !parts.read_buf.is_empty() {
         let message = "the request head did not arrive in time";
         let late = Problem::new(StatusCode::REQUEST_TIMEOUT, Code::BadRequest, message);

@@ -5,15 +5,14 @@ use super::{
     body::BodyBounds,
     commands,
     gate::{self, Hosts},
-    health, live, page, socket,
+    health, live, page, socket, sse,
     state::HttpState,
+    trace,
 };
-use crate::metrics;
 use axum::{
     Router,
-    extract::Request,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::{self, Next},
+    middleware,
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
@@ -29,6 +28,7 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
     let cors = cors(&state.settings.origins);
     let routes = Router::new()
         .route("/v1/ws", any(socket::open))
+        .route("/v1/sse", get(sse::listen))
         .route("/v1/commands/{type}", post(commands::run))
         .route("/v1/auth/register", post(accounts::register))
         .route("/v1/auth/login", post(accounts::login))
@@ -46,9 +46,7 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
 
 /// Routes of the operator's listener.
 pub fn admin_router(state: Arc<HttpState>) -> Router {
-    let routes = Router::new()
-        .route("/v1/admin/publish", post(admin::publish))
-        .route("/v1/admin/sessions", get(admin::sessions))
+    let routes = admin::routes()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -74,7 +72,7 @@ fn guarded(routes: Router<Arc<HttpState>>, state: Arc<HttpState>, hosts: Hosts) 
         .layer(middleware::from_fn_with_state(gate, gate::gate))
         .layer(constant(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(constant(header::REFERRER_POLICY, "no-referrer"))
-        .layer(middleware::from_fn(measured))
+        .layer(middleware::from_fn(trace::traced))
 }
 
 /// The web origins of a setting.
@@ -90,24 +88,15 @@ fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed(origins))
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT])
-        .expose_headers([header::RETRY_AFTER])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            trace::REQUEST_ID,
+            sse::LAST_EVENT_ID,
+        ])
+        .expose_headers([header::RETRY_AFTER, trace::REQUEST_ID])
         .max_age(Duration::from_secs(3600))
-}
-
-async fn measured(request: Request, next: Next) -> Response {
-    let started = std::time::Instant::now();
-    let response = next.run(request).await;
-    let class = match response.status().as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    };
-    metrics::HTTP_ANSWERS.add(class, 1);
-    metrics::HTTP_SECONDS.record(started.elapsed().as_secs_f64());
-    response
 }
 
 pub(super) async fn wrong_method(method: Method) -> Problem {

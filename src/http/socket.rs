@@ -23,10 +23,7 @@ pub(super) async fn open(State(state): State<Arc<HttpState>>, request: Request) 
     let handshake = Handshake::read(&head)?;
     let (format, subprotocol) = choose(&handshake.offer)?;
     check_origin(&state.settings, &head.headers)?;
-    if state.readiness.is_stopping() {
-        let message = "this node stops; connect again, to another one";
-        return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000).into());
-    }
+    takes_somebody(&state)?;
     let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
     let (door, message_bytes) = (Arc::clone(&state.door), state.settings.message_bytes);
     let opened = ws::Opened { format, client: Some(peer.client) };
@@ -39,9 +36,18 @@ pub(super) async fn open(State(state): State<Arc<HttpState>>, request: Request) 
     Ok(handshake.accept(subprotocol))
 }
 
+/// Refuses whoever comes to a node that stops or is drained.
+pub(super) fn takes_somebody(state: &HttpState) -> Result<(), ErrorBody> {
+    if state.readiness.takes_nobody() {
+        let message = "this node takes nobody any more; connect again, to another one";
+        return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000));
+    }
+    Ok(())
+}
+
 /// A place among its client's, for a socket that comes through a proxy: the listener has counted the others. One for whom
 /// the proxy names nobody is the proxy's own.
-fn through_proxy(state: &HttpState, peer: &Peer) -> Result<Option<Slot>, Problem> {
+pub(super) fn through_proxy(state: &HttpState, peer: &Peer) -> Result<Option<Slot>, Problem> {
     if !peer.is_proxy {
         return Ok(None);
     }

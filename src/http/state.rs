@@ -40,6 +40,15 @@ pub struct HttpState {
     pub settings: HttpSettings,
 }
 
+impl HttpState {
+    /// Ends this node's lives with their reports, then tells every client its own slot within `over`, in which it is closed
+    /// with 4000. New connections are to be refused before.
+    pub async fn send_everybody_away(&self, over: Duration) {
+        self.live.drain().await;
+        self.door.hub.drain(over);
+    }
+}
+
 /// The part of the settings that routes need.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
@@ -59,6 +68,8 @@ pub struct HttpSettings {
     pub message_bytes: usize,
     /// Time for one command.
     pub command_time: Duration,
+    /// Over which time clients are sent away.
+    pub drain: Duration,
     /// What clients get that change a media session without saying which ICE session they mean.
     pub etag_manners: Manners,
 }
@@ -75,6 +86,7 @@ impl HttpSettings {
             body_time: Duration::from_millis(config.http.body_timeout_ms),
             message_bytes: config.limits.message_bytes,
             command_time: Duration::from_millis(config.limits.command_ms),
+            drain: Duration::from_millis(config.node.drain_ms),
             etag_manners: if config.live.lenient_etag { Manners::Lenient } else { Manners::Strict },
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     clock,
     hub::{
         Authenticate, Closing, Dispatch, Hub, SessionHandle,
-        session::{Due, Paces, Session, Verdict, too_late, too_often},
+        session::{Due, Session, Verdict, too_late, too_often},
     },
     tasks::Tasks,
 };
@@ -90,17 +90,21 @@ where
     } else {
         WebSocketStream::from_partially_read(stream, read_ahead.to_vec(), Role::Server, Some(config)).await
     };
-    let attendance = Attendance { session: door.hub.open(format), hub: Arc::clone(&door.hub) };
+    let attendance = Attendance::begin(&door.hub, format);
     if let Some(client) = client {
         attendance.session.comes_from(client);
     }
     let mut driver = Driver::new(socket, &attendance.session, &door);
     let ending = poll_fn(|context| driver.poll(context)).await;
+    let words = match ending {
+        Ending::Close(code) => attendance.session.last_words(code),
+        Ending::Gone | Ending::Broken(_) => None,
+    };
     // The session leaves before the goodbyes, so that a peer who never answers them is not listed as present.
     drop(attendance);
     driver.let_go();
     // Rare and large: not part of every socket's future.
-    Box::pin(Farewell::new(driver.socket).say(ending)).await;
+    Box::pin(Farewell::new(driver.socket).say(ending, words)).await;
 }
 
 fn socket_config(door: &Door) -> WebSocketConfig {
@@ -115,9 +119,21 @@ fn socket_config(door: &Door) -> WebSocketConfig {
 }
 
 /// Pairs the beginning and the end of a session.
-struct Attendance {
+pub(super) struct Attendance {
     session: Arc<SessionHandle>,
     hub: Arc<Hub>,
+}
+
+impl Attendance {
+    /// A session for a connection that speaks this format.
+    pub(super) fn begin(hub: &Arc<Hub>, format: Format) -> Self {
+        Self { session: hub.open(format), hub: Arc::clone(hub) }
+    }
+
+    /// The session.
+    pub(super) fn session(&self) -> &Arc<SessionHandle> {
+        &self.session
+    }
 }
 
 impl Drop for Attendance {
@@ -152,16 +168,8 @@ enum Written {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn new(socket: WebSocketStream<Gather<S>>, handle: &Arc<SessionHandle>, door: &Arc<Door>) -> Self {
-        let settings = door.hub.settings();
-        let paces = Paces {
-            ping_ms: settings.ping_ms,
-            pong_ms: settings.pong_ms,
-            connect_ms: settings.connect_ms,
-            write_timeout_ms: settings.write_timeout_ms,
-            command_ms: settings.command_ms,
-            commands_per_second: settings.commands_per_second,
-        };
-        let jitter = rand::random_range(0..=settings.ping_ms / 10);
+        let paces = door.hub.settings().paces();
+        let jitter = rand::random_range(0..=paces.ping_ms / 10);
         Self {
             socket,
             door: Arc::clone(door),

@@ -3,7 +3,12 @@
 //! Publications of a channel leave here in offset order without a hole, whatever the broker did. Everything happens under
 //! the channel's own lock, which is never held across an await; sessions are locked inside it, never the other way round.
 
-use super::{delivery::Delivery, handle::SessionHandle};
+use super::{
+    delivery::Delivery,
+    handle::SessionHandle,
+    meter::{Meter, Rates},
+};
+use crate::clock;
 use communiconnect_protocol::{Channel, Class, GapPush, GapReason, UnsubscribeReason};
 use parking_lot::Mutex;
 use slab::Slab;
@@ -38,6 +43,8 @@ struct Inner {
     is_parked: bool,
     /// Looks of [`ChannelEntry::is_due`] since a publication came.
     idle_looks: u32,
+    /// What went to subscribers.
+    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -222,6 +229,11 @@ impl ChannelEntry {
         self.inner.lock().subscribers.len()
     }
 
+    /// How much goes to each who listens.
+    pub(super) fn rates(&self) -> Rates {
+        self.inner.lock().meter.rates(clock::steady_ms())
+    }
+
     /// Everybody who listens, whether open or not.
     pub(super) fn sessions(&self) -> Vec<Arc<SessionHandle>> {
         let inner = self.inner.lock();
@@ -243,6 +255,8 @@ impl ChannelEntry {
             inner.sort_in(delivery, &mut ready);
         }
         inner.idle_looks = 0;
+        let now = clock::steady_ms();
+        ready.iter().for_each(|delivery| inner.meter.count(now, delivery.class()));
         inner.fan_out(&self.channel, &ready);
         inner.begin_repair()
     }

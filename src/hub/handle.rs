@@ -56,6 +56,8 @@ struct Shared {
     /// Subscriptions that open when the next reply is queued.
     openings: Vec<(Subscription, Opening)>,
     closing: Option<Closing>,
+    /// An operator's reason for it.
+    last_words: Option<Arc<str>>,
     /// The driver was woken and has not come to rest since: it need not be woken again.
     is_awake: bool,
     has_left: bool,
@@ -114,6 +116,7 @@ impl SessionHandle {
                 subscriptions: Vec::new(),
                 openings: Vec::new(),
                 closing: None,
+                last_words: None,
                 is_awake: true,
                 has_left: false,
             }),
@@ -156,7 +159,18 @@ impl SessionHandle {
 
     /// Queues the answer to a command, and lets subscriptions begin that it speaks of.
     pub fn reply(&self, bytes: Bytes) {
-        for (Subscription { entry, slot, .. }, opening) in self.push_reply(bytes) {
+        let openings = self.push_reply(bytes);
+        self.open(openings);
+    }
+
+    /// Lets subscriptions begin whose answer goes another way than the outbox: before everything that is taken from it.
+    pub fn begin(&self) {
+        let openings = std::mem::take(&mut self.shared.lock().openings);
+        self.open(openings);
+    }
+
+    fn open(&self, openings: Vec<(Subscription, Opening)>) {
+        for (Subscription { entry, slot, .. }, opening) in openings {
             match entry.open(slot, self, opening) {
                 Settled::Stands => {}
                 Settled::Ended(reason) => drop(self.end(entry.channel(), reason)),
@@ -233,6 +247,19 @@ impl SessionHandle {
         });
         // Even a driver that waits for its socket to take something must hear of this.
         self.waker.wake();
+    }
+
+    /// The same with a reason to tell in place of the code's own.
+    pub(super) fn close_saying(&self, closing: Closing, words: Option<Arc<str>>) {
+        self.shared.lock().last_words = words;
+        self.close(closing);
+    }
+
+    /// What to tell a peer who is closed with this code: what an operator said, where that is why.
+    pub fn last_words(&self, code: CloseCode) -> Option<Arc<str>> {
+        let shared = self.shared.lock();
+        let is_why = shared.closing.is_some_and(|closing| closing.code == code);
+        shared.last_words.clone().filter(|_| is_why)
     }
 
     /// What the driver was asked for; it must ask again after every wake.

@@ -3,7 +3,7 @@
 use super::{
     Access, Denied, HubSettings, Neighbour, SessionEnds, SessionHandle, Tally, Traffic,
     channel::ChannelEntry, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People,
-    registry::Registry, resync::Wholeness,
+    reads::Reads, registry::Registry, resync::Wholeness,
 };
 use crate::{
     auth::Identity,
@@ -55,6 +55,7 @@ pub struct Hub {
     pub(super) tally: OnceLock<Arc<dyn Tally>>,
     neighbour: OnceLock<Weak<dyn Neighbour>>,
     pub(super) people: People,
+    pub(super) reads: Reads,
     traffic: Traffic,
     is_draining: AtomicBool,
     pub(super) whole: Wholeness,
@@ -77,6 +78,7 @@ impl Hub {
             tally: OnceLock::new(),
             neighbour: OnceLock::new(),
             people: People::default(),
+            reads: Reads::default(),
             traffic: Traffic::default(),
             is_draining: AtomicBool::new(false),
             whole: Wholeness::default(),
@@ -146,7 +148,7 @@ impl Hub {
         let hold_limit = self.settings.hold_bytes;
         let session = Arc::new(SessionHandle::new(id, format, &self.registry, budget, hold_limit));
         self.sessions.insert(id, Arc::clone(&session));
-        if self.is_draining.load(Ordering::SeqCst) {
+        if self.is_draining() {
             // Its handshake was done before the stop, and the drain may have looked already.
             send_away(&session, 0);
         }
@@ -220,6 +222,16 @@ impl Hub {
         for (place, session) in (0u64..).zip(&sessions) {
             send_away(session, over.saturating_mul(place) / count);
         }
+    }
+
+    /// Takes new sessions again, after [`Hub::drain`]. Whoever was told to go goes all the same.
+    pub fn take_sessions(&self) {
+        self.is_draining.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether everybody is sent away.
+    pub(super) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
     }
 
     /// Ends one subscription and tells the client; nothing where there is none.

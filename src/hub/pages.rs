@@ -1,6 +1,6 @@
 //! Pages of a channel's log, as one reader may see them: `history`, and how a subscription begins.
 
-use super::{Caller, Hub, channel::Opening, delivery::Delivery, subscribe::parse};
+use super::{Caller, Hub, channel::Opening, delivery::Delivery, reads::Question, subscribe::parse};
 use crate::{
     publication::{Audience, Publication, State},
     store::log::{LogPage, PageSize, Range},
@@ -162,7 +162,9 @@ impl Hub {
     }
 
     async fn read(&self, channel: &Channel, range: Range, size: PageSize) -> Result<LogPage, ErrorBody> {
-        Ok(self.log.page(channel, range, size).await?)
+        let question = Question { channel: channel.clone(), range, size };
+        let read = || async { Ok(Arc::new(self.log.page(channel, range, size).await?)) };
+        Ok(Arc::unwrap_or_clone(self.reads.ask(question, read).await?))
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the hubs of one store say to each other beside publications: that they live, who is present, what people have
-//! used of their limits, what concerns one person's sessions wherever they are.
+//! used of their limits, what concerns one person's sessions wherever they are, what operators want to know.
 //!
 //! Nothing here is kept: a node that falls silent takes with it what it said. The broker carries these words without
 //! understanding them.
 
-use super::{Hub, presence::Present};
+use super::{Dismissed, Elsewhere, Hub, NodeView, SessionView, Whom, presence::Present};
 use crate::{
     broker::{Broadcast, Memo},
     clock,
@@ -24,12 +24,13 @@ const SILENCE: Duration = Duration::from_secs(4);
 /// Between two tellings of what people have used. With [`super::people::LOT`] it bounds by how much a person who is busy on
 /// `n` nodes may exceed a limit: by `n - 1` times a quarter of a second's allowance and a lot.
 const USED_PACE: Duration = Duration::from_millis(250);
-/// Time for the others to say who is present; whoever does not is most likely gone.
+/// Time for the others to answer a question; whoever does not is most likely gone.
 const ANSWER_TIME: Duration = Duration::from_millis(500);
 /// Nodes that are known at once: a bound against nonsense.
 const NODES: usize = 1_024;
 
-/// Changes with [`Word`]; words of other versions are not understood and dropped.
+/// Changes where a [`Word`] comes to mean something else; words of other versions are not understood and dropped, and so
+/// is a word that is new to a node.
 const VERSION: u8 = 1;
 
 /// Which process: drawn anew at each start.
@@ -59,6 +60,34 @@ enum Word {
     Above { word: Bytes },
     /// For all sessions of a person.
     Message { user: UserId, event: String, data: Data },
+    /// An operator asks, or wishes something done.
+    Inquire { question: u64, inquiry: Inquiry },
+    /// This is known, or was done.
+    Answered { question: u64, answer: Answer },
+}
+
+/// What operators ask of every node.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Inquiry {
+    /// What do you carry?
+    View,
+    /// Which sessions has this person?
+    SessionsOf(UserId),
+    /// Send them away.
+    Dismiss { whom: Whom, code: u16, reason: Option<String> },
+}
+
+/// What a node answers to a question.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// Who is present.
+    Present(Present),
+    /// To [`Inquiry::View`].
+    View(NodeView),
+    /// To [`Inquiry::SessionsOf`].
+    Sessions(Vec<SessionView>),
+    /// To [`Inquiry::Dismiss`].
+    Dismissed(Dismissed),
 }
 
 /// The other nodes.
@@ -67,7 +96,7 @@ pub(super) struct Peers {
     me: NodeKey,
     /// When each was last heard.
     heard: Mutex<HashMap<NodeKey, Instant>>,
-    questions: Mutex<HashMap<u64, mpsc::Sender<Present>>>,
+    questions: Mutex<HashMap<u64, mpsc::Sender<Answer>>>,
 }
 
 impl Default for Peers {
@@ -88,6 +117,13 @@ impl Peers {
         let before = heard.len();
         heard.retain(|_, at| at.elapsed() < SILENCE);
         heard.len() < before
+    }
+
+    /// Gives an answer to whoever waits for it.
+    fn take(&self, question: u64, answer: Answer) {
+        if let Some(waiting) = self.questions.lock().get(&question) {
+            let _ = waiting.try_send(answer);
+        }
     }
 
     fn note(&self, node: NodeKey) {
@@ -174,29 +210,55 @@ impl Hub {
         channel: &Channel,
         after: Option<UserId>,
     ) -> Result<Vec<Present>, ErrorBody> {
-        let nodes = self.peers.count();
-        if nodes == 0 {
+        if self.peers.count() == 0 {
             return Ok(Vec::new());
         }
         if self.whole.is_away() {
             let message = "other nodes cannot be asked who is there at the moment";
             return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000));
         }
-        let (sender, mut answers) = mpsc::channel(nodes);
-        let question = rand::random();
-        self.peers.questions.lock().insert(question, sender);
-        let _asked = Asked { peers: &self.peers, question };
-        self.say(everybody(), Word::Ask { question, channel: channel.clone(), after });
-        let mut told = Vec::with_capacity(nodes);
-        let gathering = async {
-            while told.len() < nodes
-                && let Some(present) = answers.recv().await
-            {
-                told.push(present);
-            }
+        let word = |question| Word::Ask { question, channel: channel.clone(), after };
+        let present = |answer| match answer {
+            Answer::Present(present) => Some(present),
+            _ => None,
         };
-        let _ = tokio::time::timeout(ANSWER_TIME, gathering).await;
-        Ok(told)
+        Ok(self.ask_everybody(word, present).await.told)
+    }
+
+    /// Asks every other node on behalf of an operator.
+    pub(super) async fn inquire<T>(
+        &self,
+        inquiry: Inquiry,
+        read: impl Fn(Answer) -> Option<T>,
+    ) -> Elsewhere<T> {
+        self.ask_everybody(|question| Word::Inquire { question, inquiry }, read).await
+    }
+
+    /// Asks every node that gave a sign of life lately, and waits until all have answered or the time is over.
+    async fn ask_everybody<T>(
+        &self,
+        word: impl FnOnce(u64) -> Word,
+        read: impl Fn(Answer) -> Option<T>,
+    ) -> Elsewhere<T> {
+        let nodes = self.peers.count();
+        let mut told = Vec::with_capacity(nodes);
+        if nodes > 0 {
+            let (sender, mut answers) = mpsc::channel(nodes);
+            let question = rand::random();
+            self.peers.questions.lock().insert(question, sender);
+            let _asked = Asked { peers: &self.peers, question };
+            self.say(everybody(), word(question));
+            let gathering = async {
+                while told.len() < nodes
+                    && let Some(answer) = answers.recv().await
+                {
+                    told.extend(read(answer));
+                }
+            };
+            let _ = tokio::time::timeout(ANSWER_TIME, gathering).await;
+        }
+        let silent = nodes - told.len();
+        Elsewhere { told, silent, is_cut_off: self.whole.is_away() }
     }
 
     /// Another node, or this one, has said something.
@@ -219,11 +281,13 @@ impl Hub {
                 let present = self.present_here(&channel, after);
                 self.say(inbox(by), Word::Told { question, present });
             }
-            Word::Told { question, present } => {
-                if let Some(waiting) = self.peers.questions.lock().get(&question) {
-                    let _ = waiting.try_send(present);
+            Word::Told { question, present } => self.peers.take(question, Answer::Present(present)),
+            Word::Inquire { question, inquiry } => {
+                if let Some(answer) = self.answer(inquiry) {
+                    self.say(inbox(by), Word::Answered { question, answer });
                 }
             }
+            Word::Answered { question, answer } => self.peers.take(question, answer),
             Word::Used { commands } => {
                 let per_second = self.settings.commands_per_second_user;
                 self.people.spend(&commands, clock::steady_ms(), per_second);

@@ -57,6 +57,11 @@ impl People {
         Some(Arc::clone(&entry.0))
     }
 
+    /// How many people there are.
+    pub(super) fn count(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Commands that went through since the last time, of people with a lot of them.
     pub(super) fn take_used(&self) -> Vec<(UserId, u32)> {
         let busy = std::mem::take(&mut *self.busy.lock());

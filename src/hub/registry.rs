@@ -42,6 +42,11 @@ impl Registry {
         self.channels.get(channel).map(|entry| Arc::clone(&entry))
     }
 
+    /// How many channels have a subscriber.
+    pub(super) fn len(&self) -> usize {
+        self.channels.len()
+    }
+
     /// Every channel with a subscriber.
     pub(super) fn entries(&self) -> Vec<Arc<ChannelEntry>> {
         self.channels.iter().map(|entry| Arc::clone(&entry)).collect()

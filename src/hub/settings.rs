@@ -1,5 +1,6 @@
 //! What the hub may use, as plain numbers: the server fills them from the configuration.
 
+use super::session::Paces;
 use communiconnect_protocol::Limits;
 
 /// Bounds and paces of sessions and channels. Durations in milliseconds, sizes in bytes.
@@ -35,6 +36,20 @@ pub struct HubSettings {
     pub test_channels: bool,
     /// What `connect` tells about limits; its figures are those of the settings.
     pub told: Limits,
+}
+
+impl HubSettings {
+    /// The paces of one session.
+    pub fn paces(&self) -> Paces {
+        Paces {
+            ping_ms: self.ping_ms,
+            pong_ms: self.pong_ms,
+            connect_ms: self.connect_ms,
+            write_timeout_ms: self.write_timeout_ms,
+            command_ms: self.command_ms,
+            commands_per_second: self.commands_per_second,
+        }
+    }
 }
 
 impl Default for HubSettings {

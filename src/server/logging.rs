@@ -28,5 +28,11 @@ pub(super) fn start(settings: &Log) -> Result<(), WrongFilter> {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
+    // A panic is a line like any other, with the ids of the request or session that it happened in.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("something that is no text");
+        tracing::error!(place, panic = message, "a mistake of the program");
+    }));
     Ok(())
 }

@@ -50,8 +50,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let drain = Duration::from_millis(config.node.drain_ms);
     tracing::info!(signal, sessions = node.hub.session_count(), drain_ms = config.node.drain_ms, "stopping");
     node.http.readiness.stop();
-    node.lives.drain().await;
-    node.hub.drain(drain);
+    node.http.send_everybody_away(drain).await;
     let everybody_gone = async {
         while node.hub.session_count() > 0 {
             tokio::time::sleep(LOOK_EVERY).await;

@@ -39,7 +39,6 @@ const LAST_MESSAGES: Duration = Duration::from_secs(1);
 pub(super) struct Node {
     pub(super) hub: Arc<Hub>,
     pub(super) http: Arc<HttpState>,
-    pub(super) lives: LiveService,
     plane: MediaPlane,
     /// Hears of ended sessions, and of other nodes, while the node lives; the hub holds it weakly.
     _listener: Arc<LiveService>,
@@ -115,7 +114,7 @@ impl Node {
             accounts,
             log: stores.log,
             broker,
-            live: lives.clone(),
+            live: lives,
             pace,
             signalling_pace,
             behind_proxies: Slots::behind_proxies(config),
@@ -124,15 +123,15 @@ impl Node {
             metrics,
             settings,
         });
-        Ok(Self { hub, http, lives, plane, _listener: listener, store, publisher, carriers })
+        Ok(Self { hub, http, plane, _listener: listener, store, publisher, carriers })
     }
 
     /// Brings what is queued to disk and publishes it; whether that did not end in time.
     pub(super) async fn close(self) -> bool {
-        let Self { hub, http, lives, plane, _listener, store, publisher, carriers } = self;
+        let Self { hub, http, plane, _listener, store, publisher, carriers } = self;
         // Peers hear a good-bye; waiting for it must not hold up the runtime.
         let _ = tokio::task::spawn_blocking(move || plane.stop()).await;
-        drop((hub, http, lives, _listener));
+        drop((hub, http, _listener));
         store.close().await;
         let unpublished = publisher.stop(LAST_COMMITS).await > 0;
         carriers.stop(LAST_MESSAGES).await;

@@ -6,7 +6,7 @@ use communiconnect_protocol::{Channel, Data};
 use std::sync::Arc;
 
 /// Which part of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Range {
     /// Ascending from the first offset above.
     After(u64),
@@ -15,7 +15,7 @@ pub enum Range {
 }
 
 /// How much of a log at most; the first publication is given in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageSize {
     /// Publications.
     pub items: usize,

@@ -1,8 +1,10 @@
 //! What stories stand on: [`Server`] (the real binary), [`Client`] (a WebSocket client of either encoding), tokens, HTTP.
 
 mod client;
+mod events;
 mod http;
 pub mod live;
+mod nodes;
 mod oracle;
 #[allow(dead_code, reason = "the library's own tests use the rest")]
 pub mod postgres;
@@ -16,7 +18,9 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use client::Client;
+pub use events::Events;
 pub use http::{Http, HttpReply, password_of, raw_http};
+pub use nodes::two_nodes;
 pub use oracle::{assert_whole, offsets};
 pub use redis::{Redis, free_port};
 pub use scene::{list, optional, post, text, with};

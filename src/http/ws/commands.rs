@@ -1,17 +1,17 @@
 //! Commands on a socket: the two that change the session itself, and the way to all others.
 
-use super::Door;
+use super::{super::arrival::arrive, Door};
 use crate::{
     clock,
     hub::{Caller, Denied, SessionHandle},
 };
 use bytes::Bytes;
 use communiconnect_protocol::{
-    CloseCode, Code, Command, Connect, Connected, ErrorBody, Format, Refresh, Refreshed, Reply, encode_error,
-    encode_ok,
+    Code, Command, Connect, Connected, ErrorBody, Format, Refresh, Refreshed, Reply, encode_error, encode_ok,
 };
 use futures_util::FutureExt;
 use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use tracing::Instrument;
 
 /// A command on its way.
 pub(super) struct Running {
@@ -56,6 +56,8 @@ pub(super) fn run(door: &Arc<Door>, session: &Arc<SessionHandle>, id: u64, comma
     let (door, session) = (Arc::clone(door), Arc::clone(session));
     let is_connect = matches!(command, Command::Connect(_));
     let goes_on = !is_of_the_session(&command);
+    // Everything that is logged on the way of a command tells whose it was.
+    let span = tracing::info_span!("command", session = %session.id(), command = command.name(), id);
     let outcome = async move {
         match command {
             Command::Connect(command) => connect(&door, &session, command).await,
@@ -69,8 +71,10 @@ pub(super) fn run(door: &Arc<Door>, session: &Arc<SessionHandle>, id: u64, comma
         }
     };
     // A bug in one command must not look like a dead server to everybody on the same connection.
-    let guarded =
-        AssertUnwindSafe(outcome).catch_unwind().map(|outcome| outcome.unwrap_or_else(|_| broken()));
+    let guarded = AssertUnwindSafe(outcome)
+        .catch_unwind()
+        .map(|outcome| outcome.unwrap_or_else(|_| broken()))
+        .instrument(span);
     Running { id, is_connect, goes_on, future: Box::pin(guarded) }
 }
 
@@ -84,39 +88,19 @@ fn is_of_the_session(command: &Command) -> bool {
 }
 
 async fn connect(door: &Door, session: &Arc<SessionHandle>, command: Connect) -> Outcome {
-    let now = clock::now_ms();
-    let identity = match door.auth.authenticate(command.token.as_deref(), now).await {
+    let identity = match door.auth.authenticate(command.token.as_deref(), clock::now_ms()).await {
         Ok(identity) => identity,
         Err(denied) => return Outcome::Denied(denied),
     };
-    let user = identity.person().map(|person| person.user.clone());
-    let expires_at = identity.person().and_then(|person| person.expires_at);
-    if let Err(denied) = door.hub.admit(session, identity) {
-        return Outcome::Denied(denied);
-    }
-    let subscriptions = match door.hub.greet(session, command.resume).await {
-        Ok(subscriptions) => subscriptions,
-        Err(error) => return Outcome::Denied(Denied { error, close: CloseCode::ServerError }),
+    let reply = match arrive(door, session, identity, command.resume).await {
+        Ok(reply) => reply,
+        Err(denied) => return Outcome::Denied(denied),
     };
-    // The end of a login comes through the person's own channel: what came before that was joined is asked for.
-    if let Err(denied) = door.auth.confirm(&session.identity(), clock::now_ms()).await {
-        return Outcome::Denied(denied);
-    }
     if let Some(client) = &command.client {
-        tracing::debug!(session = %session.id(), client = ?client.name, version = ?client.version, "connected");
+        tracing::debug!(client = ?client.name, version = ?client.version, "connected");
     }
-    let settings = door.hub.settings();
-    let reply = Connected {
-        session_id: session.id(),
-        user,
-        node: settings.node.clone(),
-        server_version: env!("CARGO_PKG_VERSION").to_owned(),
-        expires_at,
-        ping_ms: settings.ping_ms,
-        limits: settings.told.clone(),
-        subscriptions,
-    };
-    Outcome::Connected { reply: Box::new(reply), expires_in: left(expires_at) }
+    let expires_in = left(reply.expires_at);
+    Outcome::Connected { reply: Box::new(reply), expires_in }
 }
 
 async fn refresh(door: &Door, session: &SessionHandle, command: Refresh) -> Outcome {

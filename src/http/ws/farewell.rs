@@ -6,7 +6,7 @@
 use super::{super::websocket::close_for, gather::Gather};
 use communiconnect_protocol::CloseCode;
 use futures_util::{SinkExt, StreamExt};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
@@ -54,11 +54,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Farewell<S> {
         Self { socket }
     }
 
-    pub(super) async fn say(mut self, ending: Ending) {
+    /// `words` in place of the code's own reason, where there are some.
+    pub(super) async fn say(mut self, ending: Ending, words: Option<Arc<str>>) {
         match ending {
             Ending::Gone => {}
             Ending::Close(code) => {
-                let reason = Utf8Bytes::from_static(code.reason());
+                let reason = match &words {
+                    Some(words) => Utf8Bytes::from(&**words),
+                    None => Utf8Bytes::from_static(code.reason()),
+                };
                 if self.send(CloseFrame { code: code.number().into(), reason }).await {
                     let answered = async { while let Some(Ok(_)) = self.socket.next().await {} };
                     let _ = timeout(LINGER, answered).await;
