@@ -4,6 +4,12 @@
 //! Both nodes run in this process, so that the CPU time is that of sending and receiving together; Redis is a process of
 //! its own, whose time is not counted. The baseline is the broker in memory, in the same run.
 
+#[path = "../tests/harness/leash.rs"]
+#[allow(unreachable_pub)]
+mod leash;
+#[path = "../tests/harness/ports.rs"]
+#[allow(unreachable_pub)]
+mod ports;
 #[path = "../tests/harness/redis.rs"]
 #[allow(dead_code, unreachable_pub, missing_docs)]
 mod server;

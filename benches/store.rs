@@ -5,6 +5,9 @@
 //! `cargo bench --bench store` prints operations per second and ratios. Run by `cargo test --benches` it only shows that
 //! it works. The data lies in a temporary folder under the target directory: on a real disk, not in memory.
 
+#[path = "../tests/harness/ports.rs"]
+#[allow(unreachable_pub)]
+mod ports;
 #[path = "../tests/harness/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the stories use the rest")]
 mod postgres;

@@ -85,6 +85,8 @@ pub enum LinkState {
     Returning,
     /// Everything published from now on comes; what was missed must be looked for.
     Returned,
+    /// Something was missed and must be looked for; what is lost apart from that still is.
+    Missed,
 }
 
 /// A shared broker.

@@ -141,7 +141,7 @@ settings! {
         message_bytes: usize = "65536", 1_024..=16_777_216;
         /// Commands per second of one session, with as many at once: a person's client needs a tenth of it.
         commands_per_second: u32 = "200", 1..=1_000_000;
-        /// Commands per second of one person over all sessions and HTTP.
+        /// Commands per second of one person over all sessions, and as many over HTTP at each node.
         commands_per_second_user: u32 = "400", 1..=1_000_000;
         /// Requests per second that make, change or end media sessions (WHIP, WHEP) from one address (of IPv6: one /64): a classroom behind one address that begins to watch.
         signalling_per_second_address: u32 = "50", 1..=1_000_000;

@@ -7,6 +7,7 @@ use super::{
     delivery::Delivery,
     handle::SessionHandle,
     meter::{Meter, Rates},
+    presence::LastCrowd,
 };
 use crate::clock;
 use communiconnect_protocol::{Channel, Class, GapPush, GapReason, UnsubscribeReason};
@@ -24,6 +25,8 @@ pub(super) struct ChannelEntry {
     channel: Channel,
     /// Whether the broker delivers here.
     pub(super) carried: OnceCell<()>,
+    /// Who was here when somebody last asked.
+    pub(super) crowd: LastCrowd,
     inner: Mutex<Inner>,
 }
 
@@ -34,10 +37,14 @@ struct Inner {
     /// The last publication that went to subscribers.
     head: Option<u64>,
     subscribers: Slab<Subscriber>,
+    /// How often somebody came or went.
+    moves: u64,
     /// Publications that came before a missing one.
     early: BTreeMap<u64, Arc<Delivery>>,
     /// The highest offset seen; beyond `head` while a repair runs.
     known: u64,
+    /// The last states that went to subscribers, each of another key: nodes that change one thing overtake each other.
+    latest: VecDeque<Arc<Delivery>>,
     is_repairing: bool,
     /// Nothing is told until the rights of who listens were looked at again.
     is_parked: bool,
@@ -109,6 +116,9 @@ pub(super) struct NeedsRepair(pub(super) bool);
 /// States kept for the moments until a subscription opens: a reader loads what it shows after that anyway.
 const HELD_STATES: usize = 256;
 
+/// States of a channel whose versions are remembered: those that change within the moment by which one node overtakes another.
+const LATEST_STATES: usize = 64;
+
 /// Publications kept while a missing one is awaited; beyond, they are read from the log as well.
 const EARLY_COUNT: usize = 1_024;
 
@@ -119,7 +129,7 @@ const IDLE_LOOKS: u32 = 16;
 
 impl ChannelEntry {
     pub(super) fn new(channel: Channel) -> Self {
-        Self { channel, carried: OnceCell::new(), inner: Mutex::default() }
+        Self { channel, carried: OnceCell::new(), crowd: LastCrowd::default(), inner: Mutex::default() }
     }
 
     pub(super) fn channel(&self) -> &Channel {
@@ -146,7 +156,9 @@ impl ChannelEntry {
     pub(super) fn open(&self, slot: usize, session: &SessionHandle, opening: Opening) -> Settled {
         let mut inner = self.inner.lock();
         let Some(subscriber) = inner.of(slot, session) else { return Settled::Gone };
-        subscriber.open(&self.channel, opening)
+        let settled = subscriber.open(&self.channel, opening);
+        inner.moves += 1;
+        settled
     }
 
     /// The beginning came to nothing: what was before goes on where it was, and a subscriber that was none is removed.
@@ -191,6 +203,7 @@ impl ChannelEntry {
         let Some(subscriber) = inner.of(slot, session) else { return false };
         subscriber.release_hold();
         inner.subscribers.remove(slot);
+        inner.moves += 1;
         true
     }
 
@@ -238,6 +251,11 @@ impl ChannelEntry {
     pub(super) fn sessions(&self) -> Vec<Arc<SessionHandle>> {
         let inner = self.inner.lock();
         inner.subscribers.iter().map(|(_, subscriber)| Arc::clone(&subscriber.session)).collect()
+    }
+
+    /// How often somebody came or went: while that stays, so does who is [present](ChannelEntry::present).
+    pub(super) fn moves(&self) -> u64 {
+        self.inner.lock().moves
     }
 
     /// Everybody whose subscription was granted.
@@ -337,7 +355,7 @@ impl Inner {
 
     fn sort_in(&mut self, delivery: Arc<Delivery>, ready: &mut Vec<Arc<Delivery>>) {
         let Some(offset) = delivery.offset() else {
-            if !self.is_parked {
+            if !self.is_parked && self.is_newest(&delivery) {
                 ready.push(delivery);
             }
             return;
@@ -359,6 +377,22 @@ impl Inner {
         self.head = Some(offset);
         ready.push(delivery);
         self.advance(ready);
+    }
+
+    /// Whether no later version of this state went to subscribers; signals have none.
+    fn is_newest(&mut self, delivery: &Arc<Delivery>) -> bool {
+        let Some(key) = delivery.state_key() else { return true };
+        let place = self.latest.iter().rposition(|known| known.state_key() == Some(key));
+        if place.is_some_and(|place| self.latest[place].version() > delivery.version()) {
+            return false;
+        }
+        if let Some(place) = place {
+            self.latest.remove(place);
+        } else if self.latest.len() == LATEST_STATES {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(Arc::clone(delivery));
+        true
     }
 
     /// Takes what follows the head from what came early.

@@ -41,6 +41,8 @@ pub trait SessionEnds: Send + Sync {
 pub trait Tally: Send + Sync {
     /// What was counted here since the last time, for the other nodes; none where nothing was.
     fn told(&self) -> Option<Bytes>;
+    /// What was counted here lately and still matters, in pieces, for a node that is new here; what it knows it counts once.
+    fn recent(&self, now: i64) -> Vec<Bytes>;
     /// What another node has counted.
     fn heard(&self, counted: &[u8]);
 }

@@ -5,6 +5,7 @@
 //! nor how bytes travel (`http::ws` drives a socket, the broker calls [`crate::broker::Deliver`]).
 
 mod access;
+mod away;
 mod channel;
 mod control;
 pub mod delivery;

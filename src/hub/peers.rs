@@ -26,6 +26,8 @@ const SILENCE: Duration = Duration::from_secs(4);
 const USED_PACE: Duration = Duration::from_millis(250);
 /// Time for the others to answer a question; whoever does not is most likely gone.
 const ANSWER_TIME: Duration = Duration::from_millis(500);
+/// Answers that wait to be given; who is not answered in time asks again.
+const ERRANDS: usize = 256;
 /// Nodes that are known at once: a bound against nonsense.
 const NODES: usize = 1_024;
 
@@ -97,11 +99,24 @@ pub(super) struct Peers {
     /// When each was last heard.
     heard: Mutex<HashMap<NodeKey, Instant>>,
     questions: Mutex<HashMap<u64, mpsc::Sender<Answer>>>,
+    /// What others ask or must know, until [`Hub::keep_company`] answers: not where deliveries come, which a large crowd would hold up.
+    errands: (mpsc::Sender<Errand>, Mutex<Option<mpsc::Receiver<Errand>>>),
+}
+
+/// What one node is to be told.
+#[derive(Debug)]
+enum Errand {
+    /// Who is in this channel, from this person on.
+    Present { to: NodeKey, question: u64, channel: Channel, after: Option<UserId> },
+    /// What was counted before it was known.
+    Counted { to: NodeKey },
 }
 
 impl Default for Peers {
     fn default() -> Self {
-        Self { me: rand::random(), heard: Mutex::default(), questions: Mutex::default() }
+        let (run, errands) = mpsc::channel(ERRANDS);
+        let errands = (run, Mutex::new(Some(errands)));
+        Self { me: rand::random(), heard: Mutex::default(), questions: Mutex::default(), errands }
     }
 }
 
@@ -128,8 +143,14 @@ impl Peers {
 
     fn note(&self, node: NodeKey) {
         let mut heard = self.heard.lock();
-        if heard.len() < NODES || heard.contains_key(&node) {
-            heard.insert(node, Instant::now());
+        let is_new = !heard.contains_key(&node);
+        if is_new && heard.len() >= NODES {
+            return;
+        }
+        heard.insert(node, Instant::now());
+        if is_new {
+            // Where there is no room it counts from now on, as if it had just been started.
+            let _ = self.errands.0.try_send(Errand::Counted { to: node });
         }
     }
 }
@@ -143,12 +164,14 @@ impl Hub {
                 tracing::warn!(%error, "other nodes cannot be heard");
             }
         }
+        let errands = self.peers.errands.1.lock().take();
+        let Some(mut errands) = errands else { return std::future::pending().await };
         let (mut beat, mut used) = (tokio::time::interval(BEAT_PACE), tokio::time::interval(USED_PACE));
         loop {
             tokio::select! {
                 _ = beat.tick() => {
                     if self.whole.may_lose() {
-                        self.say(everybody(), Word::Beat);
+                        let _ = self.say(everybody(), Word::Beat);
                     }
                     if self.peers.bury() {
                         tracing::info!("another node has fallen silent");
@@ -159,11 +182,28 @@ impl Hub {
                 _ = used.tick() => {
                     self.tell_used();
                 }
+                Some(errand) = errands.recv() => self.run(errand),
             }
         }
     }
 
-    /// What is counted is taken even where nobody is there to be told, so that it does not heap up.
+    fn run(&self, errand: Errand) {
+        match errand {
+            Errand::Present { to, question, channel, after } => {
+                let present = self.present_here(&channel, after);
+                let _ = self.say(inbox(to), Word::Told { question, present });
+            }
+            Errand::Counted { to } => {
+                let recent = self.tally.get().map(|tally| tally.recent(clock::now_ms()));
+                for counted in recent.into_iter().flatten() {
+                    let _ = self.say(inbox(to), Word::Acted { counted });
+                }
+            }
+        }
+    }
+
+    /// What is counted is taken even where nobody is there to be told, so that it does not heap up: a node that comes later
+    /// is told what still matters of it.
     fn tell_used(&self) {
         let commands = self.people.take_used();
         let acts = self.tally.get().and_then(|tally| tally.told());
@@ -171,17 +211,17 @@ impl Hub {
             return;
         }
         if !commands.is_empty() {
-            self.say(everybody(), Word::Used { commands });
+            let _ = self.say(everybody(), Word::Used { commands });
         }
         if let Some(counted) = acts {
-            self.say(everybody(), Word::Acted { counted });
+            let _ = self.say(everybody(), Word::Acted { counted });
         }
     }
 
     /// Says good-bye.
     pub(super) fn leave_company(&self) {
         if self.peers.count() > 0 {
-            self.say(everybody(), Word::Leaving);
+            let _ = self.say(everybody(), Word::Leaving);
         }
     }
 
@@ -189,7 +229,7 @@ impl Hub {
     pub(super) fn message_elsewhere(&self, user: UserId, event: &str, data: &Data) {
         if self.peers.count() > 0 {
             let word = Word::Message { user, event: event.to_owned(), data: data.clone() };
-            self.say(Channel::User(user), word);
+            let _ = self.say(Channel::User(user), word);
         }
     }
 
@@ -214,15 +254,15 @@ impl Hub {
             return Ok(Vec::new());
         }
         if self.whole.is_away() {
-            let message = "other nodes cannot be asked who is there at the moment";
-            return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000));
+            return Err(cannot_be_asked());
         }
         let word = |question| Word::Ask { question, channel: channel.clone(), after };
         let present = |answer| match answer {
             Answer::Present(present) => Some(present),
             _ => None,
         };
-        Ok(self.ask_everybody(word, present).await.told)
+        let elsewhere = self.ask_everybody(word, present).await;
+        if elsewhere.is_cut_off { Err(cannot_be_asked()) } else { Ok(elsewhere.told) }
     }
 
     /// Asks every other node on behalf of an operator.
@@ -242,12 +282,13 @@ impl Hub {
     ) -> Elsewhere<T> {
         let nodes = self.peers.count();
         let mut told = Vec::with_capacity(nodes);
+        let mut is_told = true;
         if nodes > 0 {
             let (sender, mut answers) = mpsc::channel(nodes);
             let question = rand::random();
             self.peers.questions.lock().insert(question, sender);
             let _asked = Asked { peers: &self.peers, question };
-            self.say(everybody(), word(question));
+            is_told = self.say(everybody(), word(question));
             let gathering = async {
                 while told.len() < nodes
                     && let Some(answer) = answers.recv().await
@@ -255,10 +296,12 @@ impl Hub {
                     told.extend(read(answer));
                 }
             };
-            let _ = tokio::time::timeout(ANSWER_TIME, gathering).await;
+            if is_told {
+                let _ = tokio::time::timeout(ANSWER_TIME, gathering).await;
+            }
         }
         let silent = nodes - told.len();
-        Elsewhere { told, silent, is_cut_off: self.whole.is_away() }
+        Elsewhere { told, silent, is_cut_off: self.whole.is_away() || !is_told }
     }
 
     /// Another node, or this one, has said something.
@@ -278,13 +321,14 @@ impl Hub {
             Word::Beat => {}
             Word::Leaving => drop(self.peers.heard.lock().remove(&by)),
             Word::Ask { question, channel, after } => {
-                let present = self.present_here(&channel, after);
-                self.say(inbox(by), Word::Told { question, present });
+                // One that finds no room is asked again.
+                let errand = Errand::Present { to: by, question, channel, after };
+                let _ = self.peers.errands.0.try_send(errand);
             }
             Word::Told { question, present } => self.peers.take(question, Answer::Present(present)),
             Word::Inquire { question, inquiry } => {
                 if let Some(answer) = self.answer(inquiry) {
-                    self.say(inbox(by), Word::Answered { question, answer });
+                    let _ = self.say(inbox(by), Word::Answered { question, answer });
                 }
             }
             Word::Answered { question, answer } => self.peers.take(question, answer),
@@ -306,14 +350,21 @@ impl Hub {
         }
     }
 
-    fn say(&self, channel: Channel, word: Word) {
-        let Some(broker) = self.registry.broker() else { return };
+    /// Whether it is on its way, or the broker could not take it.
+    fn say(&self, channel: Channel, word: Word) -> bool {
+        let Some(broker) = self.registry.broker() else { return false };
         let mut body = vec![VERSION];
         rmp_serde::encode::write_named(&mut body, &Said { by: self.peers.me, word })
             .expect("our own types always encode");
-        // A broker takes what it is given when it is called; whether other nodes could be told is no matter here.
-        let _ = broker.publish(vec![Broadcast::Memo(Memo { channel, body: body.into() })]).now_or_never();
+        // A broker takes what it is given when it is called.
+        let taken = broker.publish(vec![Broadcast::Memo(Memo { channel, body: body.into() })]).now_or_never();
+        !matches!(taken, Some(Err(_)))
     }
+}
+
+fn cannot_be_asked() -> ErrorBody {
+    let message = "other nodes cannot be asked who is there at the moment";
+    ErrorBody::new(Code::Unavailable, message).retry_after(1_000)
 }
 
 /// A question that waits for answers, for as long as somebody waits.

@@ -1,9 +1,9 @@
 //! What a broker that may lose asks of the hub: looks at the log's heads while all seems well, and after its return
 //! rights first, then publications, then states.
 
-use super::{Hub, SessionHandle, channel::ChannelEntry, pages::state_of};
+use super::{Hub, SessionHandle, away::Rounds, channel::ChannelEntry, pages::state_of};
 use crate::{broker::LinkState, store::Reader};
-use communiconnect_protocol::{Channel, UnsubscribeReason, UserId};
+use communiconnect_protocol::{Channel, StateItem, UnsubscribeReason, UserId};
 use futures_util::{StreamExt, stream};
 use std::{
     collections::HashMap,
@@ -58,7 +58,7 @@ impl Wholeness {
 }
 
 /// Sessions that see the same, since one person or guests have them, under who that is.
-type Readers = HashMap<Option<UserId>, (Reader, Vec<Arc<SessionHandle>>)>;
+pub(super) type Readers = HashMap<Option<UserId>, (Reader, Vec<Arc<SessionHandle>>)>;
 
 impl Hub {
     /// The log lies on a server: a commit may stand there whose answer was lost, so that nobody published what it wrote.
@@ -70,19 +70,22 @@ impl Hub {
     /// The broker's word on its losses.
     pub(super) fn link_is(&self, state: LinkState) {
         self.whole.may_lose.store(true, Ordering::Relaxed);
-        self.whole.is_away.store(state == LinkState::Lost, Ordering::Relaxed);
+        if matches!(state, LinkState::Lost | LinkState::Returned) {
+            self.whole.is_away.store(state == LinkState::Lost, Ordering::Relaxed);
+        }
         match state {
             LinkState::Returning => {
                 let entries = self.registry.entries();
                 entries.iter().filter(|entry| has_rights(entry.channel())).for_each(|entry| entry.park());
             }
             // What a return began must end, whatever becomes of it.
-            LinkState::Lost | LinkState::Returned => self.whole.missed(),
+            LinkState::Lost | LinkState::Returned | LinkState::Missed => self.whole.missed(),
         }
     }
 
     /// Looks for what the broker lost, for ever.
     pub(super) async fn keep_whole(&self) {
+        let mut rounds = Rounds::default();
         loop {
             tokio::select! {
                 () = self.whole.missed.notified() => {
@@ -96,6 +99,7 @@ impl Hub {
                 () = tokio::time::sleep(LOOK_PACE) => {
                     if self.whole.must_look() {
                         self.look().await;
+                        self.look_at_states(&mut rounds).await;
                     }
                 }
             }
@@ -157,11 +161,7 @@ impl Hub {
 
     /// Rights first, so that nobody is told what they may not read any more; then what was held back, then states.
     async fn resync_entry(&self, entry: &Arc<ChannelEntry>) -> bool {
-        let mut readers = Readers::new();
-        for session in entry.sessions() {
-            let reader = Reader { user: session.user_id(), role: session.identity().role() };
-            readers.entry(reader.user).or_insert_with(|| (reader, Vec::new())).1.push(session);
-        }
+        let mut readers = readers_of(entry);
         let channel = entry.channel();
         if has_rights(channel) && !self.judge_readers(channel, &mut readers).await {
             return false;
@@ -206,20 +206,36 @@ impl Hub {
             return true;
         }
         let Ok(states) = self.access.states(&reader, channel).await else { return false };
-        let states: Vec<_> = states.into_iter().map(|state| state_of(state, channel)).collect();
-        if states.is_empty() {
-            return true;
-        }
-        for session in sessions {
-            if let Some(subscription) = session.subscription(channel) {
-                entry.show(subscription.slot, session, &states);
-            }
-        }
+        show(entry, sessions, states);
         true
     }
 }
 
+/// Shows some of who listens what was read for them.
+pub(super) fn show(entry: &ChannelEntry, sessions: &[Arc<SessionHandle>], states: Vec<StateItem>) {
+    let channel = entry.channel();
+    let states: Vec<_> = states.into_iter().map(|state| state_of(state, channel)).collect();
+    if states.is_empty() {
+        return;
+    }
+    for session in sessions {
+        if let Some(subscription) = session.subscription(channel) {
+            entry.show(subscription.slot, session, &states);
+        }
+    }
+}
+
+/// Who listens to a channel.
+pub(super) fn readers_of(entry: &ChannelEntry) -> Readers {
+    let mut readers = Readers::new();
+    for session in entry.sessions() {
+        let reader = Reader { user: session.user_id(), role: session.identity().role() };
+        readers.entry(reader.user).or_insert_with(|| (reader, Vec::new())).1.push(session);
+    }
+    readers
+}
+
 /// Whether the rules of the product say who may read a channel, and what it shows.
-fn has_rights(channel: &Channel) -> bool {
+pub(super) fn has_rights(channel: &Channel) -> bool {
     !matches!(channel, Channel::User(_) | Channel::Test(_))
 }

@@ -10,6 +10,7 @@ pub mod cockpit;
 pub mod forward;
 pub mod ice_servers;
 pub mod keys;
+mod leases;
 pub mod machine;
 pub mod media;
 pub mod notices;

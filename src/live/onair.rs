@@ -166,6 +166,8 @@ pub(super) struct OnAir {
     this_second: (u64, u64),
     next_second: Instant,
     pulse: Pulse,
+    /// A state that the store could not note yet.
+    unnoted: Option<(LiveState, Option<LiveReason>)>,
 }
 
 /// What the store was last told.
@@ -210,6 +212,7 @@ impl OnAir {
                 renew_at: now + RENEW_EVERY,
                 report_at: now + REPORT_EVERY,
             },
+            unnoted: None,
         };
         parts.tasks.spawn(live.run(mailbox));
         Handle { id, owner, sight, asks }
@@ -335,6 +338,7 @@ impl OnAir {
     }
 
     async fn note(&mut self, state: LiveState, reason: Option<LiveReason>) -> Course {
+        self.unnoted = None;
         let change = LiveChange { id: self.id, state, reason, lease: self.lease(), at: now_ms() };
         match self.parts.stores.lives.change(change).await {
             Ok(()) => Course::On,
@@ -344,7 +348,8 @@ impl OnAir {
                 Course::Over
             }
             Err(error) => {
-                tracing::warn!(live = %self.id, %error, "a live's state could not be noted");
+                tracing::warn!(live = %self.id, %error, "a live's state could not be noted; trying on");
+                self.unnoted = Some((state, reason));
                 Course::On
             }
         }
@@ -406,6 +411,11 @@ impl OnAir {
         });
         let figures = self.told_figures(now);
         self.parts.broadcast(Broadcast::State(figures)).await;
+        if let Some((state, reason)) = self.unnoted
+            && self.note(state, reason).await == Course::Over
+        {
+            return Course::Over;
+        }
         self.send_pulse(now).await
     }
 
@@ -432,6 +442,7 @@ impl OnAir {
             }
             Err(error) => {
                 tracing::warn!(live = %self.id, %error, "a live's lease could not be renewed");
+                self.parts.leases.unanswered();
                 Course::On
             }
         }

@@ -8,6 +8,7 @@ use super::{
     chat::Exempt,
     ice_servers::IceServers,
     keys::{self, KeyMint, Shown, key_rests},
+    leases::Leases,
     machine::Stop,
     onair::{Answered, Ask, Handle, Offered, OnAir, Right, Watcher},
     plane::{MediaEvent, MediaPlane},
@@ -38,15 +39,20 @@ use crate::{
 use communiconnect_protocol::{
     Banned, Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody, IceServer,
     LiveBan, LiveBans, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey, LiveKeyInfo,
-    LiveList, LiveReact, LiveReason, LiveReply, LiveReportReply, LiveStart, LiveStarted, LiveState, Lives,
-    RtcCloseReason, SessionId, UserId, Visibility,
+    LiveList, LiveReact, LiveReason, LiveReply, LiveReport, LiveReportReply, LiveStart, LiveStarted,
+    LiveState, Lives, RtcCloseReason, SessionId, UserId, Visibility,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 
 mod chat;
 mod elsewhere;
 mod lives;
+#[cfg(test)]
+mod outage;
 mod probe;
 mod resources;
 mod signalling;
@@ -87,6 +93,7 @@ pub(super) struct Parts {
     pub(super) stores: Stores,
     pub(super) plane: MediaPlane,
     pub(super) registry: Registry,
+    pub(super) leases: Leases,
     pub(super) tasks: Tasks,
     mint: KeyMint,
     probes: probe::Probes,
@@ -143,6 +150,7 @@ impl LiveService {
             stores,
             plane,
             registry: Registry::default(),
+            leases: Leases::default(),
             tasks: tasks.clone(),
             mint: KeyMint::new(secret),
             probes: probe::Probes::default(),
@@ -195,14 +203,26 @@ impl LiveService {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.parts.tasks.stopping() => return,
             }
-            match self.parts.stores.lives.abandon(Abandoned::Expired, now_ms()).await {
-                Ok(gone) => {
-                    for live in gone {
-                        tracing::warn!(%live, "ended a live whose node is gone");
-                        self.tell(live, Ask::Removed).await;
-                    }
+            self.end_abandoned(Instant::now()).await;
+        }
+    }
+
+    /// Asks the store in any case, so that it is known since when it answers.
+    async fn end_abandoned(&self, now: Instant) {
+        let (leases, asked) = (&self.parts.leases, Instant::now());
+        let before = if leases.are_trusted(now) { now_ms() } else { i64::MIN };
+        match self.parts.stores.lives.abandon(Abandoned::Expired { before }, now_ms()).await {
+            Ok(gone) => {
+                let took = asked.elapsed();
+                leases.answered(now + took, took);
+                for live in gone {
+                    tracing::warn!(%live, "ended a live whose node is gone");
+                    self.tell(live, Ask::Removed).await;
                 }
-                Err(error) => tracing::debug!(%error, "abandoned lives could not be looked for"),
+            }
+            Err(error) => {
+                leases.unanswered();
+                tracing::debug!(%error, "abandoned lives could not be looked for");
             }
         }
     }
@@ -232,14 +252,49 @@ impl LiveService {
     }
 
     /// # Errors
-    /// `unavailable` where another node carries this live, or carried it until a moment ago: once its lease has run out the
-    /// live has ended.
+    /// `unavailable` where another node carries this live, or carried it until a moment ago.
     fn unless_elsewhere(&self, view: &LiveView) -> Result<(), ErrorBody> {
-        if view.live.state == LiveState::Ended || view.node == self.parts.settings.node {
+        let node = &view.lease.node;
+        if view.live.state == LiveState::Ended || *node == self.parts.settings.node {
             return Ok(());
         }
-        let message = format!("this live is carried by node {}; connect there", view.node);
+        let message = if self.is_silent(view) {
+            format!(
+                "node {node}, which carries this live, has fallen silent: start another, or wait whether it comes back"
+            )
+        } else {
+            format!("this live is carried by node {node}; connect there")
+        };
         Err(ErrorBody::new(Code::Unavailable, message).retry_after(ELSEWHERE_MS))
+    }
+
+    /// Whether a live runs on another node that is most likely gone.
+    fn is_silent(&self, view: &LiveView) -> bool {
+        let Lease { node, until } = &view.lease;
+        view.live.state != LiveState::Ended
+            && *node != self.parts.settings.node
+            && self.parts.leases.is_silent(*until, Instant::now(), now_ms())
+    }
+
+    /// Ends a live that nobody carries any more, with what was last noted of it. A node that carries it all the same hears of
+    /// the end when it next renews its lease.
+    async fn end_uncarried(&self, id: LiveId, reason: LiveReason) -> Result<LiveReport, ErrorBody> {
+        let report = self.stored_report(id).await?.report;
+        let end = LiveEnd { id, reason, report, encoder_left: true, at: now_ms() };
+        Ok(self.parts.stores.lives.end(end).await?)
+    }
+
+    /// The live that a person runs. One whose node has fallen silent does not keep its owner from beginning another: it ends
+    /// here.
+    async fn running_of(&self, owner: Actor) -> Result<Option<LiveView>, ErrorBody> {
+        let found = self.parts.stores.lives.get(owner.into(), WhichLive::RunningOf(owner.user)).await?;
+        let Some(view) = found else { return Ok(None) };
+        if !self.is_silent(&view) {
+            return Ok(Some(view));
+        }
+        tracing::warn!(live = %view.live.id, node = %view.lease.node, "ended a live of a silent node for its owner");
+        self.end_uncarried(view.live.id, LiveReason::Lost).await?;
+        Ok(None)
     }
 
     fn lease(&self) -> Lease {

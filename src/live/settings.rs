@@ -32,7 +32,7 @@ pub struct LiveSettings {
 
 /// How long a lease lasts: a node that is silent for this long has its lives ended by others.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
-/// Between two renewals: two may fail before a lease is lost.
+/// Between two renewals: two may fail before a lease is lost, and who misses two is taken for [silent](super::leases).
 pub(super) const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// Between two reports so far: what a crash may lose.
 pub(super) const REPORT_EVERY: Duration = Duration::from_secs(10);

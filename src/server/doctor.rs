@@ -171,7 +171,8 @@ async fn redis(config: &Config) -> Option<Finding> {
         }
     };
     let ms = examined.round_trip.as_secs_f64() * 1_000.0;
-    let told = format!("broker: Redis {} answers in {ms:.1} ms", examined.version);
+    let version = examined.version.as_deref().unwrap_or("of unknown version");
+    let told = format!("broker: Redis {version} delivers, and answers in {ms:.1} ms");
     Some(match examined.eviction.as_deref() {
         _ if !examined.is_new_enough => Finding::Poor(format!("{told}; use 7.0 or newer")),
         None | Some("noeviction") => Finding::Good(told),

@@ -42,8 +42,11 @@ pub struct RateLimits {
 /// Hashes ids of operations alike on every node. Whoever makes two of theirs collide gains one act.
 const HASHER: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::new();
 
-/// Acts that wait to be told to other nodes; further ones are counted here alone.
+/// Acts that wait to be told to other nodes, or are told to one that is new; further ones are counted here alone.
 const UNTOLD: usize = 65_536;
+
+/// Acts of one piece of what a node that is new is told: about 150 KB.
+const PIECE: usize = 4_096;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -71,6 +74,8 @@ struct Acted {
 struct Counted {
     at: i64,
     op: Option<u64>,
+    /// It went through on this node.
+    is_own: bool,
 }
 
 impl RateLimits {
@@ -107,7 +112,7 @@ impl RateLimits {
             return Err(refusal(act, allowed, free_at - at));
         }
         if *remembered < rates.remembered {
-            counted.push_back(Counted { at, op });
+            counted.push_back(Counted { at, op, is_own: true });
             *remembered += 1;
             if untold.len() < UNTOLD {
                 untold.push(Acted { user, act, at, op });
@@ -125,6 +130,23 @@ impl Tally for RateLimits {
         (!untold.is_empty()).then(|| rmp_serde::to_vec(&untold).expect("our own types always encode").into())
     }
 
+    fn recent(&self, now: i64) -> Vec<Bytes> {
+        let recent = self.recent.lock();
+        let mut acts = Vec::new();
+        for ((user, act), counted) in &recent.acts {
+            let counts = |one: &&Counted| one.is_own && one.at > now - act.window_ms();
+            let own = counted.iter().filter(counts);
+            acts.extend(own.map(|one| Acted { user: *user, act: *act, at: one.at, op: one.op }));
+            if acts.len() >= UNTOLD {
+                break;
+            }
+        }
+        drop(recent);
+        acts.chunks(PIECE)
+            .map(|piece| rmp_serde::to_vec(piece).expect("our own types always encode").into())
+            .collect()
+    }
+
     fn heard(&self, counted: &[u8]) {
         let (Some(rates), Ok(elsewhere)) = (self.rates, rmp_serde::from_slice::<Vec<Acted>>(counted)) else {
             return;
@@ -133,11 +155,15 @@ impl Tally for RateLimits {
         let Recent { acts, remembered, .. } = &mut *recent;
         for Acted { user, act, at, op } in elsewhere {
             let counted = acts.entry((user, act)).or_default();
-            let is_known = op.is_some() && counted.iter().any(|earlier| earlier.op == op);
+            let is_known = counted.iter().any(|earlier| match op {
+                Some(_) => earlier.op == op,
+                // Told again to a node that was away for a while.
+                None => earlier.op.is_none() && earlier.at == at && !earlier.is_own,
+            });
             if !is_known && *remembered < rates.remembered {
                 // Queues are forgotten from the front: an act that comes late keeps its place in time.
                 let place = counted.partition_point(|earlier| earlier.at <= at);
-                counted.insert(place, Counted { at, op });
+                counted.insert(place, Counted { at, op, is_own: false });
                 *remembered += 1;
             } else if counted.is_empty() {
                 acts.remove(&(user, act));
@@ -261,6 +287,27 @@ mod tests {
         let refusal = here.count(ada, Act::Post, Some("d"), T + 3).expect_err("a fourth");
         assert_eq!(refusal.retry_after_ms, Some(MINUTE_MS.cast_unsigned() - 3), "the first was elsewhere");
         here.heard(b"nonsense");
+    }
+
+    #[test]
+    fn a_node_that_comes_later_hears_what_still_matters_and_counts_it_once() {
+        let rates = Rates { posts_per_minute: 3, follows_per_minute: 2, ..default_rates() };
+        let (here, there) = (limits(rates), limits(rates));
+        let (ada, now) = (person(1), T + MINUTE_MS);
+        there.count(ada, Act::Post, Some("old"), T).expect("a minute ago");
+        there.count(ada, Act::Post, Some("a"), now - 1).expect("one");
+        there.count(ada, Act::Follow, None, now - 1).expect("one");
+        there.told();
+        for _ in 0..2 {
+            there.recent(now).iter().for_each(|piece| here.heard(piece));
+        }
+        here.count(ada, Act::Follow, None, now).expect("a second");
+        here.count(ada, Act::Follow, None, now).expect_err("a third");
+        here.count(ada, Act::Post, Some("b"), now).expect("two");
+        here.count(ada, Act::Post, Some("c"), now).expect("three");
+        here.count(ada, Act::Post, Some("d"), now).expect_err("a fourth");
+        let own: Vec<Acted> = rmp_serde::from_slice(&here.recent(now)[0]).expect("a piece");
+        assert_eq!(own.len(), 3, "each node tells its own");
     }
 
     #[test]

@@ -43,8 +43,8 @@ pub struct LiveView {
     pub facts: LiveFacts,
     /// Which of its keys opens it: those before open nothing.
     pub generation: u64,
-    /// Which node carries it.
-    pub node: String,
+    /// Which node carries it, and until when unless it renews.
+    pub lease: Lease,
     /// Rises with every change of its viewers: the version of their state.
     pub viewers_version: u64,
 }
@@ -117,8 +117,11 @@ pub struct LivePulse {
 pub enum Abandoned {
     /// Former ones of a node that has just started.
     OfNode(String),
-    /// Those whose lease has run out.
-    Expired,
+    /// Those whose lease ran out before then.
+    Expired {
+        /// In milliseconds since 1970 UTC.
+        before: i64,
+    },
 }
 
 /// Lives.

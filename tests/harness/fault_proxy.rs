@@ -27,6 +27,8 @@ pub enum Fault {
     Delay(Duration),
     /// Connections end after so many more bytes from the server.
     ResetAfter(usize),
+    /// Connections end in place of the piece from the server that holds this text: what it says has happened.
+    Swallow(&'static str),
 }
 
 /// A proxy before one server at a time.
@@ -120,6 +122,7 @@ async fn copy(
         let now = *fault.borrow();
         match now {
             Fault::Delay(time) => tokio::time::sleep(time).await,
+            Fault::Swallow(text) if counts && holds(&buffer[..length], text) => return,
             Fault::ResetAfter(limit) if counts => goes_through = length.min(limit.saturating_sub(passed)),
             _ => {}
         }
@@ -128,4 +131,8 @@ async fn copy(
             return;
         }
     }
+}
+
+fn holds(piece: &[u8], text: &str) -> bool {
+    piece.windows(text.len()).any(|part| part == text.as_bytes())
 }

@@ -2,12 +2,17 @@
 
 mod client;
 mod events;
+#[allow(dead_code, reason = "the library's own tests use the rest")]
+mod fault_proxy;
 mod http;
+mod leash;
 pub mod live;
 mod nodes;
 mod oracle;
+mod ports;
 #[allow(dead_code, reason = "the library's own tests use the rest")]
 pub mod postgres;
+#[allow(dead_code, reason = "the library's own tests use the rest")]
 mod redis;
 mod scene;
 mod server;
@@ -19,10 +24,12 @@ use std::time::Duration;
 
 pub use client::Client;
 pub use events::Events;
+pub use fault_proxy::{Fault, FaultProxy};
 pub use http::{Http, HttpReply, password_of, raw_http};
 pub use nodes::two_nodes;
 pub use oracle::{assert_whole, offsets};
-pub use redis::{Redis, free_port};
+pub use ports::free_port;
+pub use redis::Redis;
 pub use scene::{list, optional, post, text, with};
 pub use server::Server;
 pub use token::{Claims, SECRET, unsigned};

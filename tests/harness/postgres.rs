@@ -4,8 +4,10 @@
 //! A shell watches over the server and holds the reading end of a pipe: when this process is gone, killed or not, the
 //! pipe closes, and the shell stops the server and removes its folder.
 
+use super::ports::free_port;
 use std::{
-    net::TcpListener,
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -38,17 +40,20 @@ pub fn database(syncs: Syncs) -> String {
 pub struct Server {
     port: u16,
     folder: PathBuf,
-    /// The watching shell; its standard input is the pipe.
-    watcher: Child,
+    syncs: Syncs,
+    /// The watching shell; its standard input is the pipe. None while the server is killed.
+    watcher: Option<Child>,
     databases: AtomicUsize,
 }
 
 /// Time for a server to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Stops the server `$1` serves with its arguments when the pipe closes; a fast stop, then nothing is left of it.
-const WATCH: &str = r#"folder=$1; shift; "$@" >"$folder.log" 2>&1 </dev/null & server=$!
-cat >/dev/null; kill -INT $server 2>/dev/null; wait $server; rm -rf "$folder" "$folder.log""#;
+/// Serves the folder `$1` by the other arguments until the pipe closes: a fast stop, then nothing is left of it. A word in the
+/// pipe is another signal, after which the folder stays.
+const WATCH: &str = r#"folder=$1; shift; "$@" >>"$folder.log" 2>&1 </dev/null & server=$!
+word=; read word; kill -${word:-INT} $server 2>/dev/null; wait $server
+[ -n "$word" ] || rm -rf "$folder" "$folder.log""#;
 
 impl Server {
     /// Makes a cluster in a temporary folder and serves it on a free port of 127.0.0.1.
@@ -69,17 +74,49 @@ impl Server {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let port = free_port();
-        let fsync = if syncs == Syncs::Disk { "fsync=on" } else { "fsync=off" };
-        let watcher = as_server(Path::new("sh"))
+        let mut server =
+            Self { port: free_port(), folder, syncs, watcher: None, databases: AtomicUsize::new(0) };
+        while !server.serves() {
+            assert!(server.log().contains("could not bind"), "PostgreSQL has ended: {}", server.log());
+            server.port = free_port();
+        }
+        server
+    }
+
+    /// `kill -9` of the server; its own processes notice and end.
+    pub fn kill(&mut self) {
+        let mut watcher = self.watcher.take().expect("a running server");
+        watcher.stdin.take().expect("piped").write_all(b"KILL\n").expect("the watcher listens");
+        watcher.wait().expect("its exit status");
+    }
+
+    /// Starts it on the same folder and port, after [`Server::kill`].
+    pub fn restart(&mut self) {
+        // Processes of the former one may be about to end.
+        while !self.serves() {
+            assert!(self.log().contains("still in use"), "PostgreSQL has ended: {}", self.log());
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Starts it and waits until it serves; false where it has ended instead.
+    fn serves(&mut self) -> bool {
+        let folder = &self.folder;
+        let (stale, told) = (lock(folder), self.log().len());
+        let fsync = if self.syncs == Syncs::Disk { "fsync=on" } else { "fsync=off" };
+        let mut watcher = as_server(Path::new("sh"))
             .args(["-c", WATCH, "watch"])
-            .arg(&folder)
+            .arg(folder)
             .arg(binary("postgres"))
             .arg("-D")
-            .arg(&folder)
+            .arg(folder)
             .args([
                 "-p",
-                &port.to_string(),
+                &self.port.to_string(),
                 "-c",
                 "listen_addresses=127.0.0.1",
                 "-c",
@@ -89,9 +126,33 @@ impl Server {
             .stdin(Stdio::piped())
             .spawn()
             .expect("a shell runs");
-        let server = Self { port, folder, watcher, databases: AtomicUsize::new(0) };
-        server.wait_until_it_answers();
-        server
+        let begun = Instant::now();
+        // The lock file of the server in this folder: whoever answers on the port may be another's.
+        let is_ready = || {
+            let lock = lock(folder);
+            lock.lines().next() != stale.lines().next()
+                && lock.lines().nth(7).is_some_and(|state| state.trim_end() == "ready")
+        };
+        let refused = || {
+            let log = std::fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
+            let new = log.get(told..).unwrap_or_default();
+            new.contains("database system is shut down") || new.contains("still in use")
+        };
+        while !is_ready() {
+            assert!(begun.elapsed() < PATIENCE, "PostgreSQL does not answer: {}", self.log());
+            if refused() {
+                watcher.stdin.take().expect("piped").write_all(b"INT\n").expect("the watcher listens");
+                let _ = watcher.wait();
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.watcher = Some(watcher);
+        true
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default()
     }
 
     /// The address of a new, empty database.
@@ -114,22 +175,20 @@ impl Server {
         command.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]);
         command
     }
-
-    fn wait_until_it_answers(&self) {
-        let begun = Instant::now();
-        while !self.client("pg_isready").arg("-q").status().is_ok_and(|status| status.success()) {
-            let log = || std::fs::read_to_string(self.folder.with_extension("log")).unwrap_or_default();
-            assert!(begun.elapsed() < PATIENCE, "PostgreSQL does not answer: {}", log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.watcher.stdin.take());
-        let _ = self.watcher.wait();
+        if let Some(watcher) = &mut self.watcher {
+            drop(watcher.stdin.take());
+            let _ = watcher.wait();
+        }
     }
+}
+
+/// What a server says of itself in its folder, as long as it runs or was killed.
+fn lock(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("postmaster.pid")).unwrap_or_default()
 }
 
 /// A folder that the server's user owns.
@@ -163,9 +222,4 @@ fn binary(name: &str) -> PathBuf {
     let found =
         versions.map(|version| version.path().join("bin").join(name)).filter(|path| path.exists()).max();
     found.unwrap_or_else(|| PathBuf::from(name))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
 }

@@ -1,10 +1,11 @@
 //! A real Redis as a child process: on a free port with a folder of its own, killed, frozen, started again.
 //!
-//! Stands on the standard library and tokio alone, since the library's own tests include it by path.
+//! Stands on its neighbours, the standard library and tokio alone, since the library's own tests include it by path.
 
+use super::{leash::on_leash, ports::free_port};
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    net::{Ipv4Addr, SocketAddr},
+    process::{Child, ChildStdin},
     time::Duration,
 };
 
@@ -23,7 +24,7 @@ pub struct Redis {
     port: u16,
     arguments: Vec<String>,
     home: TempDir,
-    child: Option<Child>,
+    running: Option<(Child, ChildStdin)>,
 }
 
 impl Redis {
@@ -34,52 +35,85 @@ impl Redis {
 
     /// Starts a server with further arguments, such as `["--maxmemory", "10mb"]`.
     pub async fn with(arguments: &[&str]) -> Self {
-        let port = free_port().to_string();
-        let mut all = vec!["--port", &port, "--bind", "127.0.0.1", "--save", ""];
-        all.extend(arguments);
-        Self::launch(folder(), port.parse().expect("a port"), &all).await
+        loop {
+            let port = free_port();
+            let number = port.to_string();
+            let mut all = vec!["--port", &number, "--bind", "127.0.0.1", "--save", ""];
+            all.extend(arguments);
+            let mut redis = Self::prepared(folder(), port, &all);
+            if redis.serves().await {
+                return redis;
+            }
+            assert!(
+                redis.log().contains("Address already in use"),
+                "Redis has ended; its log:\n{}",
+                redis.log()
+            );
+        }
     }
 
     /// Starts a server in a folder, with all its arguments, and waits until it answers on the port.
     pub async fn launch(home: TempDir, port: u16, arguments: &[&str]) -> Self {
-        let arguments = arguments.iter().map(ToString::to_string).collect();
-        let mut redis = Self { port, arguments, home, child: None };
+        let mut redis = Self::prepared(home, port, arguments);
         redis.restart().await;
         redis
     }
 
+    fn prepared(home: TempDir, port: u16, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self { port, arguments, home, running: None }
+    }
+
     /// Starts it on the same port, after [`Redis::kill`].
     pub async fn restart(&mut self) {
-        assert!(self.child.is_none(), "it runs already");
+        assert!(self.serves().await, "Redis has ended; its log:\n{}", self.log());
+    }
+
+    /// Starts it and waits until it answers; false where it has ended instead.
+    async fn serves(&mut self) -> bool {
+        assert!(self.running.is_none(), "it runs already");
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.home.path().join("log"))
             .expect("a log file");
-        let child = Command::new("redis-server")
+        let mut child = on_leash("redis-server")
             .args(&self.arguments)
             .current_dir(self.home.path())
-            .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
             .expect("redis-server is installed (`cargo xtask test machine` does it)");
-        self.child = Some(child);
+        let leash = child.stdin.take().expect("piped");
+        // Whoever answers on the port may be another's.
+        let own = format!("process_id:{}\r", child.id());
         let answers = async {
-            while self.try_command(&["PING"]).await.is_none_or(|answer| answer.starts_with("-LOADING")) {
+            while child.try_wait().expect("its state").is_none() {
+                if self.try_command(&["INFO", "server"]).await.is_some_and(|answer| answer.contains(&own)) {
+                    return true;
+                }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
+            false
         };
-        if tokio::time::timeout(PATIENCE, answers).await.is_err() {
-            let log = std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default();
-            panic!("Redis does not answer; its log:\n{log}");
+        let Ok(serves) = tokio::time::timeout(PATIENCE, answers).await else {
+            panic!("Redis does not answer; its log:\n{}", self.log());
+        };
+        if serves {
+            self.running = Some((child, leash));
         }
+        serves
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().expect("a running Redis");
-        child.kill().expect("the process is ours");
+        let (mut child, leash) = self.running.take().expect("a running Redis");
+        // The watcher kills it, which has to end as well.
+        drop(leash);
         child.wait().expect("its exit status");
     }
 
@@ -130,7 +164,7 @@ impl Redis {
     }
 
     fn signal(&self, signal: Signal) {
-        let child = self.child.as_ref().expect("a running Redis");
+        let (child, _) = self.running.as_ref().expect("a running Redis");
         let pid = Pid::from_raw(child.id().cast_signed()).expect("not zero");
         kill_process(pid, signal).expect("the process is ours");
     }
@@ -138,7 +172,7 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        if self.child.is_some() {
+        if self.running.is_some() {
             self.kill();
         }
     }
@@ -147,10 +181,4 @@ impl Drop for Redis {
 /// A folder of its own for a server.
 pub fn folder() -> TempDir {
     tempfile::Builder::new().prefix("redis-").tempdir().expect("a temp folder")
-}
-
-/// A port that nobody listens on now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::server::{Redis, folder, free_port};
+use super::{
+    ports::free_port,
+    server::{Redis, folder},
+};
 
 impl Redis {
     /// Starts a Sentinel that watches `primary` under the name `main` and needs one more to agree with.
@@ -25,16 +28,7 @@ impl Redis {
         let mut servers = Vec::new();
         let slots = 16_384 / count;
         for number in 0..count {
-            let bus = free_port().to_string();
-            let server = Self::with(&[
-                "--cluster-enabled",
-                "yes",
-                "--cluster-node-timeout",
-                "2000",
-                "--cluster-port",
-                &bus,
-            ])
-            .await;
+            let (server, bus) = Self::in_cluster().await;
             let first = number * slots;
             let last = if number + 1 == count { 16_383 } else { first + slots - 1 };
             server.must(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]).await;
@@ -51,6 +45,33 @@ impl Redis {
             }
         }
         servers.into_iter().map(|(server, _)| server).collect()
+    }
+
+    /// Starts a server that takes over from this primary of a cluster when it dies, and waits until it could.
+    pub async fn stand_in(&self) -> Self {
+        let (server, _) = Self::in_cluster().await;
+        let nodes = self.command(&["CLUSTER", "NODES"]).await;
+        let own = nodes.lines().find(|line| line.contains("myself")).expect("every server knows itself");
+        let (id, bus) = own
+            .split_once(' ')
+            .and_then(|(id, rest)| Some((id, rest.split_once('@')?.1.split([',', ' ']).next()?)))
+            .expect("id host:port@bus");
+        server.must(&["CLUSTER", "MEET", "127.0.0.1", &self.address().port().to_string(), bus]).await;
+        while server.command(&["CLUSTER", "REPLICATE", id]).await != "+OK" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        while !server.command(&["INFO", "replication"]).await.contains("master_link_status:up") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        server
+    }
+
+    /// A server of a cluster that has none yet, and its port for others of it.
+    async fn in_cluster() -> (Self, String) {
+        let bus = free_port().to_string();
+        let arguments =
+            ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", &bus];
+        (Self::with(&arguments).await, bus)
     }
 
     /// Runs a command that must answer `OK`.

@@ -5,17 +5,22 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::{Claims, Client, Encoding, Http, SECRET, within};
+use super::{Claims, Client, Encoding, Http, Redis, SECRET, leash::on_leash, postgres, within};
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_communiconnect");
+
+/// Set, a server of a story is two nodes on PostgreSQL and Redis where the story does not say otherwise:
+/// `COMMUNICONNECT_TWO_NODES=1 cargo test --test main -- h6_ h8_ h11_ h13_ h14_`.
+const TWO_NODES: &str = "COMMUNICONNECT_TWO_NODES";
 
 /// A running server and the folder that it lives in.
 pub struct Server {
@@ -23,12 +28,23 @@ pub struct Server {
     home: TempDir,
     settings: Vec<String>,
     environment: Vec<(String, String)>,
+    beside: Option<Beside>,
+}
+
+/// Another node on the same store, and what both stand on.
+struct Beside {
+    node: Box<Server>,
+    /// Whose turn it is to take a client.
+    turn: AtomicUsize,
+    _redis: Redis,
 }
 
 struct Running {
     child: Child,
     // Held open: a server whose standard output is gone would fail at its next line.
     _stdout: Lines<BufReader<ChildStdout>>,
+    // Held apart from the child, whose waiting would let it go.
+    _leash: ChildStdin,
     http: SocketAddr,
     admin: SocketAddr,
     pid: u32,
@@ -43,8 +59,31 @@ impl Server {
     /// Starts a server with further `section.name=value` settings; a later one wins over the harness's own.
     pub async fn with(settings: &[&str]) -> Self {
         let mut server = Self::prepared(settings);
+        if std::env::var_os(TWO_NODES).is_some() && !names_its_own_parts(settings) {
+            server.share_the_work().await;
+        }
         server.restart().await;
         server
+    }
+
+    /// From its start on it is two nodes on PostgreSQL and Redis: clients go to one and the other in turn.
+    async fn share_the_work(&mut self) {
+        let redis = Redis::start().await;
+        let store = tokio::task::spawn_blocking(|| postgres::database(postgres::Syncs::Nothing));
+        let store = store.await.expect("a database");
+        self.set(&format!("store.url={store}"));
+        self.set(&format!("broker.url={}", redis.url()));
+        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
+        let node = Box::new(Self::prepared(&settings));
+        self.beside = Some(Beside { node, turn: AtomicUsize::new(0), _redis: redis });
+    }
+
+    /// The node whose turn it is.
+    fn next(&self) -> &Self {
+        match &self.beside {
+            Some(beside) if beside.turn.fetch_add(1, Ordering::Relaxed) % 2 == 1 => &beside.node,
+            _ => self,
+        }
     }
 
     /// A folder and settings without a running process: for stories about starting itself.
@@ -54,6 +93,7 @@ impl Server {
             home: tempfile::Builder::new().prefix("communiconnect-").tempdir().expect("a temp folder"),
             settings: settings.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
+            beside: None,
         }
     }
 
@@ -69,17 +109,21 @@ impl Server {
 
     /// Starts the process on the same folder and waits for its ready line.
     pub async fn restart(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            Box::pin(beside.node.restart()).await;
+        }
         assert!(self.running.is_none(), "the last process is still running");
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.log_file()).expect("log file");
         let mut child = self
-            .command(&["serve"])
-            .stdin(Stdio::null())
+            .of(on_leash(BINARY).into(), &["serve"])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .expect("the binary starts");
+        let leash = child.stdin.take().expect("piped");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let ready = within("the ready line", async {
             loop {
@@ -100,6 +144,7 @@ impl Server {
             pid: value(&ready, "pid").parse().expect("pid is a number"),
             child,
             _stdout: lines,
+            _leash: leash,
         });
         let running = self.running.as_ref().expect("just set");
         assert_eq!(Some(running.pid), running.child.id(), "the ready line tells the process's own id");
@@ -108,7 +153,10 @@ impl Server {
 
     /// A command of the binary with this server's settings, for `serve` and the other subcommands.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        self.of(Command::new(BINARY), arguments)
+    }
+
+    fn of(&self, mut command: Command, arguments: &[&str]) -> Command {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CC_") {
                 command.env_remove(name);
@@ -131,18 +179,28 @@ impl Server {
 
     /// `kill -9`: nothing of the process runs after this returns.
     pub async fn kill(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            Box::pin(beside.node.kill()).await;
+        }
         let mut running = self.running.take().expect("a running server");
         running.child.kill().await.expect("kill -9");
     }
 
     /// Sends SIGTERM and returns at once.
     pub fn terminate(&self) {
+        if let Some(beside) = &self.beside {
+            beside.node.terminate();
+        }
         let pid = Pid::from_raw(self.running().pid.cast_signed()).expect("not zero");
         kill_process(pid, Signal::TERM).expect("the process is ours");
     }
 
     /// Waits until the process has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
+        if let Some(beside) = &mut self.beside {
+            let status = Box::pin(beside.node.ended()).await;
+            assert!(status.success(), "the other node: {status}");
+        }
         let mut running = self.running.take().expect("a running server");
         within("the end of the process", running.child.wait()).await.expect("its exit status")
     }
@@ -156,6 +214,16 @@ impl Server {
     /// Where HTTP and WebSocket clients connect.
     pub fn http_address(&self) -> SocketAddr {
         self.running().http
+    }
+
+    /// Where operators come.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.running().admin
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.running().pid
     }
 
     /// The data folder.
@@ -177,14 +245,14 @@ impl Server {
 
     /// A connected client of the person `name` (a token of an outside issuer; no password is hashed).
     pub async fn client(&self, name: &str, encoding: Encoding) -> Client {
-        let mut client = Client::open(self.http_address(), encoding, name).await;
+        let mut client = Client::open(self.next().http_address(), encoding, name).await;
         client.connect(&Claims::of(name).sign()).await;
         client
     }
 
     /// A connected client without a token.
     pub async fn guest(&self, encoding: Encoding) -> Client {
-        let mut client = Client::open(self.http_address(), encoding, "guest").await;
+        let mut client = Client::open(self.next().http_address(), encoding, "guest").await;
         client.ok("connect", serde_json::json!({})).await;
         client
     }
@@ -238,6 +306,11 @@ impl Drop for Server {
             }
         }
     }
+}
+
+/// Whether a story says itself what its server stands on.
+fn names_its_own_parts(settings: &[&str]) -> bool {
+    settings.iter().any(|setting| setting.starts_with("store.") || setting.starts_with("broker."))
 }
 
 fn value<'a>(ready: &'a str, name: &str) -> &'a str {

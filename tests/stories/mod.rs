@@ -3,12 +3,14 @@
 mod comments;
 mod connection;
 mod delivery;
+mod faults;
 mod heartbeat;
 mod identity;
 mod image;
 mod input;
 mod layers;
 mod live;
+mod load;
 mod malformed;
 mod nodes;
 mod nodes_live;

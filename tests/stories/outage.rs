@@ -128,16 +128,35 @@ async fn redis_beside_sqlite_starts_with_a_warning() {
 }
 
 #[tokio::test]
-async fn the_doctor_asks_redis_for_its_version_and_its_eviction() {
+async fn the_doctor_tries_whether_redis_delivers_and_asks_for_its_version_and_its_eviction() {
     let redis = Redis::start().await;
-    let setting = format!("broker.url={}", redis.url());
-    let doctor = async || {
+    let doctor = async |url: &str| {
+        let setting = format!("broker.url={url}");
         let output = Server::prepared(&[&setting]).command(&["doctor"]).output().await.expect("doctor runs");
         String::from_utf8(output.stdout).expect("text")
     };
-    let told = doctor().await;
+    let told = doctor(&redis.url()).await;
     assert!(told.lines().any(|line| line.starts_with("ok") && line.contains("broker: Redis ")), "{told}");
+    redis
+        .command(&[
+            "ACL",
+            "SETUSER",
+            "shy",
+            "on",
+            ">secret",
+            "&communiconnect:*",
+            "+@all",
+            "-info",
+            "-config",
+        ])
+        .await;
+    let told = doctor(&redis.url().replace("redis://", "redis://shy:secret@")).await;
+    let unknown = "broker: Redis of unknown version delivers";
+    assert!(told.lines().any(|line| line.starts_with("ok") && line.contains(unknown)), "{told}");
+    redis.command(&["ACL", "SETUSER", "shy", "-subscribe"]).await;
+    let told = doctor(&redis.url().replace("redis://", "redis://shy:secret@")).await;
+    assert!(told.lines().any(|line| line.contains("may this user PUBLISH and SUBSCRIBE")), "{told}");
     redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).await;
-    let told = doctor().await;
+    let told = doctor(&redis.url()).await;
     assert!(told.lines().any(|line| line.starts_with("warn") && line.contains("allkeys-lru")), "{told}");
 }

@@ -1,11 +1,23 @@
 //! A cluster: which server carries which lanes, asked again and again, and at once when one does not do as expected.
 
 use super::{
-    link::Connector, names::SLOTS, node::NodeParts, place::Place, shard::Shard, shards::Shards, url::Address,
+    link::Connector,
+    links::Link,
+    names::{LANES, SLOTS},
+    node::NodeParts,
+    place::Place,
+    shard::Shard,
+    shards::Shards,
+    url::Address,
 };
 use crate::tasks::Tasks;
 use redis::{RedisError, Value, aio::MultiplexedConnection};
-use std::{io, ops::Range, sync::Arc, time::Duration};
+use std::{
+    io,
+    ops::Range,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 /// Between two looks at where lanes are.
 const LOOK_PACE: Duration = Duration::from_secs(2);
@@ -17,6 +29,8 @@ pub(super) struct Cluster {
     node: Arc<NodeParts>,
     shards: Arc<Shards>,
     seeds: Vec<Address>,
+    /// Lost while there are lanes that no server carries.
+    rest: Link,
 }
 
 /// A primary and the hash slots that it serves.
@@ -24,7 +38,8 @@ type Served = (Address, Vec<Range<u16>>);
 
 impl Cluster {
     pub(super) fn new(node: &Arc<NodeParts>, shards: &Arc<Shards>, seeds: &[Address]) -> Self {
-        Self { node: Arc::clone(node), shards: Arc::clone(shards), seeds: seeds.to_vec() }
+        let rest = Link::of(&node.links);
+        Self { node: Arc::clone(node), shards: Arc::clone(shards), seeds: seeds.to_vec(), rest }
     }
 
     /// Looks and follows, until the process stops.
@@ -68,7 +83,21 @@ impl Cluster {
         for gone in before.iter().filter(|old| !shards.iter().any(|new| Arc::ptr_eq(old, new))) {
             gone.end();
         }
+        let carried: usize = shards.iter().map(|shard| shard.lanes().len()).sum();
+        let first = shards.first().cloned();
         self.shards.set(shards);
+        if carried < usize::from(LANES) {
+            self.rest.lost();
+        } else {
+            self.rest.found();
+        }
+        // Servers that took nothing can tell nobody; one that takes something can.
+        if let Some(shard) = first
+            && self.node.untold.swap(false, Ordering::Relaxed)
+        {
+            shard.outbound.lost();
+            shard.outbound.flush();
+        }
     }
 }
 

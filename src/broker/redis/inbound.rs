@@ -4,13 +4,17 @@ use super::{
     node::NodeParts,
     wire::{self, Heard, Unheard},
 };
-use crate::{broker::LinkState, metrics};
+use crate::metrics;
+use parking_lot::Mutex;
 use redis::{PushInfo, PushKind, Value};
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 
 /// Messages that may wait to be delivered.
 const WAITING: usize = 16_384;
@@ -39,6 +43,10 @@ struct Shared {
     /// Lanes that the server was asked to take away and has not yet.
     parting: AtomicUsize,
     lost: Arc<Notify>,
+    /// How much has come.
+    came: AtomicU64,
+    /// When this node last heard itself, or began to listen.
+    heard_itself: Mutex<Option<Instant>>,
 }
 
 impl Inflow {
@@ -54,6 +62,16 @@ impl Inflow {
         Arc::clone(&self.shared.lost)
     }
 
+    /// How much has come: what rises is busy, not dead.
+    pub(super) fn came(&self) -> u64 {
+        self.shared.came.load(Ordering::Relaxed)
+    }
+
+    /// When this node last heard what it had said itself, or began to listen.
+    pub(super) fn heard_itself(&self) -> Option<Instant> {
+        *self.shared.heard_itself.lock()
+    }
+
     /// The server is asked to take away so many lanes.
     pub(super) fn expect_parting(&self, lanes: usize) {
         self.shared.parting.fetch_add(lanes, Ordering::Relaxed);
@@ -62,17 +80,21 @@ impl Inflow {
     /// What a new connection calls for each push.
     pub(super) fn ear(&self) -> impl Fn(PushInfo) + Send + Sync + 'static {
         self.shared.parting.store(0, Ordering::Relaxed);
+        *self.shared.heard_itself.lock() = Some(Instant::now());
         let (sender, shared) = (self.sender.clone(), Arc::clone(&self.shared));
-        move |push| match push.kind {
-            PushKind::Message | PushKind::SMessage => {
-                if let Some(Value::BulkString(message)) = push.data.into_iter().nth(1) {
-                    shared.take(&sender, message);
+        move |push| {
+            shared.came.fetch_add(1, Ordering::Relaxed);
+            match push.kind {
+                PushKind::Message | PushKind::SMessage => {
+                    if let Some(Value::BulkString(message)) = push.data.into_iter().nth(1) {
+                        shared.take(&sender, message);
+                    }
                 }
+                PushKind::Disconnection => shared.lost.notify_one(),
+                // Nobody asked for it: the lane is another server's now.
+                PushKind::SUnsubscribe if !shared.expects_parting() => shared.lost.notify_one(),
+                _ => {}
             }
-            PushKind::Disconnection => shared.lost.notify_one(),
-            // Nobody asked for it: the lane is another server's now.
-            PushKind::SUnsubscribe if !shared.expects_parting() => shared.lost.notify_one(),
-            _ => {}
         }
     }
 }
@@ -105,13 +127,15 @@ impl Inbound {
 
     fn deliver(&self, messages: &mut Vec<Vec<u8>>) {
         let (mut broadcasts, mut heads) = (Vec::new(), Vec::new());
+        let mut has_heard_itself = false;
         let mut has_lost = self.shared.has_dropped.swap(false, Ordering::Relaxed);
         for message in messages.drain(..) {
             self.shared.bytes.fetch_sub(message.len(), Ordering::Relaxed);
             match wire::read(&message, self.node.sender) {
-                Ok(Heard::Own) => {}
+                Ok(Heard::Own) => has_heard_itself = true,
                 Ok(Heard::Probe { sender, nonce }) => {
                     if sender == self.node.sender {
+                        has_heard_itself = true;
                         self.node.probes.heard(nonce);
                     }
                 }
@@ -124,17 +148,17 @@ impl Inbound {
                 Err(Unheard::Malformed) => metrics::BROKER_DROPPED.add("malformed", 1),
             }
         }
-        if has_lost {
-            self.node.deliver.link(LinkState::Returning);
+        if has_heard_itself {
+            *self.shared.heard_itself.lock() = Some(Instant::now());
         }
-        if !broadcasts.is_empty() {
-            self.node.deliver.deliver(broadcasts);
-        }
-        if !heads.is_empty() {
-            self.node.deliver.heads(heads);
-        }
-        if has_lost {
-            self.node.deliver.link(LinkState::Returned);
-        }
+        let deliver = || {
+            if !broadcasts.is_empty() {
+                self.node.deliver.deliver(broadcasts);
+            }
+            if !heads.is_empty() {
+                self.node.deliver.heads(heads);
+            }
+        };
+        if has_lost { self.node.links.missed(deliver) } else { deliver() }
     }
 }

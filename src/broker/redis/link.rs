@@ -10,8 +10,10 @@ use std::time::Duration;
 
 /// Time for a connection to stand, TLS and login included.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
-/// Time for a server to answer; beyond it the connection is given up as dead.
+/// Time for a server to answer; beyond it the connection is given up as dead, unless something else comes on it.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// Time by which a connection to listen on may be behind; what waits for longer is sooner read from the log.
+pub(super) const BEHIND: Duration = Duration::from_secs(10);
 /// Between two looks whether a server that has nothing to say still answers.
 pub(super) const PING_PACE: Duration = Duration::from_secs(1);
 
@@ -38,7 +40,7 @@ impl Connector {
 
     /// Connects for commands.
     pub(super) async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, RedisError> {
-        self.open(address, AsyncConnectionConfig::new()).await
+        self.open(address, AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_TIME))).await
     }
 
     /// Connects for subscriptions; `hear` is called for every push and must not wait.
@@ -51,7 +53,8 @@ impl Connector {
             hear(push);
             Ok::<_, std::convert::Infallible>(())
         };
-        self.open(address, AsyncConnectionConfig::new().set_push_sender(hear)).await
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(BEHIND));
+        self.open(address, config.set_push_sender(hear)).await
     }
 
     async fn open(
@@ -75,8 +78,7 @@ impl Connector {
         }
         let tcp = info.tcp_settings().clone().set_nodelay(true);
         let client = Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp))?;
-        let config =
-            config.set_connection_timeout(Some(CONNECT_TIME)).set_response_timeout(Some(ANSWER_TIME));
+        let config = config.set_connection_timeout(Some(CONNECT_TIME));
         client.get_multiplexed_async_connection_with_config(&config).await
     }
 }

@@ -11,6 +11,7 @@ mod gossip;
 mod inbound;
 mod interest;
 mod link;
+mod links;
 mod names;
 mod node;
 mod outbound;
@@ -28,20 +29,27 @@ mod tests;
 pub use examine::{Examined, Unusable};
 pub use url::{RedisUrl, WrongUrl};
 
-use super::{Broadcast, Broker, BrokerError, Carried, Deliver, LinkState};
+use super::{Broadcast, Broker, BrokerError, Carried, Deliver};
 use crate::{publication::State, tasks::Tasks};
 use cluster::Cluster;
 use communiconnect_protocol::Channel;
 use gossip::Gossip;
 use interest::Interest;
 use link::Connector;
+use links::Links;
 use names::{Lane, Names};
 use node::{Dialect, NodeParts, Probes};
 use outbound::Refused;
 use place::{Place, Sentinels};
 use shard::Shard;
 use shards::Shards;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{sync::Notify, time::timeout};
 use url::Arrangement;
 use wire::Frame;
@@ -69,12 +77,13 @@ impl RedisBroker {
             names: Names::of(store),
             dialect: if is_cluster { Dialect::Sharded } else { Dialect::Plain },
             connector: Connector::to_servers(url),
+            links: Arc::new(Links::new(&deliver)),
             deliver,
             interest: Interest::new(),
             probes: Probes::default(),
             doubt: Notify::new(),
+            untold: AtomicBool::new(false),
         });
-        node.deliver.link(LinkState::Lost);
         let shards = Arc::new(Shards::none());
         let one = |place| shards.set(vec![Shard::start(&node, place, Lane::all().collect(), tasks)]);
         match &url.arrangement {
@@ -126,7 +135,10 @@ impl RedisBroker {
     }
 
     fn add(&self, lane: Lane, write: impl FnOnce(&mut Frame)) -> Result<(), Refused> {
-        self.shards.with(lane, |shard| shard.outbound.add(lane, write)).unwrap_or(Err(Refused::Disconnected))
+        self.shards.with(lane, |shard| shard.outbound.add(lane, write)).unwrap_or_else(|| {
+            self.node.untold.store(true, Ordering::Relaxed);
+            Err(Refused::Disconnected)
+        })
     }
 
     fn flush(&self) {

@@ -1,9 +1,12 @@
 //! What every shard of one node shares.
 
-use super::{interest::Interest, link::Connector, names::Names, wire::Sender};
+use super::{interest::Interest, link::Connector, links::Links, names::Names, wire::Sender};
 use crate::broker::Deliver;
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 use tokio::sync::{Notify, oneshot};
 
 /// Who this node is, whom it delivers to, and how it speaks to servers.
@@ -12,11 +15,14 @@ pub(super) struct NodeParts {
     pub(super) names: Names,
     pub(super) connector: Connector,
     pub(super) deliver: Arc<dyn Deliver>,
+    pub(super) links: Arc<Links>,
     pub(super) interest: Interest,
     pub(super) probes: Probes,
     pub(super) dialect: Dialect,
     /// A server did not do as expected: where lanes are may have changed.
     pub(super) doubt: Notify,
+    /// Something was published that no server carries, or that one took with it: the others must be told.
+    pub(super) untold: AtomicBool,
 }
 
 /// Which commands carry messages.

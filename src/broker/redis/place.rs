@@ -1,12 +1,13 @@
 //! Where a shard's server is at the moment.
 
 use super::{
-    link::Connector,
+    link::{ANSWER_TIME, Connector},
     url::{Address, RedisUrl},
 };
 use parking_lot::Mutex;
 use redis::{PushInfo, RedisError, aio::MultiplexedConnection};
 use std::{fmt, io};
+use tokio::time::timeout;
 
 /// How a server is found.
 pub(super) enum Place {
@@ -74,7 +75,9 @@ impl Place {
         mut connection: MultiplexedConnection,
     ) -> Result<MultiplexedConnection, RedisError> {
         if let Self::Watched(_) = self {
-            let role: Vec<redis::Value> = redis::cmd("ROLE").query_async(&mut connection).await?;
+            let asked = redis::cmd("ROLE");
+            let answer = timeout(ANSWER_TIME, asked.query_async(&mut connection)).await;
+            let role: Vec<redis::Value> = answer.map_err(io::Error::from)??;
             let is_primary =
                 matches!(role.first(), Some(redis::Value::BulkString(role)) if role == b"master");
             if !is_primary {

@@ -5,7 +5,8 @@
 use super::{
     inbound::{Inbound, Inflow},
     interest::Changes,
-    link::{self, Backoff, PING_PACE},
+    link::{self, ANSWER_TIME, BEHIND, Backoff, PING_PACE},
+    links::Link,
     names::Lane,
     node::NodeParts,
     outbound::{Outbound, Refused},
@@ -13,18 +14,12 @@ use super::{
     url::Address,
     wire::Frame,
 };
-use crate::{
-    broker::{BrokerError, LinkState},
-    metrics,
-    tasks::Tasks,
-};
+use crate::{broker::BrokerError, metrics, tasks::Tasks};
 use parking_lot::Mutex;
 use redis::{RedisError, aio::MultiplexedConnection};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    io,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -50,8 +45,8 @@ pub(super) struct Shard {
     inflow: Inflow,
     wishes: watch::Sender<Wishes>,
     is_listening: watch::Sender<bool>,
-    /// The hub was told that broadcasts may come again, and not yet that they are lost again.
-    is_returning: AtomicBool,
+    /// What the hub was told of the connection to listen on.
+    link: Link,
 }
 
 /// What is wished of a shard's connections.
@@ -75,7 +70,7 @@ impl Shard {
             inflow,
             wishes: watch::channel(Wishes::default()).0,
             is_listening: watch::channel(false).0,
-            is_returning: AtomicBool::new(false),
+            link: Link::of(&node.links),
         });
         shard.carry(lanes);
         tasks.spawn(deliver(inbound, tasks.clone()));
@@ -123,6 +118,8 @@ impl Shard {
     pub(super) fn end(&self) {
         self.carry(Vec::new());
         self.wishes.send_modify(|wishes| wishes.is_over = true);
+        // What waited for it goes with it.
+        self.node.untold.store(true, Ordering::Relaxed);
     }
 
     /// Resolves once lanes are listened to.
@@ -131,7 +128,8 @@ impl Shard {
     }
 
     /// Publishes to this node itself through the server. A server that answers without delivering is left: both
-    /// connections are made anew, wherever the server is then.
+    /// connections are made anew, wherever the server is then. One that is merely behind is not, since what it would have to
+    /// be told again would put it further behind.
     pub(super) async fn probe(&self) -> Result<(), BrokerError> {
         let unavailable =
             |what: &str| Err(BrokerError::Unavailable(format!("Redis at {} {what}", self.place)));
@@ -141,13 +139,17 @@ impl Shard {
         if self.outbound.add_probe(lane, message) == Err(Refused::Disconnected) {
             return unavailable("cannot be reached");
         }
-        match timeout(PROBE_TIME, heard).await {
-            Ok(Ok(())) => Ok(()),
-            _ => {
-                self.renew();
-                unavailable("does not deliver what it is given")
-            }
+        let came = self.inflow.came();
+        if matches!(timeout(PROBE_TIME, heard).await, Ok(Ok(()))) {
+            return Ok(());
         }
+        // What others say may come from where this node is not heard.
+        let is_deaf = self.inflow.heard_itself().is_none_or(|at| at.elapsed() > BEHIND);
+        if is_deaf || self.inflow.came() == came {
+            self.renew();
+            return unavailable("does not deliver what it is given");
+        }
+        unavailable("is behind with what it is given")
     }
 
     /// Makes both connections anew.
@@ -264,17 +266,17 @@ impl Shard {
             self.node.interest.lose(&lanes);
             self.is_listening.send_replace(false);
             // What a return began must end, though the server refused what it was told, or nobody waited for it.
-            if self.is_returning.swap(false, Ordering::Relaxed) {
+            if self.link.lost() {
                 if let Err(error) = listened {
                     tracing::warn!(server = %self.place, %error, "the connection to listen on is lost");
                 }
                 self.node.doubt.notify_one();
-                self.node.deliver.link(LinkState::Lost);
             }
             if since.elapsed() > STEADY {
                 backoff = Backoff::new();
             }
             if self.is_over() {
+                self.link.over();
                 return;
             }
             pause(&mut backoff, &tasks).await;
@@ -288,20 +290,19 @@ impl Shard {
         let mut connection = self.place.listen(&self.node.connector, hear).await?;
         let mut wishes = self.node.interest.watch();
         self.node.interest.reach(lanes);
-        self.is_returning.store(true, Ordering::Relaxed);
-        self.node.deliver.link(LinkState::Returning);
+        self.link.returning();
         self.tell(&mut connection, lanes).await?;
         self.is_listening.send_replace(true);
-        self.node.deliver.link(LinkState::Returned);
+        self.link.returned();
         tracing::info!(server = %self.place, "listening to Redis");
         let mut ping = tokio::time::interval_at(Instant::now() + PING_PACE, PING_PACE);
         loop {
             tokio::select! {
-                () = lost.notified() => return Err(RedisError::from(std::io::Error::from(
-                    std::io::ErrorKind::ConnectionReset,
+                () = lost.notified() => return Err(RedisError::from(io::Error::from(
+                    io::ErrorKind::ConnectionReset,
                 ))),
                 _ = wishes.changed() => self.tell(&mut connection, lanes).await?,
-                _ = ping.tick() => link::ping(&mut connection).await?,
+                _ = ping.tick() => self.patiently(link::ping(&mut connection)).await?,
             }
         }
     }
@@ -322,8 +323,24 @@ impl Shard {
                     pipeline.cmd(command).arg(self.node.names.name(*lane)).ignore();
                 }
             }
-            pipeline.exec_async(connection).await?;
+            self.patiently(pipeline.exec_async(connection)).await?;
             self.node.interest.confirm(&join);
+        }
+    }
+
+    /// Waits for an answer as long as anything at all comes: a connection that is busy is not dead.
+    async fn patiently(
+        &self,
+        answer: impl Future<Output = Result<(), RedisError>>,
+    ) -> Result<(), RedisError> {
+        tokio::pin!(answer);
+        loop {
+            let came = self.inflow.came();
+            match timeout(ANSWER_TIME, &mut answer).await {
+                Ok(answered) => return answered,
+                Err(elapsed) if self.inflow.came() == came => return Err(io::Error::from(elapsed).into()),
+                Err(_) => {}
+            }
         }
     }
 

@@ -7,6 +7,10 @@
 mod fault_proxy;
 #[path = "../../../tests/harness/redis_groups.rs"]
 mod groups;
+#[path = "../../../tests/harness/leash.rs"]
+mod leash;
+#[path = "../../../tests/harness/ports.rs"]
+pub(crate) mod ports;
 #[path = "../../../tests/harness/redis.rs"]
 mod server;
 

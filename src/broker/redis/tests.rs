@@ -123,6 +123,67 @@ async fn lanes_follow_slots_that_move_within_a_cluster() {
 }
 
 #[tokio::test]
+async fn a_primary_of_a_cluster_that_dies_is_replaced_by_its_replica() {
+    let mut servers = Redis::cluster(3).await;
+    let replica = servers[0].stand_in().await;
+    let url = cluster_url(&servers);
+    let (a, b) = (Node::open(&url, "one").await, Node::open(&url, "one").await);
+    let names: Vec<_> = (0..20).map(|number| number.to_string()).collect();
+    for name in &names {
+        b.join(name).await;
+    }
+    a.works().await;
+    b.works().await;
+    servers[0].kill();
+    b.inbox.wait_for_link(LinkState::Lost).await;
+    let works = async {
+        while !replica.command(&["INFO", "replication"]).await.contains("role:master") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        b.inbox.wait_for_link(LinkState::Returned).await;
+        a.works().await;
+    };
+    tokio::time::timeout(Duration::from_secs(30), works).await.expect("the replica takes over");
+    for (name, offset) in names.iter().zip(1_000..) {
+        a.publish(name, offset).await.expect("publishes");
+        let sent = Broadcast::Publication(publication(name, offset));
+        b.inbox.wait_until(|arrived| arrived.contains(&sent)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_server_of_a_cluster_that_is_back_is_not_the_whole_cluster() {
+    let servers = Redis::cluster(3).await;
+    for server in &servers {
+        // Those that are there serve on without the others.
+        server.must(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]).await;
+    }
+    let node = Node::open(&cluster_url(&servers), "one").await;
+    node.works().await;
+    servers[0].freeze();
+    node.inbox.wait_for_link(LinkState::Lost).await;
+    servers[1].command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    node.inbox.wait_until_links(|links| links.ends_with(&[LinkState::Returning, LinkState::Missed])).await;
+    servers[0].thaw();
+    node.inbox.wait_for_link(LinkState::Returned).await;
+    node.works().await;
+}
+
+#[tokio::test]
+async fn what_was_published_before_a_cluster_was_found_is_told_as_lost() {
+    let servers = Redis::cluster(3).await;
+    let seed = FaultProxy::before(servers[0].address()).await;
+    seed.set(Fault::Cut);
+    let b = Node::open(&cluster_url(&servers), "one").await;
+    b.works().await;
+    let a = Node::open(&format!("redis-cluster://{}", seed.address()), "one").await;
+    a.publish("x", 1).await.expect_err("no server is known that would carry it");
+    assert!(!b.inbox.links().ends_with(&[LinkState::Missed]), "{:?}", b.inbox.links());
+    seed.set(Fault::None);
+    b.inbox.wait_for_link(LinkState::Missed).await;
+}
+
+#[tokio::test]
 async fn a_fail_over_by_sentinels_is_followed() {
     let mut primary = Redis::start().await;
     let port = primary.address().port().to_string();
@@ -200,7 +261,9 @@ async fn a_redis_that_is_killed_is_left_at_once_and_found_again() {
     b.works().await;
     a.publish("y", 7).await.expect("publishes");
     b.inbox.wait_until(|arrived| arrived.contains(&Broadcast::Publication(publication("y", 7)))).await;
-    assert!(b.inbox.links().ends_with(&[LinkState::Returned]), "{:?}", b.inbox.links());
+    let links = b.inbox.links();
+    let lost = links.iter().rposition(|link| *link == LinkState::Lost);
+    assert!(links.iter().rposition(|link| *link == LinkState::Returned) > lost, "{links:?}");
 }
 
 #[tokio::test]
@@ -261,6 +324,26 @@ async fn a_node_that_redis_threw_out_for_reading_slowly_says_that_it_lost() {
     a.works().await;
     a.publish("x", 401).await.expect("publishes");
     b.inbox.wait_until(|arrived| arrived.contains(&Broadcast::Publication(publication("x", 401)))).await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_behind_keeps_its_connections() {
+    let redis = Redis::start().await;
+    let proxy = FaultProxy::before(redis.address()).await;
+    let (a, b) = (Node::at(redis.address()).await, Node::at(proxy.address()).await);
+    b.join("x").await;
+    a.works().await;
+    b.works().await;
+    // Pieces of 16 KiB: four megabytes take five seconds.
+    proxy.set(Fault::Delay(Duration::from_millis(20)));
+    let sent: Vec<_> = (1..=70)
+        .map(|offset| Broadcast::Publication(conformance::large_publication("x", offset, 60_000)))
+        .collect();
+    a.shared().publish(sent.clone()).await.expect("publishes");
+    assert!(b.shared().probe().await.is_err(), "it waits behind what comes");
+    assert_eq!(b.inbox.wait_for(sent.len()).await, sent);
+    let lost = b.inbox.links().into_iter().filter(|link| *link == LinkState::Lost).count();
+    assert_eq!(lost, 1, "before it began alone: {:?}", b.inbox.links());
 }
 
 #[tokio::test]

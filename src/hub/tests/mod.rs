@@ -2,6 +2,7 @@
 
 pub(crate) mod fixture;
 mod nodes;
+mod presence;
 mod recovery;
 mod returning;
 mod rights;

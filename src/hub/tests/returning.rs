@@ -2,9 +2,9 @@
 
 use super::fixture::{Client, World, person, plain, test_channel};
 use crate::{
-    broker::{Deliver, LinkState},
+    broker::{Broadcast, Deliver, LinkState},
     hub::HubSettings,
-    publication::Publication,
+    publication::{Publication, State},
 };
 use communiconnect_protocol::{Channel, Data, PostId, StateItem, UserId};
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
@@ -78,6 +78,39 @@ async fn while_the_broker_is_away_the_log_brings_everything_within_a_second() {
         world.write(&channel, |offset| plain(&channel, offset));
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         assert_eq!(client.at(&channel), Some(head));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_another_node_overtook_is_not_told_after_the_newer_one() {
+    let (world, channel) = (world(), post());
+    let mut client = listening(&world, &channel, "a").await;
+    for (key, version) in [("k", 1), ("k", 3), ("k", 2), ("other", 2), ("k", 4)] {
+        world.hub.deliver(vec![Broadcast::State(State {
+            channels: vec![channel.clone()],
+            event: "s".into(),
+            key: key.into(),
+            version,
+            data: Data::of(&1),
+            actor: None,
+        })]);
+        client.read();
+    }
+    assert_eq!(client.seen.states, [1, 3, 2, 4], "two is the other's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_of_which_a_part_is_back_is_still_away() {
+    let (world, channel) = (world(), test_channel("a"));
+    let mut client = listening(&world, &channel, "a").await;
+    world.hub.link(LinkState::Lost);
+    for head in 1..=2 {
+        world.hub.link(LinkState::Returning);
+        world.hub.link(LinkState::Missed);
+        a_moment().await;
+        world.write(&channel, |offset| plain(&channel, offset));
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        assert_eq!(client.at(&channel), Some(head), "all channels are looked at each second");
     }
 }
 
@@ -155,6 +188,21 @@ async fn a_block_that_was_missed_filters_what_was_missed() {
     a_moment().await;
     assert_eq!(client.at(&channel), Some(1));
     assert_eq!(client.seen.skips, [1], "its place is told, not what it says");
+}
+
+#[tokio::test(start_paused = true)]
+async fn states_of_other_nodes_come_also_while_the_broker_is_away_and_each_once() {
+    let (world, channel) = (world(), post());
+    let mut client = listening(&world, &channel, "a").await;
+    world.hub.link(LinkState::Lost);
+    a_moment().await;
+    for version in [5, 6] {
+        let state = StateItem { event: "s".into(), key: "k".into(), version, data: Data::of(&1) };
+        *world.rights.states.lock() = vec![state];
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        client.read();
+    }
+    assert_eq!(client.seen.states, [5, 6]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use super::{lives::NOBODY, *};
 use crate::hub::Neighbour;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, time::Instant};
+use std::collections::HashMap;
 
 /// After this long without a word of a node nobody is led there: four of [`LOOK_EVERY`].
 const FORGOTTEN: Duration = Duration::from_secs(20);
@@ -120,8 +120,10 @@ impl LiveService {
     }
 
     fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
-        self.unless_elsewhere(view).err()?;
-        self.parts.others.url(&view.node)
+        let LiveView { live, lease, .. } = view;
+        let is_elsewhere = live.state != LiveState::Ended && lease.node != self.parts.settings.node;
+        // Nobody is led to a node that is most likely gone.
+        if is_elsewhere && !self.is_silent(view) { self.parts.others.url(&lease.node) } else { None }
     }
 
     /// Acts on what other nodes say, until the process stops.

@@ -42,16 +42,14 @@ impl LiveService {
     ) -> Result<(LiveView, bool), ErrorBody> {
         self.parts.rates.count(actor.user, Act::Post, Some(&op.id), new.at)?;
         let registry = &self.parts.registry;
-        if registry.len() >= self.parts.settings.lives {
-            let running = self.parts.stores.lives.get(actor.into(), WhichLive::RunningOf(actor.user)).await?;
-            if running.is_none() {
-                let message = "this node carries as many lives as it may: try again later";
-                return Err(ErrorBody::new(Code::Unavailable, message).retry_after(BUSY_MS));
-            }
+        let running = self.running_of(actor).await?;
+        if running.is_none() && registry.len() >= self.parts.settings.lives {
+            let message = "this node carries as many lives as it may: try again later";
+            return Err(ErrorBody::new(Code::Unavailable, message).retry_after(BUSY_MS));
         }
         let rule = Box::new(policy::post_into);
         let (view, changed) = self.parts.stores.lives.start(actor, op, new, rule).await?;
-        if view.live.state != LiveState::Ended && view.node == self.parts.settings.node {
+        if view.live.state != LiveState::Ended && view.lease.node == self.parts.settings.node {
             let (id, owner) = (view.live.id, actor.user);
             registry.enter(id, || OnAir::start(id, owner, &self.parts));
         }
@@ -62,7 +60,7 @@ impl LiveService {
     ///
     /// # Errors
     /// `not_found`, `forbidden` for others than its owner and moderators of the server, `unavailable` where another node
-    /// carries it.
+    /// carries it and is not silent.
     pub async fn stop(&self, actor: Actor, id: LiveId) -> Result<LiveReportReply, ErrorBody> {
         let view = self.view(actor.into(), id).await?;
         policy::stop_live(actor.into(), &view.facts)?;
@@ -72,12 +70,11 @@ impl LiveService {
         {
             return Ok(LiveReportReply { report });
         }
-        self.unless_elsewhere(&view)?;
+        if !self.is_silent(&view) {
+            self.unless_elsewhere(&view)?;
+        }
         if view.live.state != LiveState::Ended {
-            // Nobody carries it any more: it ends here, with what was last noted of it.
-            let report = self.stored_report(id).await?.report;
-            let end = LiveEnd { id, reason: LiveReason::Stopped, report, encoder_left: true, at: now_ms() };
-            return Ok(LiveReportReply { report: self.parts.stores.lives.end(end).await? });
+            return Ok(LiveReportReply { report: self.end_uncarried(id, LiveReason::Stopped).await? });
         }
         self.stored_report(id).await
     }
@@ -158,7 +155,7 @@ impl LiveService {
         self.stored_report(id).await
     }
 
-    async fn stored_report(&self, id: LiveId) -> Result<LiveReportReply, ErrorBody> {
+    pub(super) async fn stored_report(&self, id: LiveId) -> Result<LiveReportReply, ErrorBody> {
         let report = self.parts.stores.lives.report(id).await?;
         Ok(LiveReportReply { report: report.ok_or_else(|| policy::not_found("live"))? })
     }

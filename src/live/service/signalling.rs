@@ -196,7 +196,7 @@ impl LiveService {
         let at = now_ms();
         let stores = &self.parts.stores;
         let owner = stores.live_keys.open(hash, at).await?.ok_or_else(no_such_key)?;
-        if let Some(view) = stores.lives.get(owner.into(), WhichLive::RunningOf(owner.user)).await? {
+        if let Some(view) = self.running_of(owner).await? {
             return Ok((owner, view.live.id));
         }
         // Nothing is begun for an offer that cannot be read.

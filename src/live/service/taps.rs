@@ -1,66 +1,17 @@
 //! Reactions, and what they cost: who watches is known to the live, and the store is left in peace.
 
-use super::{testing::door, tests::World, *};
-use crate::store::{
-    CommunityFacts, Rule,
-    lives::{LiveChange, LivePulse, Lives as LiveStore},
+use super::{
+    testing::{Between, door},
+    tests::World,
+    *,
 };
-use communiconnect_protocol::{LiveReport, ReactionKind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// A store of lives that counts how often it was asked for one.
-struct Counting {
-    store: Arc<dyn LiveStore>,
-    asked: AtomicUsize,
-}
-
-#[async_trait::async_trait]
-impl LiveStore for Counting {
-    async fn start(
-        &self,
-        actor: Actor,
-        op: Op,
-        new: NewLive,
-        rule: Rule<CommunityFacts>,
-    ) -> crate::store::Result<(LiveView, bool)> {
-        self.store.start(actor, op, new, rule).await
-    }
-
-    async fn get(&self, reader: Reader, which: WhichLive) -> crate::store::Result<Option<LiveView>> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.store.get(reader, which).await
-    }
-
-    async fn list(&self, reader: Reader, query: LiveQuery) -> crate::store::Result<Vec<LiveView>> {
-        self.store.list(reader, query).await
-    }
-
-    async fn change(&self, change: LiveChange) -> crate::store::Result<()> {
-        self.store.change(change).await
-    }
-
-    async fn end(&self, end: LiveEnd) -> crate::store::Result<LiveReport> {
-        self.store.end(end).await
-    }
-
-    async fn pulse(&self, lease: Lease, pulses: Vec<LivePulse>) -> crate::store::Result<Vec<LiveId>> {
-        self.store.pulse(lease, pulses).await
-    }
-
-    async fn abandon(&self, which: Abandoned, at: i64) -> crate::store::Result<Vec<LiveId>> {
-        self.store.abandon(which, at).await
-    }
-
-    async fn report(&self, id: LiveId) -> crate::store::Result<Option<LiveReport>> {
-        self.store.report(id).await
-    }
-}
+use communiconnect_protocol::ReactionKind;
+use std::sync::atomic::Ordering;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_watches_taps_without_a_look_into_the_store_until_they_are_cut_off() {
     let world = World::new().await;
-    let counting = Arc::new(Counting { store: world.stores.lives.clone(), asked: AtomicUsize::new(0) });
-    let stores = Stores { lives: counting.clone(), ..world.stores.clone() };
+    let (stores, counting) = Between::stores(&world.stores);
     let lives = door(&stores, &world.hub, None, &world.tasks).await;
     let wish = world.wish("a", Visibility::Public);
     let live_id = lives.start(world.ada, wish, now_ms()).await.expect("started").live.id;

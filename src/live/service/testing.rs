@@ -1,8 +1,19 @@
 //! A door to lives in tests: real store, real hub, real media plane on a free port.
 
 use super::*;
-use crate::{broker::memory::MemoryBroker, live::plane::PlaneSettings, social::Rates};
-use std::net::{Ipv4Addr, SocketAddr};
+use crate::{
+    broker::memory::MemoryBroker,
+    live::plane::PlaneSettings,
+    social::Rates,
+    store::{
+        CommunityFacts, Result, Rule, StoreError,
+        lives::{LiveChange, LivePulse, Lives as LiveStore},
+    },
+};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 /// On this store and hub, carrying on `tasks`.
 pub(crate) async fn door(
@@ -35,4 +46,69 @@ pub(crate) async fn door_with(
         tasks: tasks.clone(),
     };
     LiveService::open(parts, events).await.expect("an empty store")
+}
+
+/// Stands between a door and its store: counts how often it was asked for one live, and can be away.
+pub(crate) struct Between {
+    store: Arc<dyn LiveStore>,
+    pub(crate) asked: AtomicUsize,
+    pub(crate) is_away: AtomicBool,
+}
+
+impl Between {
+    /// These stores with itself between.
+    pub(crate) fn stores(stores: &Stores) -> (Stores, Arc<Self>) {
+        let (asked, is_away) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let between = Arc::new(Self { store: stores.lives.clone(), asked, is_away });
+        (Stores { lives: between.clone(), ..stores.clone() }, between)
+    }
+
+    fn store(&self) -> Result<&dyn LiveStore> {
+        match self.is_away.load(Ordering::Relaxed) {
+            true => Err(StoreError::Unavailable("it is away".into())),
+            false => Ok(&*self.store),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl LiveStore for Between {
+    async fn start(
+        &self,
+        actor: Actor,
+        op: Op,
+        new: NewLive,
+        rule: Rule<CommunityFacts>,
+    ) -> Result<(LiveView, bool)> {
+        self.store()?.start(actor, op, new, rule).await
+    }
+
+    async fn get(&self, reader: Reader, which: WhichLive) -> Result<Option<LiveView>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.store()?.get(reader, which).await
+    }
+
+    async fn list(&self, reader: Reader, query: LiveQuery) -> Result<Vec<LiveView>> {
+        self.store()?.list(reader, query).await
+    }
+
+    async fn change(&self, change: LiveChange) -> Result<()> {
+        self.store()?.change(change).await
+    }
+
+    async fn end(&self, end: LiveEnd) -> Result<LiveReport> {
+        self.store()?.end(end).await
+    }
+
+    async fn pulse(&self, lease: Lease, pulses: Vec<LivePulse>) -> Result<Vec<LiveId>> {
+        self.store()?.pulse(lease, pulses).await
+    }
+
+    async fn abandon(&self, which: Abandoned, at: i64) -> Result<Vec<LiveId>> {
+        self.store()?.abandon(which, at).await
+    }
+
+    async fn report(&self, id: LiveId) -> Result<Option<LiveReport>> {
+        self.store()?.report(id).await
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
 use communiconnect_protocol::{CommunityId, Live, LiveReason, Role, StreamKey};
 use std::net::{IpAddr, Ipv4Addr};
 
-const PUBLISH: &str = include_str!("../rtc/sdp/fixtures/chromium-publish.offer.sdp");
+pub(super) const PUBLISH: &str = include_str!("../rtc/sdp/fixtures/chromium-publish.offer.sdp");
 const WATCH: &str = include_str!("../rtc/sdp/fixtures/chromium-watch.offer.sdp");
 
 pub(super) struct World {
@@ -58,7 +58,7 @@ impl World {
         Self { lives, stores, hub, tasks, community: made.id, ada, bob, _folder: folder }
     }
 
-    async fn start(&self, by: Actor, op: &str) -> LiveStarted {
+    pub(super) async fn start(&self, by: Actor, op: &str) -> LiveStarted {
         self.lives.start(by, self.wish(op, Visibility::Public), now_ms()).await.expect("started")
     }
 
@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    async fn state_of(&self, live: LiveId) -> (LiveState, Option<LiveReason>) {
+    pub(super) async fn state_of(&self, live: LiveId) -> (LiveState, Option<LiveReason>) {
         let live = self.live(live).await;
         (live.state, live.reason)
     }
@@ -82,7 +82,7 @@ impl World {
     }
 
     /// Waits until the live is in a state: what peers bring is noted after they are answered.
-    async fn comes_to(&self, live: LiveId, state: LiveState) {
+    pub(super) async fn comes_to(&self, live: LiveId, state: LiveState) {
         for _ in 0..500 {
             if self.live(live).await.state == state {
                 return;
@@ -105,7 +105,7 @@ async fn person(stores: &Stores, name: &str) -> Actor {
     Actor { user: user.id, role: Role::User }
 }
 
-fn offered(sdp: &str) -> Offered {
+pub(super) fn offered(sdp: &str) -> Offered {
     Offered { sdp: sdp.into(), client: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 

@@ -71,7 +71,10 @@ pub(crate) async fn a_live_begins_with_its_post(world: World) {
     let new = draft(&world, inner, Visibility::Public);
     let (view, changed) = world.stores.lives.start(ada, op("mine"), new, yes()).await.expect("started");
     assert!(changed);
-    assert_eq!((view.live.state, view.generation, view.node.as_str()), (LiveState::Created, 1, "node-1"));
+    assert_eq!(
+        (view.live.state, view.generation, view.lease.node.as_str()),
+        (LiveState::Created, 1, "node-1")
+    );
     assert_eq!((view.live.owner.id, view.live.title.as_str()), (ada.user, "Market day"));
     assert_eq!((view.live.viewers, view.live.started_at), (Viewers::default(), None));
 
@@ -212,7 +215,10 @@ pub(crate) async fn a_pulse_tells_viewers_and_keeps_the_lease(world: World) {
     assert_eq!(send(foreign, pulse(9, 9, None)).await, Ok(vec![id]), "another node's");
     world.pass(20_000);
     send(lease(&world), pulse(1, 2, None)).await.expect("renewed");
-    assert_eq!(world.stores.lives.abandon(Abandoned::Expired, world.now()).await, Ok(vec![]));
+    assert_eq!(
+        world.stores.lives.abandon(Abandoned::Expired { before: world.now() }, world.now()).await,
+        Ok(vec![])
+    );
     world.stores.lives.end(end_of(&world, id)).await.expect("ended");
     assert_eq!(send(lease(&world), pulse(1, 2, None)).await, Ok(vec![id]), "it runs no longer");
 }
@@ -229,7 +235,7 @@ pub(crate) async fn lives_that_nobody_carries_are_ended(world: World) {
     let pulse = LivePulse { id: second.live.id, viewers, report: None };
     world.stores.lives.pulse(lease(&world), vec![pulse]).await.expect("renewed");
     world.told().await;
-    let gone = world.stores.lives.abandon(Abandoned::Expired, world.now()).await;
+    let gone = world.stores.lives.abandon(Abandoned::Expired { before: world.now() }, world.now()).await;
     assert_eq!(gone, Ok(vec![first.live.id]));
     let told = world.told().await;
     let body: LiveEnded = told.of(&Channel::Live(first.live.id))[0].data.read().expect("an event");

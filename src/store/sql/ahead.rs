@@ -5,19 +5,24 @@
 //! commit in one statement, lets them run on these, and writes what they changed in one statement a table. In between
 //! nothing else runs, and the turn keeps other nodes away: what is here is what the tables say.
 
+mod reactions;
+
 use super::{
     columns::REACTION_COLUMNS,
     db::{Result, Row},
     facts::{self, POST_FACTS, PostRow},
     heads::Heads,
-    notifications::{Change, KEPT},
+    notifications::{Change, Counted, KEPT, Standing},
     postgres::Session,
     posts::{self, Move, POST_COUNTS},
     user_row::{USER_COLUMNS, user_at},
 };
 use crate::store::Actor;
 use communiconnect_protocol::{Channel, PostCounts, PostId, User, UserId};
+use reactions::Reactions;
 use std::collections::{HashMap, HashSet, hash_map::Entry};
+
+pub(super) use reactions::Felt;
 
 /// What an operation is going to ask.
 #[derive(Clone, Debug)]
@@ -48,6 +53,7 @@ pub(super) struct Ahead {
     ops: HashMap<(UserId, String), Option<Done>>,
     counts: Moving<PostId, PostCounts>,
     inboxes: Moving<UserId, Inbox>,
+    reactions: Reactions,
     is_in_use: bool,
 }
 
@@ -56,6 +62,7 @@ pub(super) struct Ahead {
 pub(super) struct Since {
     counts: usize,
     inboxes: usize,
+    reactions: reactions::Since,
 }
 
 impl Ahead {
@@ -63,12 +70,12 @@ impl Ahead {
     pub(super) fn read<'w>(
         &mut self,
         session: &Session,
-        wants: impl Iterator<Item = &'w Wants>,
+        wants: impl Iterator<Item = &'w Wants> + Clone,
         heads: &mut Heads,
     ) -> Result<()> {
         self.is_in_use = true;
         let (mut posts, mut readers, mut ops) = (Vec::new(), Vec::new(), Vec::new());
-        for wanted in wants {
+        for wanted in wants.clone() {
             posts.push(&wanted.post.as_bytes()[..]);
             readers.push(&wanted.actor.user.as_bytes()[..]);
             ops.push(wanted.op.as_deref());
@@ -77,6 +84,8 @@ impl Ahead {
         for row in session.many(READ, &[&posts, &readers, &ops])? {
             channels.extend(self.keep(&Row::Postgres(&row))?);
         }
+        let Self { reactions, inboxes, .. } = self;
+        reactions.read(session, wants, |author| inboxes.now.contains_key(&author))?;
         heads.read(session, channels)
     }
 
@@ -146,24 +155,52 @@ impl Ahead {
         self.inboxes.change(user, change).copied()
     }
 
+    /// What somebody feels about a post, where that was read.
+    pub(super) fn felt(&self, post: PostId, person: UserId) -> Option<Felt> {
+        self.reactions.felt(post, person)
+    }
+
+    /// Those whose reactions to a post a notification counts, as far as they were read.
+    pub(super) fn counted(&self, post: PostId, by: Counted) -> impl Iterator<Item = UserId> {
+        self.reactions.counted(post, by)
+    }
+
+    /// Changes what somebody feels about a post; false where it was not read.
+    pub(super) fn feel(&mut self, post: PostId, person: UserId, felt: Felt) -> bool {
+        self.reactions.feel(post, person, felt)
+    }
+
+    /// The notification of reactions to a post, where it was looked for.
+    pub(super) fn standing(&self, post: PostId) -> Option<&Option<Standing>> {
+        self.reactions.standing(post)
+    }
+
+    /// Changes the notification of reactions to a post; false where it was not looked for.
+    pub(super) fn stand(&mut self, post: PostId, standing: &Standing) -> bool {
+        self.reactions.stand(post, standing)
+    }
+
     /// Whether operations run on what was read ahead, and nothing else does.
     pub(super) fn is_in_use(&self) -> bool {
         self.is_in_use
     }
 
     pub(super) fn now(&self) -> Since {
-        Since { counts: self.counts.before.len(), inboxes: self.inboxes.before.len() }
+        let (counts, inboxes) = (self.counts.before.len(), self.inboxes.before.len());
+        Since { counts, inboxes, reactions: self.reactions.now() }
     }
 
     /// Takes back what an operation has changed since.
     pub(super) fn undo(&mut self, since: Since) {
         self.counts.undo(since.counts);
         self.inboxes.undo(since.inboxes);
+        self.reactions.undo(since.reactions);
     }
 
     /// Writes what has changed, and forgets everything: other operations come now.
     pub(super) fn settle(&mut self, session: &Session) -> Result<()> {
-        let Self { counts, inboxes, .. } = std::mem::take(self);
+        let Self { counts, inboxes, reactions, .. } = std::mem::take(self);
+        reactions.settle(session)?;
         let counts: Vec<_> = counts.changed().collect();
         if !counts.is_empty() {
             session.save_counts(&counts)?;

@@ -5,6 +5,7 @@ use super::{
     channel_key::ChannelKey,
     chat,
     leftovers::Hidden,
+    postgres::Session,
     posts::sweep,
     tx::{Draft, Tx, audience_of},
 };
@@ -17,7 +18,7 @@ use crate::{
     },
 };
 use communiconnect_protocol::{Channel, Data, UserId};
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// Rows that one call of `trim` takes away from each of its sources, so that the writer is never held up for long.
 const TRIM_ROWS: usize = 1_000;
@@ -34,11 +35,12 @@ impl Log for SqlStore {
     }
 
     async fn heads(&self, channels: Vec<Channel>) -> Result<Vec<u64>> {
-        self.read(move |connection| {
-            channels
+        self.read(move |connection| match connection {
+            Connection::Sqlite(_) => channels
                 .iter()
                 .map(|channel| Ok(place(connection, channel)?.map_or(0, |place| place.head)))
-                .collect()
+                .collect(),
+            Connection::Postgres(session) => Ok(heads_at_once(session, &channels)?),
         })
         .await
     }
@@ -109,6 +111,18 @@ fn place(connection: &Connection, channel: &Channel) -> Result<Option<Place>> {
         })
         .optional()?;
     Ok(place)
+}
+
+/// Every question is a round trip: one for all of them.
+fn heads_at_once(session: &Session, channels: &[Channel]) -> db::Result<Vec<u64>> {
+    let keys: Vec<Vec<u8>> = channels.iter().map(|channel| ChannelKey::from(channel).into_bytes()).collect();
+    let rows = session.many("SELECT key, head FROM channels WHERE key = ANY(?1::bytea[])", &[&keys])?;
+    let mut heads = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let row = Row::Postgres(row);
+        heads.insert(row.bytes(0)?, row.get::<i64>(1)? as u64);
+    }
+    Ok(keys.iter().map(|key| heads.get(key.as_slice()).copied().unwrap_or(0)).collect())
 }
 
 fn page(
@@ -199,7 +213,7 @@ fn trim_by_age(tx: &mut Tx<'_>, before: i64) -> Result<usize> {
     let old: Vec<(i64, i64, i64)> = tx
         .sql("SELECT id, channel, offset FROM (SELECT id, channel, offset, at FROM log ORDER BY id LIMIT ?2) AS oldest WHERE at < ?1")?
         .query_map(params![before, TRIM_ROWS as i64], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let mut first_of = std::collections::HashMap::new();
+    let mut first_of = HashMap::new();
     for (id, channel, offset) in &old {
         tx.sql("DELETE FROM log WHERE id = ?1")?.execute([id])?;
         first_of.insert(*channel, offset + 1);

@@ -2,7 +2,7 @@
 
 use super::{
     SqlStore, Tx,
-    ahead::Wants,
+    ahead::{Felt, Wants},
     columns::word,
     comments::{self, CommentMove},
     facts::{self, CommentRow, PostRow},
@@ -97,6 +97,43 @@ impl Target {
         Reacted { owner, kind, thing: *post.as_bytes(), part: *comment.as_bytes(), person, at }
     }
 
+    /// What a person feels about it now.
+    fn felt(&self, tx: &Tx<'_>, person: UserId) -> Result<Felt> {
+        if let Self::Post(post) = self
+            && let Some(felt) = tx.felt_ahead(post.facts.id, person)
+        {
+            return Ok(felt);
+        }
+        let felt = tx
+            .sql("SELECT kind, told FROM reactions WHERE target = ?1 AND user = ?2")?
+            .query_row([self.key(), person.as_bytes()], |row| {
+                Ok((word(row, 0, ReactionKind::from_word)?, Counted::from_column(row.get(1)?)))
+            })
+            .optional()?;
+        Ok(felt)
+    }
+
+    /// Notes what a person feels about it from now on.
+    fn feel(&self, tx: &mut Tx<'_>, person: UserId, felt: Felt) -> Result<()> {
+        if let Self::Post(post) = self
+            && tx.feel_ahead(post.facts.id, person, felt)
+        {
+            return Ok(());
+        }
+        match felt {
+            Some((kind, told)) => tx
+                .sql(
+                    "INSERT INTO reactions (target, user, kind, told) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (target, user) DO UPDATE SET kind = excluded.kind",
+                )?
+                .send(params![self.key(), person.as_bytes(), kind.as_str(), told.column()])?,
+            None => tx
+                .sql("DELETE FROM reactions WHERE target = ?1 AND user = ?2")?
+                .send([self.key(), person.as_bytes()])?,
+        }
+        Ok(())
+    }
+
     fn counts(&self, tx: &Tx<'_>) -> Result<ReactionCounts> {
         Ok(match self {
             Self::Post(post) => tx.counts(post.facts.id)?.reactions,
@@ -126,12 +163,7 @@ fn set(
     wish: Wish,
     hears: Judge<HeardFacts>,
 ) -> Result<ReactionOutcome> {
-    let before = tx
-        .sql("SELECT kind, told FROM reactions WHERE target = ?1 AND user = ?2")?
-        .query_row([target.key(), person.as_bytes()], |row| {
-            Ok((word(row, 0, ReactionKind::from_word)?, Counted::from_column(row.get(1)?)))
-        })
-        .optional()?;
+    let before = target.felt(tx, person)?;
     let lost = before.map(|(kind, _)| kind);
     if lost == wish.kind {
         return Ok(ReactionOutcome { counts: target.counts(tx)?, changed: false });
@@ -145,19 +177,11 @@ fn set(
             } else {
                 Counted::NOWHERE
             };
-            tx.sql("INSERT INTO reactions (target, user, kind, told) VALUES (?1, ?2, ?3, ?4)")?
-                .send(params![target.key(), person.as_bytes(), kind.as_str(), told.column()])?;
+            target.feel(tx, person, Some((kind, told)))?;
         }
-        (Some(_), Some(kind)) => {
-            tx.sql("UPDATE reactions SET kind = ?3 WHERE target = ?1 AND user = ?2")?.send(params![
-                target.key(),
-                person.as_bytes(),
-                kind.as_str()
-            ])?;
-        }
+        (Some((_, told)), Some(kind)) => target.feel(tx, person, Some((kind, told)))?,
         (Some((_, told)), None) => {
-            tx.sql("DELETE FROM reactions WHERE target = ?1 AND user = ?2")?
-                .send([target.key(), person.as_bytes()])?;
+            target.feel(tx, person, None)?;
             drop_person(tx, &target.reacted(person, wish.at), told)?;
         }
         (None, None) => {}

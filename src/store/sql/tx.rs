@@ -1,13 +1,13 @@
 //! What an operation may do inside the writing transaction.
 
 use super::{
-    ahead::{Ahead, Inbox, Since},
+    ahead::{Ahead, Felt, Inbox, Since},
     db::{Connection, OptionalExtension, Statement, params},
     facts::{self, PostRow},
     heads::{Head, Heads},
     ids::Ids,
     later::{CommentNew, Later, LogRow, Mark, NotificationNew, OpRow},
-    notifications::Change,
+    notifications::{Change, Counted, Standing},
     posts::{self, Move},
     user_row,
 };
@@ -141,6 +141,31 @@ impl<'a> Tx<'a> {
             Some(counts) => Ok(counts.clone()),
             None => posts::of(self.connection(), post),
         }
+    }
+
+    /// What somebody feels about a post, where that was read ahead.
+    pub(super) fn felt_ahead(&self, post: PostId, person: UserId) -> Option<Felt> {
+        self.ahead.felt(post, person)
+    }
+
+    /// Those whose reactions to a post a notification counts, as far as they were read ahead.
+    pub(super) fn counted_ahead(&self, post: PostId, by: Counted) -> impl Iterator<Item = UserId> {
+        self.ahead.counted(post, by)
+    }
+
+    /// Changes what somebody feels about a post; false where it was not read ahead.
+    pub(super) fn feel_ahead(&mut self, post: PostId, person: UserId, felt: Felt) -> bool {
+        self.ahead.feel(post, person, felt)
+    }
+
+    /// The notification of reactions to a post, where it was looked for ahead.
+    pub(super) fn standing_ahead(&self, post: PostId) -> Option<&Option<Standing>> {
+        self.ahead.standing(post)
+    }
+
+    /// Changes the notification of reactions to a post; false where it was not looked for ahead.
+    pub(super) fn stand_ahead(&mut self, post: PostId, standing: &Standing) -> bool {
+        self.ahead.stand(post, standing)
     }
 
     /// An inbox that was read ahead.

@@ -131,6 +131,23 @@ impl Statement<'_> {
         })
     }
 
+    /// The first row for each of these ids (`?1`) and one reader (`?2`), in their order; where there is none it is left out. A
+    /// server is asked for all of them at once: every question by itself would be a round trip.
+    pub(super) fn query_each<T>(
+        &mut self,
+        ids: &[[u8; 16]],
+        reader: &[u8; 16],
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let Self::Postgres(statement) = self else {
+            let rows = ids.iter().map(|id| self.query_row([id, reader], &mut read).optional());
+            return rows.filter_map(Result::transpose).collect();
+        };
+        let values: Vec<_> = ids.iter().map(|id| [Value::Bytes(id), Value::Bytes(reader)]).collect();
+        let found = statement.rows_of_each(&values)?;
+        found.iter().filter_map(|rows| rows.first()).map(|row| read(&Row::Postgres(row))).collect()
+    }
+
     /// Every row, read as something.
     pub(super) fn query_map<T>(
         &mut self,

@@ -59,7 +59,7 @@ pub(super) fn end(tx: &mut Tx<'_>, end: LiveEnd) -> Result<LiveReport> {
 pub(super) fn abandon(tx: &mut Tx<'_>, which: &Abandoned, at: i64) -> Result<Vec<LiveId>> {
     let (node, until) = match which {
         Abandoned::OfNode(node) => (Some(node), i64::MAX),
-        Abandoned::Expired => (None, at),
+        Abandoned::Expired { before } => (None, *before),
     };
     let ids: Vec<LiveId> = tx
         .sql(

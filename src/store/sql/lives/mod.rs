@@ -41,10 +41,8 @@ impl Lives for SqlStore {
 
     async fn list(&self, reader: Reader, query: LiveQuery) -> Result<Vec<LiveView>> {
         self.read(move |connection| {
-            view::running(connection, &query)?
-                .into_iter()
-                .filter_map(|id| view(connection, &reader, id).transpose())
-                .collect()
+            let found = view::running(connection, &query)?;
+            view::views(connection, &reader, &found)
         })
         .await
     }

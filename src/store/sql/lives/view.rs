@@ -3,7 +3,7 @@
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
 use crate::store::{
     LiveFacts, Reader, Result, StoreError,
-    lives::{LiveQuery, LiveView, WhichLive},
+    lives::{Lease, LiveQuery, LiveView, WhichLive},
     sql::{
         columns::{count, optional_word, word},
         facts::{POST_FACTS, PostRow, post_at, post_fact_columns, reader_key},
@@ -57,27 +57,37 @@ pub(in crate::store::sql) fn view(
     reader: &Reader,
     id: LiveId,
 ) -> Result<Option<LiveView>> {
-    let view = connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            post_fact_columns!(),
-            ", ",
-            user_columns!(),
-            ", p.title, p.content, l.state, l.reason, l.generation, l.started_at, l.ended_at,
-               n.node, n.current, n.peak, n.version,
+    let found = connection
+        .prepare_cached(VIEW)?
+        .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader))
+        .optional()?;
+    Ok(found)
+}
+
+/// Lives in the order asked; unknown ones are left out.
+pub(super) fn views(connection: &Connection, reader: &Reader, ids: &[LiveId]) -> Result<Vec<LiveView>> {
+    let ids: Vec<_> = ids.iter().map(|id| *id.as_bytes()).collect();
+    let mut statement = connection.prepare_cached(VIEW)?;
+    Ok(statement.query_each(&ids, &reader_key(reader), |row| view_at(row, reader))?)
+}
+
+const VIEW: &str = concat!(
+    "SELECT ",
+    post_fact_columns!(),
+    ", ",
+    user_columns!(),
+    ", p.title, p.content, l.state, l.reason, l.generation, l.started_at, l.ended_at,
+               n.node, n.current, n.peak, n.version, n.until, l.id,
                EXISTS (SELECT 1 FROM live_bans WHERE live = l.id AND user = ?2)
              FROM lives l JOIN posts p ON p.id = l.post JOIN users u ON u.id = l.owner
                  JOIN live_counts n ON n.live = l.id
              WHERE l.id = ?1"
-        ))?
-        .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader, id))
-        .optional()?;
-    Ok(view)
-}
+);
 
-fn view_at(row: &Row<'_>, reader: &Reader, id: LiveId) -> db::Result<LiveView> {
+fn view_at(row: &Row<'_>, reader: &Reader) -> db::Result<LiveView> {
     const REST: usize = POST_FACTS + USER_COLUMNS;
     let post = post_at(row, 0, reader)?.facts;
+    let id = LiveId::from_bytes(row.get(REST + 12)?);
     let description: String = row.get(REST + 1)?;
     let live = Live {
         id,
@@ -93,12 +103,12 @@ fn view_at(row: &Row<'_>, reader: &Reader, id: LiveId) -> db::Result<LiveView> {
         started_at: row.get(REST + 5)?,
         ended_at: row.get(REST + 6)?,
     };
-    let facts = LiveFacts { id, state: live.state, banned: row.get(REST + 11)?, post };
+    let facts = LiveFacts { id, state: live.state, banned: row.get(REST + 13)?, post };
     Ok(LiveView {
         live,
         facts,
         generation: count(row, REST + 4)?,
-        node: row.get(REST + 7)?,
+        lease: Lease { node: row.get(REST + 7)?, until: row.get(REST + 11)? },
         viewers_version: count(row, REST + 10)?,
     })
 }

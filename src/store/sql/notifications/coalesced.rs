@@ -7,7 +7,9 @@ use super::{
 };
 use crate::store::sql::db::{self, OptionalExtension, Row, params};
 use crate::store::{Result, sql::Tx};
-use communiconnect_protocol::{CommentId, NotificationEvent, NotificationId, NotificationKind, UserId};
+use communiconnect_protocol::{
+    CommentId, NotificationEvent, NotificationId, NotificationKind, PostId, UserId,
+};
 
 /// People remembered per notification: more than are shown, so that some are left when the latest take it back.
 const REMEMBERED: usize = 8;
@@ -28,7 +30,12 @@ pub(in crate::store::sql) struct Reacted {
 impl Reacted {
     /// What was reacted to.
     pub(super) fn target(&self) -> [u8; 16] {
-        if self.part == *CommentId::NOTHING.as_bytes() { self.thing } else { self.part }
+        if self.post().is_some() { self.thing } else { self.part }
+    }
+
+    /// The post, where it is what was reacted to.
+    fn post(&self) -> Option<PostId> {
+        (self.part == *CommentId::NOTHING.as_bytes()).then(|| PostId::from_bytes(self.thing))
     }
 }
 
@@ -85,104 +92,182 @@ pub(in crate::store::sql) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted, cou
         return Ok(());
     }
     let left = standing.count - 1;
+    let was_unread = standing.read_at.is_none();
     let mut actors = standing.actors;
     actors.retain(|actor| *actor != reacted.person);
     if actors.is_empty() && left > 0 {
-        actors =
-            tx.sql("SELECT user FROM reactions WHERE target = ?1 AND told IN (?3, ?4) LIMIT ?2")?.query_map(
-                params![reacted.target(), REMEMBERED as i64, by.column(), Counted::ANYWHERE.column()],
-                |row| row.get(0).map(UserId::from_bytes),
-            )?;
+        actors = others(tx, reacted, by)?;
     }
-    tx.sql("UPDATE notifications SET count = ?2, actors = ?3, dirty = CASE WHEN ?4 THEN 0 ELSE dirty END WHERE no = ?1")?
-        .send(params![standing.no, left, bytes(&actors), left == 0])?;
-    if left == 0 && !standing.read {
+    put(tx, reacted, &Standing { count: left, actors, dirty: standing.dirty && left > 0, ..standing })?;
+    if left == 0 && was_unread {
         inbox::shift(tx, reacted.owner, Change { unread: -1, kept: 0 })?;
     }
     Ok(())
 }
 
-/// The notification as it stands.
-struct Standing {
-    no: i64,
-    id: NotificationId,
-    actors: Vec<UserId>,
-    count: i64,
-    read: bool,
-    published_at: i64,
+/// Some of those whom the notification counts, beside the one who takes it back.
+fn others(tx: &Tx<'_>, reacted: &Reacted, by: Counted) -> Result<Vec<UserId>> {
+    let mut found: Vec<UserId> =
+        tx.sql("SELECT user FROM reactions WHERE target = ?1 AND told IN (?3, ?4) LIMIT ?2")?.query_map(
+            params![reacted.target(), REMEMBERED as i64, by.column(), Counted::ANYWHERE.column()],
+            |row| row.get(0).map(UserId::from_bytes),
+        )?;
+    // What was read ahead is newer than the table.
+    let post = PostId::from_bytes(reacted.thing);
+    found.retain(|user| {
+        let is_known = reacted.post().and_then(|post| tx.felt_ahead(post, *user));
+        *user != reacted.person && is_known.is_none()
+    });
+    if reacted.post().is_some() {
+        found.extend(tx.counted_ahead(post, by));
+    }
+    found.truncate(REMEMBERED);
+    Ok(found)
+}
+
+/// The notification of reactions to one thing, as it stands.
+#[derive(Clone, Debug)]
+pub(in crate::store::sql) struct Standing {
+    pub(in crate::store::sql) no: i64,
+    pub(in crate::store::sql) id: NotificationId,
+    /// Latest first.
+    pub(in crate::store::sql) actors: Vec<UserId>,
+    pub(in crate::store::sql) count: i64,
+    pub(in crate::store::sql) created_at: i64,
+    pub(in crate::store::sql) read_at: Option<i64>,
+    pub(in crate::store::sql) published_at: i64,
+    pub(in crate::store::sql) dirty: bool,
+}
+
+/// Columns of the notification `n` that [`standing_at`] reads.
+macro_rules! standing_columns {
+    () => {
+        "n.no, n.id, n.actors, n.count, n.created_at, n.read_at, n.published_at, n.dirty"
+    };
+}
+pub(in crate::store::sql) use standing_columns;
+
+/// None where there is no such notification.
+pub(in crate::store::sql) fn standing_at(row: &Row<'_>, first: usize) -> db::Result<Option<Standing>> {
+    let Some(no) = row.get(first)? else { return Ok(None) };
+    Ok(Some(Standing {
+        no,
+        id: NotificationId::from_bytes(row.get(first + 1)?),
+        actors: people(row.bytes(first + 2)?),
+        count: row.get(first + 3)?,
+        created_at: row.get(first + 4)?,
+        read_at: row.get(first + 5)?,
+        published_at: row.get(first + 6)?,
+        dirty: row.get(first + 7)?,
+    }))
 }
 
 /// The kinds that the owner has muted, and the notification where there is one.
 fn standing(tx: &Tx<'_>, reacted: &Reacted) -> Result<(i64, Option<Standing>)> {
+    if let Some(post) = reacted.post()
+        && let Some(standing) = tx.standing_ahead(post)
+        && let Some(inbox) = tx.inbox_ahead(reacted.owner)
+    {
+        return Ok((inbox.muted, standing.clone()));
+    }
     let found = tx
-        .sql(
-            "SELECT i.muted, n.no, n.id, n.actors, n.count, n.read_at IS NOT NULL, n.published_at
-             FROM inboxes i LEFT JOIN notifications n
+        .sql(concat!(
+            "SELECT i.muted, ",
+            standing_columns!(),
+            " FROM inboxes i LEFT JOIN notifications n
                  ON n.thing = ?2 AND n.part = ?3 AND n.kind = ?4 AND n.user = i.user
-             WHERE i.user = ?1",
-        )?
+             WHERE i.user = ?1"
+        ))?
         .query_row(
             params![reacted.owner.as_bytes(), reacted.thing, reacted.part, reacted.kind.as_str()],
-            |row| Ok((row.get(0)?, standing_at(row)?)),
+            |row| Ok((row.get(0)?, standing_at(row, 1)?)),
         )
         .optional()?;
     Ok(found.unwrap_or((0, None)))
 }
 
-fn standing_at(row: &Row<'_>) -> db::Result<Option<Standing>> {
-    let Some(no) = row.get(1)? else { return Ok(None) };
-    Ok(Some(Standing {
-        no,
-        id: NotificationId::from_bytes(row.get(2)?),
-        actors: people(row.bytes(3)?),
-        count: row.get(4)?,
-        read: row.get(5)?,
-        published_at: row.get(6)?,
-    }))
+/// Writes a notification that has changed.
+fn put(tx: &mut Tx<'_>, reacted: &Reacted, standing: &Standing) -> Result<()> {
+    if let Some(post) = reacted.post()
+        && tx.stand_ahead(post, standing)
+    {
+        return Ok(());
+    }
+    tx.sql(
+        "UPDATE notifications SET count = ?2, actors = ?3, created_at = ?4, read_at = ?5, published_at = ?6, dirty = ?7
+         WHERE no = ?1",
+    )?
+    .send(params![
+        standing.no,
+        standing.count,
+        bytes(&standing.actors),
+        standing.created_at,
+        standing.read_at,
+        standing.published_at,
+        standing.dirty,
+    ])?;
+    Ok(())
 }
 
 fn begin(tx: &mut Tx<'_>, reacted: &Reacted) -> Result<Counted> {
     let Some(unread) = inbox::enter(tx, reacted.owner, reacted.kind)? else { return Ok(Counted::NOWHERE) };
     let id = NotificationId::from_bytes(tx.id(reacted.at));
-    tx.sql(
-        "INSERT INTO notifications
-             (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0)",
-    )?
-    .send(params![
-        id.as_bytes(),
-        reacted.owner.as_bytes(),
-        reacted.kind.as_str(),
-        reacted.thing,
-        reacted.part,
-        reacted.person.as_bytes(),
-        reacted.at,
-    ])?;
-    tell(tx, reacted, Told { id, actors: vec![reacted.person], count: 1, unread })?;
+    let actors = vec![reacted.person];
+    let no = tx
+        .sql(
+            "INSERT INTO notifications
+                 (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0) RETURNING no",
+        )?
+        .query_row(
+            params![
+                id.as_bytes(),
+                reacted.owner.as_bytes(),
+                reacted.kind.as_str(),
+                reacted.thing,
+                reacted.part,
+                reacted.person.as_bytes(),
+                reacted.at,
+            ],
+            |row| row.get(0),
+        )?;
+    let (created_at, published_at) = (reacted.at, reacted.at);
+    if let Some(post) = reacted.post() {
+        let actors = actors.clone();
+        tx.stand_ahead(
+            post,
+            &Standing { no, id, actors, count: 1, created_at, read_at: None, published_at, dirty: false },
+        );
+    }
+    tell(tx, reacted, Told { id, actors, count: 1, unread })?;
     Ok(Counted::by(id))
 }
 
 fn grow(tx: &mut Tx<'_>, reacted: &Reacted, standing: Standing) -> Result<()> {
+    let was_unread = standing.count > 0 && standing.read_at.is_none();
     let mut actors = standing.actors;
     actors.retain(|actor| *actor != reacted.person);
     actors.insert(0, reacted.person);
     actors.truncate(REMEMBERED);
-    let count = standing.count + 1;
     let since = reacted.at - standing.published_at;
     let now = !(0..PUBLISH_EVERY_MS).contains(&since);
-    tx.sql(
-        "UPDATE notifications SET count = ?2, actors = ?3, created_at = ?4, read_at = NULL,
-             published_at = CASE WHEN ?5 THEN ?4 ELSE published_at END, dirty = CASE WHEN ?5 THEN 0 ELSE 1 END
-         WHERE no = ?1",
-    )?
-    .send(params![standing.no, count, bytes(&actors), reacted.at, now])?;
-    let was_unread = standing.count > 0 && !standing.read;
+    let (id, count) = (standing.id, standing.count + 1);
+    let grown = Standing {
+        actors,
+        count,
+        created_at: reacted.at,
+        read_at: None,
+        published_at: if now { reacted.at } else { standing.published_at },
+        dirty: !now,
+        ..standing
+    };
+    put(tx, reacted, &grown)?;
     if now || !was_unread {
         let by = Change { unread: i64::from(!was_unread), kept: 0 };
         let unread = inbox::shift(tx, reacted.owner, by)?;
         if now {
-            let count = count.unsigned_abs();
-            tell(tx, reacted, Told { id: standing.id, actors, count, unread })?;
+            let (actors, count) = (grown.actors, count.unsigned_abs());
+            tell(tx, reacted, Told { id, actors, count, unread })?;
         }
     }
     Ok(())

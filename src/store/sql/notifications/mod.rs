@@ -13,9 +13,12 @@ mod row;
 mod single;
 mod unheard;
 
-pub(super) use coalesced::{Counted, Reacted, add_person, drop_person};
+pub(super) use coalesced::{
+    Counted, Reacted, Standing, add_person, drop_person, standing_at, standing_columns,
+};
 pub(super) use forget::{forget_comment, forget_post};
 pub(super) use inbox::{Change, KEPT};
+pub(super) use row::bytes as actor_bytes;
 pub(super) use single::{Telling, tell_one, told_follow};
 #[cfg(test)]
 pub(super) use unheard::ENTRIES_ABOUT;

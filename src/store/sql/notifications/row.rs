@@ -155,7 +155,7 @@ pub(super) fn people(bytes: &[u8]) -> Vec<UserId> {
 }
 
 /// The other way round.
-pub(super) fn bytes(people: &[UserId]) -> Vec<u8> {
+pub(in crate::store::sql) fn bytes(people: &[UserId]) -> Vec<u8> {
     people.iter().flat_map(UserId::as_bytes).copied().collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::{dialect::translated, value::Bound};
 use crate::store::sql::db::{Error, Result, Value};
-use futures_util::{FutureExt, StreamExt, pin_mut};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, pin_mut};
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -137,6 +137,18 @@ impl Statement<'_> {
             }
             Ok(all)
         })
+    }
+
+    /// What it finds for each of these, sent together.
+    pub(in crate::store::sql) fn rows_of_each(
+        &self,
+        each: &[[Value<'_>; 2]],
+    ) -> Result<Vec<Vec<tokio_postgres::Row>>> {
+        let asked = each.iter().map(|values| async {
+            let rows = self.session.client.query_raw(&self.prepared, bound(values)).await?;
+            rows.try_collect().await
+        });
+        self.session.wait(futures_util::future::try_join_all(asked))
     }
 
     /// Shows one row after the other, as long as `more` says so; the others are read and let go.

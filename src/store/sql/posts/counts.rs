@@ -129,14 +129,9 @@ pub(super) fn many(
         post_count_columns!(),
         " FROM posts p JOIN post_counts ON post = p.id WHERE p.id = ?1"
     ))?;
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids {
-        let row = statement
-            .query_row(params![id.as_bytes(), reader_key(reader)], |row| {
-                Ok((counts_at(row, POST_FACTS)?, post_at(row, 0, reader)?.facts))
-            })
-            .optional()?;
-        found.extend(row);
-    }
+    let ids: Vec<_> = ids.iter().map(|id| *id.as_bytes()).collect();
+    let found = statement.query_each(&ids, &reader_key(reader), |row| {
+        Ok((counts_at(row, POST_FACTS)?, post_at(row, 0, reader)?.facts))
+    })?;
     Ok(found)
 }

@@ -30,7 +30,10 @@ pub(super) fn candidates(connection: &Connection, reader: &Reader, query: &FeedQ
             shelf.below(source(*author.as_bytes()), before, query.limit)?
         }
         FeedScope::Home => match reader.user {
-            Some(user) => merged(&shelf, sources(connection, user)?, before, query.limit)?,
+            Some(user) => match connection {
+                Connection::Sqlite(_) => merged(&shelf, sources(connection, user)?, before, query.limit)?,
+                Connection::Postgres(_) => shelf.merged_there(user, before, query.limit)?,
+            },
             None => Vec::new(),
         },
     };
@@ -110,6 +113,39 @@ impl Shelf<'_> {
             .connection
             .prepare_cached(sql)?
             .query_map(params![key, before, limit as i64, kind], |row| row.get(0))?;
+        Ok(ids)
+    }
+}
+
+/// What [`merged`] finds, by one statement: over a network a look-up of each source would be a round trip of its own.
+macro_rules! merge {
+    ($of_kind:literal) => {
+        concat!(
+            "SELECT DISTINCT post FROM (
+                 SELECT f.post FROM (SELECT community FROM members WHERE user = ?1 LIMIT ?5) m CROSS JOIN LATERAL
+                     (SELECT post FROM feed WHERE community = m.community AND post < ?2 AND ",
+            $of_kind,
+            " ORDER BY post DESC LIMIT ?3) f
+                 UNION ALL
+                 SELECT p.id FROM (SELECT author FROM follows WHERE follower = ?1 LIMIT ?5) o CROSS JOIN LATERAL
+                     (SELECT id FROM posts WHERE author = o.author AND id < ?2 AND anonymous = 0
+                          AND (kind = ?4 OR ?4 IS NULL)
+                      ORDER BY id DESC LIMIT ?3) p
+             ) AS own (post) ORDER BY post DESC LIMIT ?3"
+        )
+    };
+}
+
+impl Shelf<'_> {
+    fn merged_there(&self, user: UserId, before: Key, limit: usize) -> Result<Vec<Key>> {
+        let kind = self.kind.map(PostKind::as_str);
+        let sql = if kind.is_some() { merge!("kind = ?4") } else { merge!("CAST(?4 AS TEXT) IS NULL") };
+        let ids = self
+            .connection
+            .prepare_cached(sql)?
+            .query_map(params![user.as_bytes(), before, limit as i64, kind, HOME_SOURCES], |row| {
+                row.get(0)
+            })?;
         Ok(ids)
     }
 }

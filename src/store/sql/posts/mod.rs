@@ -70,10 +70,8 @@ impl Posts for SqlStore {
 
     async fn feed(&self, reader: Reader, query: FeedQuery) -> Result<Vec<PostView>> {
         self.read(move |connection| {
-            feed::candidates(connection, &reader, &query)?
-                .into_iter()
-                .filter_map(|id| view::view(connection, &reader, id).transpose())
-                .collect()
+            let found = feed::candidates(connection, &reader, &query)?;
+            view::views(connection, &reader, &found)
         })
         .await
     }

@@ -19,23 +19,32 @@ const REST: usize = COUNTS + POST_COUNTS;
 
 /// The post with `my` for the reader; an anonymous one names nobody.
 pub(super) fn view(connection: &Connection, reader: &Reader, id: PostId) -> Result<Option<PostView>> {
-    let view = connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            post_fact_columns!(),
-            ", ",
-            user_columns!(),
-            ", ",
-            post_count_columns!(),
-            ", p.kind, p.title, p.content, p.edited_at,
+    let found = connection
+        .prepare_cached(VIEW)?
+        .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader))
+        .optional()?;
+    Ok(found)
+}
+
+/// Posts in the order asked; unknown ones are left out.
+pub(super) fn views(connection: &Connection, reader: &Reader, ids: &[PostId]) -> Result<Vec<PostView>> {
+    let ids: Vec<_> = ids.iter().map(|id| *id.as_bytes()).collect();
+    let mut statement = connection.prepare_cached(VIEW)?;
+    Ok(statement.query_each(&ids, &reader_key(reader), |row| view_at(row, reader))?)
+}
+
+const VIEW: &str = concat!(
+    "SELECT ",
+    post_fact_columns!(),
+    ", ",
+    user_columns!(),
+    ", ",
+    post_count_columns!(),
+    ", p.kind, p.title, p.content, p.edited_at,
                (SELECT kind FROM reactions WHERE target = p.id AND user = ?2),
                CASE WHEN p.kind = 'live' THEN (SELECT id FROM lives WHERE post = p.id) END
              FROM posts p JOIN users u ON u.id = p.author JOIN post_counts ON post = p.id WHERE p.id = ?1"
-        ))?
-        .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader))
-        .optional()?;
-    Ok(view)
-}
+);
 
 fn view_at(row: &Row<'_>, reader: &Reader) -> db::Result<PostView> {
     let facts = post_at(row, 0, reader)?.facts;

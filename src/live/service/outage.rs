@@ -1,0 +1,90 @@
+//! Lives while the store is away, and those that a dead node has left behind.
+
+use super::{
+    testing::{Between, door_with},
+    tests::{PUBLISH, World, offered},
+    *,
+};
+use std::sync::atomic::Ordering;
+
+/// A live of another node whose lease ran out long ago.
+async fn left_behind(world: &World, op: &str) -> LiveId {
+    let lease = Lease { node: "dead".into(), until: now_ms() - 1_000 };
+    let live = crate::store::lives::LiveChange {
+        id: world.start(world.ada, op).await.live.id,
+        state: LiveState::Created,
+        reason: None,
+        lease,
+        at: now_ms(),
+    };
+    world.stores.lives.change(live.clone()).await.expect("it is the other node's now");
+    live.id
+}
+
+/// Another door on the store of a world, through what can be away.
+async fn other_door(world: &World) -> (LiveService, Arc<Between>) {
+    let (stores, between) = Between::stores(&world.stores);
+    let settings = LiveSettings { node: "other".into(), ..LiveSettings::default() };
+    (door_with(settings, (&stores, &world.hub), None, &world.tasks).await, between)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_has_expired_until_the_store_has_answered_for_a_lease() {
+    let world = World::new().await;
+    let (other, store) = other_door(&world).await;
+    let id = left_behind(&world, "a").await;
+    let runs = async || world.state_of(id).await.0 != LiveState::Ended;
+    let begun = Instant::now();
+    other.end_abandoned(begun).await;
+    assert!(runs().await, "its node may not have had the time to renew");
+    store.is_away.store(true, Ordering::Relaxed);
+    other.end_abandoned(begun + LEASE * 2).await;
+    store.is_away.store(false, Ordering::Relaxed);
+    other.end_abandoned(begun + LEASE * 2).await;
+    other.end_abandoned(begun + LEASE * 3 - Duration::from_millis(1)).await;
+    assert!(runs().await, "nobody could renew while the store was away");
+    other.end_abandoned(begun + LEASE * 4).await;
+    assert_eq!(world.state_of(id).await, (LiveState::Ended, Some(LiveReason::Lost)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owner_of_a_live_whose_node_is_dead_stops_it_or_starts_another() {
+    let world = World::new().await;
+    let (other, _) = other_door(&world).await;
+    let id = left_behind(&world, "a").await;
+    let early = other.stop(world.ada, id).await.expect_err("who knows whether its node is dead?");
+    assert_eq!(early.code, Code::Unavailable);
+    let long_ago = Instant::now().checked_sub(LEASE * 2).expect("a machine that runs for a minute");
+    other.parts.leases.answered(long_ago, Duration::ZERO);
+
+    let stopped = other.stop(world.ada, id).await.expect("nobody else could");
+    assert_eq!(world.state_of(id).await, (LiveState::Ended, Some(LiveReason::Stopped)));
+    assert_eq!(other.stop(world.ada, id).await, Ok(stopped), "again, it answers the same");
+
+    let id = left_behind(&world, "b").await;
+    let begun = other.start(world.ada, world.wish("c", Visibility::Public), now_ms()).await.expect("begun");
+    assert!(begun.changed && begun.live.id != id);
+    assert_eq!(world.state_of(id).await, (LiveState::Ended, Some(LiveReason::Lost)));
+    let key = begun.stream_key.0.clone();
+    let answered = other.publish(Sender::Key(key, begun.live.id), offered(PUBLISH)).await;
+    assert!(answered.is_ok(), "{answered:?}");
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_could_not_be_noted_is_noted_when_the_store_is_back() {
+    let world = World::new().await;
+    let (other, store) = other_door(&world).await;
+    let begun = other.start(world.ada, world.wish("a", Visibility::Public), now_ms()).await.expect("begun");
+    let live = other.parts.registry.live(begun.live.id).expect("it is carried here");
+    store.is_away.store(true, Ordering::Relaxed);
+    let owner = PeerOwner::User(world.ada.user);
+    let answered = live.ask(|answer| Ask::Publish(offered(PUBLISH), owner, answer)).await;
+    assert!(answered.is_ok(), "media needs no store: {answered:?}");
+    // Whatever is asked next waits until the state could not be noted.
+    live.ask(Ask::Report).await.expect("a report");
+    assert_eq!(world.state_of(live.id).await.0, LiveState::Created);
+    store.is_away.store(false, Ordering::Relaxed);
+    world.comes_to(live.id, LiveState::Connecting).await;
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
