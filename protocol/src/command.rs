@@ -4,8 +4,8 @@
 //! the product, not here.
 
 use crate::{
-    ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveDefaultsSet, LiveGet, LiveJoin,
-    LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
+    ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveBans, LiveDefaultsSet, LiveGet,
+    LiveJoin, LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
     NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle, RtcWatch,
     UserId,
     model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
@@ -129,6 +129,8 @@ commands! {
     LiveDefaultsSet = "live.defaults"
     /// Whether a person shall stay out of a live.
     LiveBan = "live.ban"
+    /// A page of those who shall stay out of a live.
+    LiveBans = "live.bans"
     /// A reaction to what is seen.
     LiveReact = "live.react"
     /// A new chat message.
