@@ -4,8 +4,8 @@
 //! the product, not here.
 
 use crate::{
-    ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveDefaultsSet, LiveGet, LiveJoin,
-    LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
+    ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveBans, LiveDefaultsSet, LiveGet,
+    LiveJoin, LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
     NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle, RtcWatch,
     UserId,
     model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
@@ -138,7 +138,13 @@ commands! {
     /// What a live that a lasting key starts is like.
     LiveDefaultsSet = "live.defaults" -> LiveDefaultsReply
     /// Whether a person shall stay out of a live.
+<<<<<<< HEAD
     LiveBan = "live.ban" -> Changed
+=======
+    LiveBan = "live.ban"
+    /// A page of those who shall stay out of a live.
+    LiveBans = "live.bans"
+>>>>>>> main
     /// A reaction to what is seen.
     LiveReact = "live.react" -> Counted
     /// A new chat message.

@@ -4,8 +4,8 @@ use crate::{
     Channel, CommentId, CommunityId, ErrorBody, SessionId,
     data::Data,
     live::{
-        ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply, LiveReportReply,
-        LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcProbed, RtcRestarted,
+        Banned, ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply,
+        LiveReportReply, LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcProbed, RtcRestarted,
     },
     model::{
         Comment, Community, GapRange, Notification, NotificationKind, Position, Post, PostCounts, Profile,
@@ -71,6 +71,8 @@ pub enum Reply {
     LiveReport(Box<LiveReportReply>),
     /// To `live.list`.
     Lives(Lives),
+    /// To `live.bans`.
+    Banned(Banned),
     /// To `live.get`.
     Live(Box<LiveReply>),
     /// To `live.join`.

@@ -13,6 +13,7 @@ mod live;
 mod load;
 mod malformed;
 mod nodes;
+mod nodes_live;
 mod openapi;
 mod operations;
 mod operators;

@@ -119,6 +119,16 @@ pub struct LiveBan {
     pub on: bool,
 }
 
+/// `live.bans`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiveBans {
+    /// Of which live.
+    pub live_id: LiveId,
+    /// Where the page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
 /// `live.react`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -3,7 +3,7 @@
 use super::{ChatMessage, Layer, Live, LiveReport};
 use crate::{
     PeerId,
-    model::Visibility,
+    model::{User, Visibility},
     reply::{ChannelPosition, Subscribed},
 };
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,16 @@ pub struct LiveReportReply {
 pub struct Lives {
     /// Newest first.
     pub lives: Vec<Live>,
+    /// Where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// To `live.bans`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Banned {
+    /// Whoever has the newest account first; when they were banned is not kept.
+    pub users: Vec<User>,
     /// Where the next page begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
