@@ -138,13 +138,9 @@ commands! {
     /// What a live that a lasting key starts is like.
     LiveDefaultsSet = "live.defaults" -> LiveDefaultsReply
     /// Whether a person shall stay out of a live.
-<<<<<<< HEAD
     LiveBan = "live.ban" -> Changed
-=======
-    LiveBan = "live.ban"
     /// A page of those who shall stay out of a live.
-    LiveBans = "live.bans"
->>>>>>> main
+    LiveBans = "live.bans" -> Banned
     /// A reaction to what is seen.
     LiveReact = "live.react" -> Counted
     /// A new chat message.

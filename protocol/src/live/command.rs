@@ -121,6 +121,7 @@ pub struct LiveBan {
 
 /// `live.bans`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveBans {
     /// Of which live.
     pub live_id: LiveId,

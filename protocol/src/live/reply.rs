@@ -78,6 +78,7 @@ pub struct Lives {
 
 /// To `live.bans`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Banned {
     /// Whoever has the newest account first; when they were banned is not kept.
     pub users: Vec<User>,
