@@ -6,9 +6,10 @@
 
 mod support;
 
+use loadtest::bare::{Arrivals, Writer};
 use mio::{Events, Interest, Poll, Token};
 use std::{
-    io::{BufRead, ErrorKind, Read, Write},
+    io::{BufRead, Read},
     net::TcpStream,
     sync::{
         Arc,
@@ -155,52 +156,15 @@ fn bare_writer() {
     raise_open_files();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     println!("{}", listener.local_addr().expect("an address"));
-    // Accepted as they come: the kernel's queue of the standard library's listeners is shorter than a thousand.
-    let (accepted, arrivals) = std::sync::mpsc::channel();
-    thread::spawn(move || while accepted.send(accept(&listener)).is_ok() {});
+    let arrivals = Arrivals::of(listener);
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("a line");
         let numbers: Vec<usize> =
             line.split_whitespace().skip(1).map(|word| word.parse().expect("a number")).collect();
         let [rounds, bytes, sockets] = numbers[..] else { panic!("three numbers") };
-        let mut streams: Vec<_> = arrivals.iter().take(sockets).collect();
+        let mut writer = Writer::new(arrivals.take(sockets)).expect("epoll");
         let cpu = cpu_ns();
-        write_rounds(&mut streams, rounds, &vec![b'x'; bytes]);
+        writer.write(rounds, &vec![b'x'; bytes]).expect("everybody reads");
         println!("{}", cpu_ns() - cpu);
-    }
-}
-
-fn accept(listener: &std::net::TcpListener) -> mio::net::TcpStream {
-    let (stream, _) = listener.accept().expect("a client");
-    stream.set_nodelay(true).expect("an option");
-    stream.set_nonblocking(true).expect("an option");
-    mio::net::TcpStream::from_std(stream)
-}
-
-fn write_rounds(streams: &mut [mio::net::TcpStream], rounds: usize, batch: &[u8]) {
-    let mut poll = Poll::new().expect("epoll");
-    for (number, stream) in streams.iter_mut().enumerate() {
-        poll.registry().register(stream, Token(number), Interest::WRITABLE).expect("registers");
-    }
-    // What each socket has still to be given, in all rounds together.
-    let mut left = vec![rounds * batch.len(); streams.len()];
-    let mut events = Events::with_capacity(1_024);
-    let mut ready: Vec<usize> = (0..streams.len()).collect();
-    let mut open = streams.len();
-    while open > 0 {
-        ready.retain(|&number| {
-            let start = batch.len() - 1 - (left[number] - 1) % batch.len();
-            match streams[number].write(&batch[start..]) {
-                Ok(count) => left[number] -= count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Err(error) => panic!("{error}"),
-            }
-            open -= usize::from(left[number] == 0);
-            left[number] > 0
-        });
-        if ready.is_empty() && open > 0 {
-            poll.poll(&mut events, None).expect("epoll");
-            ready.extend(events.iter().map(|event| event.token().0).filter(|&number| left[number] > 0));
-        }
     }
 }

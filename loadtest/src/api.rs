@@ -45,11 +45,7 @@ impl Api {
     /// # Errors
     /// Where the address is none, or not of this machine: load goes to loopback alone.
     pub fn new(base: &str) -> Result<Self> {
-        let base: Url = base.parse().with_context(|| format!("{base} is no address"))?;
-        match base.host_str() {
-            Some("127.0.0.1" | "localhost" | "[::1]") => {}
-            host => bail!("{} is not this machine: load goes to loopback alone", host.unwrap_or("that")),
-        }
+        let base = loopback(base)?;
         let http = reqwest::Client::builder().timeout(REQUEST_LIMIT).build()?;
         Ok(Self { http, base, token: None })
     }
@@ -80,6 +76,17 @@ impl Api {
     /// Runs any command of the protocol over HTTP.
     pub async fn command(&self, kind: &str, body: &Value) -> Result<Value> {
         self.post(&format!("/v1/commands/{kind}"), body).await
+    }
+
+    /// The same, answered as it came.
+    pub(crate) async fn command_text(&self, kind: &str, body: &Value) -> Result<String> {
+        self.post_text(&format!("/v1/commands/{kind}"), body).await
+    }
+
+    /// Reads what a path tells, in JSON.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let response = self.http.get(self.base.join(path)?).send().await?.error_for_status()?;
+        Ok(response.json().await?)
     }
 
     /// Makes a community and starts a live in it.
@@ -137,6 +144,11 @@ impl Api {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let answer = self.post_text(path, body).await?;
+        serde_json::from_str(&answer).with_context(|| format!("{path} answered {answer}"))
+    }
+
+    async fn post_text(&self, path: &str, body: &Value) -> Result<String> {
         let mut request = self.http.post(self.base.join(path)?).json(body);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -147,7 +159,19 @@ impl Api {
         if !status.is_success() {
             bail!("{path} answered {status}: {answer}");
         }
-        serde_json::from_str(&answer).with_context(|| format!("{path} answered {answer}"))
+        Ok(answer)
+    }
+}
+
+/// An address on this machine.
+///
+/// # Errors
+/// Where it is none, or of another machine.
+pub(crate) fn loopback(base: &str) -> Result<Url> {
+    let base: Url = base.parse().with_context(|| format!("{base} is no address"))?;
+    match base.host_str() {
+        Some("127.0.0.1" | "localhost" | "[::1]") => Ok(base),
+        host => bail!("{} is not this machine: load goes to loopback alone", host.unwrap_or("that")),
     }
 }
 

@@ -5,8 +5,11 @@
 
 use crate::{
     api::Api,
+    oracle::{Findings, Operations},
     process::{self, Reading},
+    social,
     socket::Socket,
+    spread,
 };
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
@@ -42,15 +45,13 @@ pub struct Options {
 /// People that the writers are: hashing passwords is made to be slow, so several writers are one person.
 const PEOPLE: usize = 20;
 
-/// The longest wait that is told apart, in microseconds.
-const LONGEST: u64 = 60_000_000;
-
 /// The figures of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
     connections: usize,
     acknowledged: u64,
     counted: u64,
+    findings: Findings,
     seconds: f64,
     waits: Histogram<u64>,
     cpu: Option<Duration>,
@@ -62,8 +63,9 @@ pub struct Report {
 /// Where the server refuses anything: a comment that is refused ends the run.
 pub async fn run(options: &Options) -> Result<Report> {
     let name = format!("write{:08x}", rand::random::<u32>());
-    let people = people(options, &name).await?;
-    let posts = Arc::new(posts(options, &people, &name).await?);
+    let people = social::people(&options.url, &name, PEOPLE.min(options.connections)).await?;
+    let community = social::community(&people, &name).await?;
+    let posts = Arc::new(social::posts(&people, &community, &name, options.posts).await?);
     let mut sockets = Vec::with_capacity(options.connections);
     for place in 0..options.connections {
         let token = people[place % people.len()].token().context("a person without a token")?;
@@ -79,48 +81,29 @@ pub async fn run(options: &Options) -> Result<Report> {
         let writer = Writer { socket, posts: posts.clone(), name: name.clone(), place };
         writers.spawn(writer.write(until));
     }
-    let mut waits = histogram();
+    let (mut waits, mut operations) = (spread::histogram(), Operations::default());
     while let Some(wrote) = writers.join_next().await {
-        waits.add(wrote??).expect("the same bounds and digits");
+        let (waited, wrote) = wrote??;
+        waits.add(waited).expect("the same bounds and digits");
+        operations.add(wrote);
     }
     let (after, seconds) = (options.pid.and_then(process::read), begun.elapsed().as_secs_f64());
     progress.finish_and_clear();
+    let mut findings = Findings::default();
+    for post in posts.iter() {
+        social::find_comments(&people[0], post, &mut operations, &mut findings).await?;
+    }
+    social::judge(&operations, &mut findings);
     let cpu = |(before, after): (Reading, Reading)| after.cpu.saturating_sub(before.cpu);
     Ok(Report {
         connections: options.connections,
-        acknowledged: waits.len(),
+        acknowledged: operations.count(),
         counted: counted(&people[0], &posts).await?,
+        findings,
         seconds,
         waits,
         cpu: before.zip(after).map(cpu),
     })
-}
-
-async fn people(options: &Options, name: &str) -> Result<Vec<Api>> {
-    let api = Api::new(&options.url)?;
-    let mut people = Vec::with_capacity(PEOPLE);
-    for place in 0..PEOPLE.min(options.connections.max(1)) {
-        people.push(api.clone().register(&format!("{name}-{place}")).await?);
-    }
-    Ok(people)
-}
-
-async fn posts(options: &Options, people: &[Api], name: &str) -> Result<Vec<String>> {
-    let made = people[0].command("community.create", &json!({ "op": name, "name": name })).await?;
-    let community = id(&made, "community")?;
-    for person in &people[1..] {
-        person.command("community.join", &json!({ "community_id": community })).await?;
-    }
-    let mut posts = Vec::with_capacity(options.posts);
-    for place in 0..options.posts.max(1) {
-        let post = json!({
-            "op": format!("{name}-{place}"), "community_id": community, "kind": "info",
-            "content": "Something to talk about", "visibility": "public",
-        });
-        let author = &people[place % people.len()];
-        posts.push(id(&author.command("post.create", &post).await?, "post")?);
-    }
-    Ok(posts)
 }
 
 /// Comments that the server shows with the posts, once its figures are at rest.
@@ -144,30 +127,31 @@ struct Writer {
 }
 
 impl Writer {
-    async fn write(mut self, until: Instant) -> Result<Histogram<u64>> {
-        let mut waits = histogram();
+    async fn write(mut self, until: Instant) -> Result<(Histogram<u64>, Operations)> {
+        let (mut waits, mut operations) = (spread::histogram(), Operations::default());
         for number in 0.. {
             let sent = Instant::now();
             if sent >= until {
                 break;
             }
+            // In the order of time, as clients are told to make them.
+            let op = format!("{:08}-{}-{}", number, self.name, self.place);
             let comment = json!({
-                // In the order of time, as clients are told to make them.
-                "op": format!("{:08}-{}-{}", number, self.name, self.place),
-                "post_id": self.posts[(self.place + number) % self.posts.len()],
-                "content": "A comment of a typical length, with a thought in it.", "anonymous": false,
+                "op": op, "post_id": self.posts[(self.place + number) % self.posts.len()],
+                "content": social::with_op("A thought of a typical length.", &op), "anonymous": false,
             });
             self.socket.command("comment.add", &comment).await?;
             waits.saturating_record(sent.elapsed().as_micros() as u64);
+            operations.acknowledged(op);
         }
-        Ok(waits)
+        Ok((waits, operations))
     }
 }
 
 impl Report {
-    /// Whether every acknowledged comment is counted, and none besides.
+    /// Whether every acknowledged comment is there once, and counted, and none besides.
     pub fn is_clean(&self) -> bool {
-        self.acknowledged == self.counted
+        self.acknowledged == self.counted && self.findings.is_clean()
     }
 
     /// For programs.
@@ -177,7 +161,7 @@ impl Report {
             "scenario": "writes", "connections": self.connections, "acknowledged": self.acknowledged,
             "counted": self.counted, "per_second": self.acknowledged as f64 / self.seconds,
             "wait_ms": { "p50": at(0.5), "p95": at(0.95), "p99": at(0.99) },
-            "cpu_us": self.cpu_us(), "clean": self.is_clean(),
+            "cpu_us": self.cpu_us(), "findings": self.findings, "clean": self.is_clean(),
         })
     }
 
@@ -200,14 +184,7 @@ impl fmt::Display for Report {
             writeln!(out, "  server: {cpu:.0} us of CPU a comment")?;
         }
         writeln!(out, "  {} acknowledged, {} counted by the server", self.acknowledged, self.counted)?;
+        write!(out, "{}", self.findings)?;
         write!(out, "{}", if self.is_clean() { "clean" } else { "NOT CLEAN" })
     }
-}
-
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds and the digits are allowed")
-}
-
-fn id(answer: &Value, of: &str) -> Result<String> {
-    Ok(answer[of]["id"].as_str().with_context(|| format!("no id of a {of} in {answer}"))?.to_owned())
 }

@@ -216,6 +216,16 @@ impl Server {
         self.running().http
     }
 
+    /// Where operators come.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.running().admin
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.running().pid
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.home.path().join("data")

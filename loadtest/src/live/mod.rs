@@ -9,5 +9,5 @@ mod scenario;
 mod viewer;
 
 pub use comings::Comings;
-pub use report::{Report, Server, Spread};
+pub use report::{Report, Server};
 pub use scenario::{Options, run};

@@ -5,46 +5,15 @@ use super::{
     scenario::Options,
     viewer::{Manner, Watched},
 };
-use crate::{media::inspect::Counts, process::Reading};
+use crate::{
+    media::inspect::Counts,
+    process::Reading,
+    spread::{Spread, histogram},
+};
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::{fmt, time::Duration};
-
-/// The longest time that is told apart, in microseconds: ten minutes, longer than any run waits for one thing.
-const LONGEST: u64 = 600_000_000;
-
-/// An empty spread of times in microseconds; three digits are kept.
-pub(super) fn histogram() -> Histogram<u32> {
-    Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds and the digits are allowed")
-}
-
-/// A spread of times, in milliseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Spread {
-    /// Half are at most this.
-    pub p50: f64,
-    /// All but one in twenty.
-    pub p95: f64,
-    /// All but one in a hundred.
-    pub p99: f64,
-    /// The longest.
-    pub max: f64,
-}
-
-impl Spread {
-    fn of(microseconds: &Histogram<u32>) -> Self {
-        let at = |quantile| microseconds.value_at_quantile(quantile) as f64 / 1_000.0;
-        Self { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: microseconds.max() as f64 / 1_000.0 }
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { p50, p95, p99, max } = self;
-        write!(out, "p50 {p50:8.1} ms   p95 {p95:8.1} ms   p99 {p99:8.1} ms   max {max:8.1} ms")
-    }
-}
 
 /// What the server's process used between the last viewer's coming and the end.
 #[derive(Clone, Copy, Debug, Default, Serialize)]

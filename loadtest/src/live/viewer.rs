@@ -1,6 +1,5 @@
 //! One viewer: connects by WHEP, opens and checks every packet, reports what it misses.
 
-use super::report::histogram;
 use crate::{
     api::Api,
     media::{
@@ -10,6 +9,7 @@ use crate::{
         rtp::Header,
     },
     rtc::{Answer, Connection, Identity, Offer, PAYLOAD_AUDIO, Received, Role},
+    spread::histogram,
 };
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
