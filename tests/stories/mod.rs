@@ -14,6 +14,7 @@ mod load;
 mod malformed;
 mod nodes;
 mod nodes_live;
+mod openapi;
 mod operations;
 mod operators;
 mod outage;
