@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a command was refused (SPEC.md §Errors). Unless noted, a refusal changed nothing and asking again as it is will not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The message is not an envelope, or the command cannot be used on this transport.
@@ -85,6 +86,7 @@ impl Code {
 
 /// The body of an `error` reply, and of problem+json beside its HTTP members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ErrorBody {
     /// What kind of refusal.
     pub code: Code,

@@ -4,8 +4,8 @@
 //! the product, not here.
 
 use crate::{
-    ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveDefaultsSet, LiveGet, LiveJoin,
-    LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
+    ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveBans, LiveDefaultsSet, LiveGet,
+    LiveJoin, LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
     NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle, RtcWatch,
     UserId,
     model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
@@ -18,12 +18,22 @@ use serde::{
 use std::{collections::BTreeMap, fmt};
 
 macro_rules! commands {
-    ($($(#[$doc:meta])* $name:ident = $text:literal)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal -> $reply:ident)*) => {
         /// Any command.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
         pub enum Command {
-            $($(#[$doc])* $name($name)),*
+            $($(#[doc = $doc])+ $name($name)),*
+        }
+
+        #[cfg(feature = "schema")]
+        impl Command {
+            /// Every command with its body and its reply, in the order of the specification.
+            pub fn interface() -> crate::schema::Interface {
+                let mut book = crate::schema::Book::new();
+                let commands = vec![$(book.command::<$name, crate::$reply>($text, concat!($($doc),+))),*];
+                book.close(commands)
+            }
         }
 
         impl Command {
@@ -48,113 +58,116 @@ macro_rules! commands {
 
 commands! {
     /// First of all: who is there, and what they still remember.
-    Connect = "connect"
+    Connect = "connect" -> Connected
     /// A fresh token for the same person.
-    Refresh = "refresh"
+    Refresh = "refresh" -> Refreshed
     /// Publications of a channel from now or from a position on.
-    Subscribe = "subscribe"
+    Subscribe = "subscribe" -> Subscribed
     /// No more of them.
-    Unsubscribe = "unsubscribe"
+    Unsubscribe = "unsubscribe" -> Changed
     /// A page of a channel's log.
-    History = "history"
+    History = "history" -> HistoryPage
     /// Many subscriptions at once, within a byte budget.
-    Sync = "sync"
+    Sync = "sync" -> Synced
     /// Who is in a channel.
-    Presence = "presence"
+    Presence = "presence" -> PresencePage
     /// A new community.
-    CommunityCreate = "community.create"
+    CommunityCreate = "community.create" -> CommunityReply
     /// One community.
-    CommunityGet = "community.get"
+    CommunityGet = "community.get" -> CommunityReply
     /// Communities of one level.
-    CommunityList = "community.list"
+    CommunityList = "community.list" -> Communities
     /// Become a member.
-    CommunityJoin = "community.join"
+    CommunityJoin = "community.join" -> Changed
     /// Leave.
-    CommunityLeave = "community.leave"
+    CommunityLeave = "community.leave" -> Changed
     /// A new post.
-    PostCreate = "post.create"
+    PostCreate = "post.create" -> PostCreated
     /// Another text for one's own post.
-    PostEdit = "post.edit"
+    PostEdit = "post.edit" -> PostReply
     /// Remove a post and all that hangs on it.
-    PostDelete = "post.delete"
+    PostDelete = "post.delete" -> Changed
     /// One post.
-    PostGet = "post.get"
+    PostGet = "post.get" -> PostReply
     /// The post was seen.
-    PostView = "post.view"
+    PostView = "post.view" -> Counted
     /// Present counts of several posts.
-    PostCountsGet = "post.counts"
+    PostCountsGet = "post.counts" -> PostStates
     /// A page of posts.
-    FeedList = "feed.list"
+    FeedList = "feed.list" -> Posts
     /// The reaction one wishes to have.
-    ReactionSet = "reaction.set"
+    ReactionSet = "reaction.set" -> ReactionReply
     /// A new comment or reply.
-    CommentAdd = "comment.add"
+    CommentAdd = "comment.add" -> CommentAdded
     /// Another text for one's own comment.
-    CommentEdit = "comment.edit"
+    CommentEdit = "comment.edit" -> CommentReply
     /// Remove a comment and its replies.
-    CommentDelete = "comment.delete"
+    CommentDelete = "comment.delete" -> Removed
     /// A page of comments.
-    CommentList = "comment.list"
+    CommentList = "comment.list" -> Comments
     /// One person.
-    ProfileGet = "profile.get"
+    ProfileGet = "profile.get" -> ProfileReply
     /// Whether one wishes to follow a person.
-    FollowSet = "follow.set"
+    FollowSet = "follow.set" -> Changed
     /// Whether one wishes to block a person.
-    BlockSet = "block.set"
+    BlockSet = "block.set" -> Changed
     /// A page of one's notifications.
-    NotificationList = "notification.list"
+    NotificationList = "notification.list" -> Notifications
     /// Notifications were read.
-    NotificationRead = "notification.read"
+    NotificationRead = "notification.read" -> NotificationsRead
     /// Which kinds one wishes to have.
-    NotificationPreferences = "notification.preferences"
+    NotificationPreferences = "notification.preferences" -> Preferences
     /// A new live, or the one that runs.
-    LiveStart = "live.start"
+    LiveStart = "live.start" -> LiveStarted
     /// End a live.
-    LiveStop = "live.stop"
+    LiveStop = "live.stop" -> LiveReportReply
     /// A page of running lives.
-    LiveList = "live.list"
+    LiveList = "live.list" -> Lives
     /// One live.
-    LiveGet = "live.get"
+    LiveGet = "live.get" -> LiveReply
     /// Watch: be counted, and hear of it.
-    LiveJoin = "live.join"
+    LiveJoin = "live.join" -> LiveJoined
     /// No longer.
-    LiveLeave = "live.leave"
+    LiveLeave = "live.leave" -> Changed
     /// What became of one's live.
-    LiveReportGet = "live.report"
+    LiveReportGet = "live.report" -> LiveReportReply
     /// A new lasting key in place of the old one.
-    LiveKeyRotate = "live.key.rotate"
+    LiveKeyRotate = "live.key.rotate" -> LiveKey
     /// Whether there is a lasting key.
-    LiveKeyGet = "live.key.get"
+    LiveKeyGet = "live.key.get" -> LiveKeyInfo
     /// What a live that a lasting key starts is like.
-    LiveDefaultsSet = "live.defaults"
+    LiveDefaultsSet = "live.defaults" -> LiveDefaultsReply
     /// Whether a person shall stay out of a live.
-    LiveBan = "live.ban"
+    LiveBan = "live.ban" -> Changed
+    /// A page of those who shall stay out of a live.
+    LiveBans = "live.bans" -> Banned
     /// A reaction to what is seen.
-    LiveReact = "live.react"
+    LiveReact = "live.react" -> Counted
     /// A new chat message.
-    ChatSend = "chat.send"
+    ChatSend = "chat.send" -> ChatSent
     /// Remove a chat message.
-    ChatDelete = "chat.delete"
+    ChatDelete = "chat.delete" -> Changed
     /// How seldom a person may write.
-    ChatSlowMode = "chat.slow_mode"
+    ChatSlowMode = "chat.slow_mode" -> Changed
     /// Send media into one's live.
-    RtcPublish = "rtc.publish"
+    RtcPublish = "rtc.publish" -> RtcAnswered
     /// Receive a live's media.
-    RtcWatch = "rtc.watch"
+    RtcWatch = "rtc.watch" -> RtcAnswered
     /// An ICE candidate found later.
-    RtcTrickle = "rtc.trickle"
+    RtcTrickle = "rtc.trickle" -> Done
     /// New ICE credentials for a peer.
-    RtcRestart = "rtc.restart"
+    RtcRestart = "rtc.restart" -> RtcRestarted
     /// The quality one wishes to receive.
-    RtcLayer = "rtc.layer"
+    RtcLayer = "rtc.layer" -> RtcLayerReply
     /// End a peer.
-    RtcClose = "rtc.close"
+    RtcClose = "rtc.close" -> Changed
     /// Try the way that media will take.
-    RtcProbe = "rtc.probe"
+    RtcProbe = "rtc.probe" -> RtcProbed
 }
 
 /// `connect`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Connect {
     /// A JWT; none connects as a guest, where guests are let in.
@@ -173,6 +186,7 @@ pub struct Connect {
 
 /// Which program a client is, for logs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct ClientInfo {
     /// Name of the program.
@@ -185,6 +199,7 @@ pub struct ClientInfo {
 
 /// `refresh`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refresh {
     /// A JWT of the same person.
     pub token: String,
@@ -192,6 +207,7 @@ pub struct Refresh {
 
 /// `subscribe`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscribe {
     /// Which channel.
     pub channel: String,
@@ -205,6 +221,7 @@ pub struct Subscribe {
 
 /// `unsubscribe`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unsubscribe {
     /// Which channel.
     pub channel: String,
@@ -212,6 +229,7 @@ pub struct Unsubscribe {
 
 /// `history`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct History {
     /// Which channel.
     pub channel: String,
@@ -228,6 +246,7 @@ pub struct History {
 
 /// `sync`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sync {
     /// Channels with the positions to go on from, the most important first.
     #[serde(deserialize_with = "strict::maps")]
@@ -239,6 +258,7 @@ pub struct Sync {
 
 /// One channel of `sync`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SyncChannel {
     /// Which channel.
     pub channel: String,
@@ -252,6 +272,7 @@ pub struct SyncChannel {
 
 /// `presence`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Presence {
     /// Which channel, `post:` or `live:`.
     pub channel: String,
@@ -262,6 +283,7 @@ pub struct Presence {
 
 /// `community.create`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommunityCreate {
     /// The client's id of this operation.
     pub op: String,
@@ -274,6 +296,7 @@ pub struct CommunityCreate {
 
 /// `community.get`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommunityGet {
     /// Which.
     pub community_id: CommunityId,
@@ -281,6 +304,7 @@ pub struct CommunityGet {
 
 /// `community.list`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CommunityList {
     /// Below which; none lists the outermost.
@@ -293,6 +317,7 @@ pub struct CommunityList {
 
 /// `community.join`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommunityJoin {
     /// Which.
     pub community_id: CommunityId,
@@ -300,6 +325,7 @@ pub struct CommunityJoin {
 
 /// `community.leave`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommunityLeave {
     /// Which.
     pub community_id: CommunityId,
@@ -307,6 +333,7 @@ pub struct CommunityLeave {
 
 /// `post.create`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostCreate {
     /// The client's id of this operation.
     pub op: String,
@@ -333,6 +360,7 @@ pub struct PostCreate {
 
 /// `post.edit`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostEdit {
     /// Which.
     pub post_id: PostId,
@@ -355,6 +383,7 @@ pub struct PostEdit {
 
 /// `post.delete`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostDelete {
     /// Which.
     pub post_id: PostId,
@@ -362,6 +391,7 @@ pub struct PostDelete {
 
 /// `post.get`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostGet {
     /// Which.
     pub post_id: PostId,
@@ -369,6 +399,7 @@ pub struct PostGet {
 
 /// `post.view`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostView {
     /// Which.
     pub post_id: PostId,
@@ -376,6 +407,7 @@ pub struct PostView {
 
 /// `post.counts`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostCountsGet {
     /// Which, 100 at most.
     #[serde(deserialize_with = "strict::list")]
@@ -384,6 +416,7 @@ pub struct PostCountsGet {
 
 /// `feed.list`: exactly one of `community_id`, `user_id` and `home`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct FeedList {
     /// Posts of a community and below it.
@@ -411,6 +444,7 @@ pub struct FeedList {
 
 /// `reaction.set`: exactly one of `post_id` and `comment_id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReactionSet {
     /// On which post.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -425,6 +459,7 @@ pub struct ReactionSet {
 
 /// `comment.add`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentAdd {
     /// The client's id of this operation.
     pub op: String,
@@ -442,6 +477,7 @@ pub struct CommentAdd {
 
 /// `comment.edit`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentEdit {
     /// Which.
     pub comment_id: CommentId,
@@ -451,6 +487,7 @@ pub struct CommentEdit {
 
 /// `comment.delete`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentDelete {
     /// Which.
     pub comment_id: CommentId,
@@ -458,6 +495,7 @@ pub struct CommentDelete {
 
 /// `comment.list`, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentList {
     /// Of which post.
     pub post_id: PostId,
@@ -474,6 +512,7 @@ pub struct CommentList {
 
 /// `profile.get`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileGet {
     /// Whose.
     pub user_id: UserId,
@@ -481,6 +520,7 @@ pub struct ProfileGet {
 
 /// `follow.set`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FollowSet {
     /// Whom.
     pub user_id: UserId,
@@ -490,6 +530,7 @@ pub struct FollowSet {
 
 /// `block.set`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BlockSet {
     /// Whom.
     pub user_id: UserId,
@@ -499,6 +540,7 @@ pub struct BlockSet {
 
 /// `notification.list`, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NotificationList {
     /// Where the last page ended.
@@ -511,6 +553,7 @@ pub struct NotificationList {
 
 /// `notification.read`: exactly one of `ids` and `all: true`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct NotificationRead {
     /// These.
@@ -523,6 +566,7 @@ pub struct NotificationRead {
 
 /// `notification.preferences`: a wish per kind; kinds left out stay as they are, kinds that nobody knows are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct NotificationPreferences {
     /// Whether each kind is wished.

@@ -56,3 +56,18 @@ impl<'de> Deserialize<'de> for Data {
         Ok(Self(bytes.into()))
     }
 }
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Data {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Data".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "The body of an event, which its name tells." })
+    }
+}

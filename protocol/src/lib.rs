@@ -18,6 +18,8 @@ mod live;
 mod model;
 mod push;
 mod reply;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod strict;
 mod words;
 

@@ -85,6 +85,7 @@ words! {
 
 /// A person, as others see them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct User {
     /// Who.
     pub id: UserId,
@@ -105,6 +106,7 @@ pub struct User {
 
 /// How the reader stands to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MyUser {
     /// The reader follows them.
     pub following: bool,
@@ -114,6 +116,7 @@ pub struct MyUser {
 
 /// A person's profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Profile {
     /// The person.
     #[serde(flatten)]
@@ -125,6 +128,7 @@ pub struct Profile {
 
 /// What a profile shows to its owner alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OwnProfile {
     /// Where embedded accounts get mail; empty for people of another issuer.
     pub email: String,
@@ -138,6 +142,7 @@ pub struct OwnProfile {
 
 /// How much a person has of what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileCounts {
     /// Posts.
     pub posts: u64,
@@ -149,6 +154,7 @@ pub struct ProfileCounts {
 
 /// A community.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Community {
     /// Which.
     pub id: CommunityId,
@@ -170,6 +176,7 @@ pub struct Community {
 
 /// How the reader stands to a community.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MyCommunity {
     /// Has joined.
     pub member: bool,
@@ -179,6 +186,7 @@ pub struct MyCommunity {
 
 /// A post.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Post {
     /// Which.
     pub id: PostId,
@@ -218,6 +226,7 @@ pub struct Post {
 
 /// How the reader stands to a post.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MyPost {
     /// The reader wrote it.
     pub author: bool,
@@ -232,6 +241,7 @@ pub struct MyPost {
 
 /// What hangs on a post, in numbers; `version` rises with every change, so that a late value never replaces a newer one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostCounts {
     /// Rises with every change of the counts.
     pub version: u64,
@@ -249,10 +259,12 @@ pub struct PostCounts {
 
 /// An attached image or video.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Media {}
 
 /// A comment or reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comment {
     /// Which.
     pub id: CommentId,
@@ -283,6 +295,7 @@ pub struct Comment {
 
 /// How the reader stands to a comment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MyComment {
     /// The reader wrote it.
     pub author: bool,
@@ -293,6 +306,7 @@ pub struct MyComment {
 
 /// What hangs on a comment, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentCounts {
     /// Rises with every change of the counts.
     pub version: u64,
@@ -304,6 +318,7 @@ pub struct CommentCounts {
 
 /// Something to tell one person; the like of a post by many is one notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notification {
     /// Which.
     pub id: NotificationId,
@@ -333,6 +348,7 @@ pub struct Notification {
 
 /// A place in a channel: offsets of one epoch rise by one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Position {
     /// Made with the store; new after a restore from a backup.
     pub epoch: String,
@@ -342,6 +358,7 @@ pub struct Position {
 
 /// A run of offsets, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GapRange {
     /// First missing offset.
     pub from: u64,

@@ -4,8 +4,8 @@ use crate::{
     Channel, CommentId, CommunityId, ErrorBody, SessionId,
     data::Data,
     live::{
-        ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply, LiveReportReply,
-        LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcProbed, RtcRestarted,
+        Banned, ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply,
+        LiveReportReply, LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcProbed, RtcRestarted,
     },
     model::{
         Comment, Community, GapRange, Notification, NotificationKind, Position, Post, PostCounts, Profile,
@@ -71,6 +71,8 @@ pub enum Reply {
     LiveReport(Box<LiveReportReply>),
     /// To `live.list`.
     Lives(Lives),
+    /// To `live.bans`.
+    Banned(Banned),
     /// To `live.get`.
     Live(Box<LiveReply>),
     /// To `live.join`.
@@ -97,6 +99,7 @@ pub enum Reply {
 
 /// To `connect`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Connected {
     /// This session.
     pub session_id: SessionId,
@@ -119,6 +122,7 @@ pub struct Connected {
 
 /// What the server takes at most; told at `connect`, so that clients need not guess.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limits {
     /// Bytes of one message.
     pub message_bytes: u64,
@@ -142,6 +146,7 @@ pub struct Limits {
 
 /// To `refresh`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refreshed {
     /// When the new token runs out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +155,7 @@ pub struct Refreshed {
 
 /// A subscription that stands, or why it does not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum SubscribeOutcome {
     /// It stands.
@@ -160,6 +166,7 @@ pub enum SubscribeOutcome {
 
 /// Why a subscription among several does not stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscribeRefused {
     /// Which channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,6 +177,7 @@ pub struct SubscribeRefused {
 
 /// How a subscription begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscribed {
     /// Which channel.
     pub channel: Channel,
@@ -192,6 +200,7 @@ pub struct Subscribed {
 
 /// What became of a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Recovered {
     /// None was asked for.
@@ -206,6 +215,7 @@ pub enum Recovered {
 
 /// A publication in a page of a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum LogItem {
     /// One that the reader may see.
@@ -244,6 +254,7 @@ impl LogItem {
 
 /// A present state, as in the push `state`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StateItem {
     /// Which state.
     pub event: String,
@@ -257,6 +268,7 @@ pub struct StateItem {
 
 /// To `history`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HistoryPage {
     /// Ascending after `after`, descending otherwise.
     pub publications: Vec<LogItem>,
@@ -273,6 +285,7 @@ pub struct HistoryPage {
 
 /// To `sync`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Synced {
     /// In the order asked.
     pub subscriptions: Vec<SubscribeOutcome>,
@@ -280,6 +293,7 @@ pub struct Synced {
 
 /// To `presence`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PresencePage {
     /// People in the channel, guests included.
     pub count: u64,
@@ -292,6 +306,7 @@ pub struct PresencePage {
 
 /// To `community.create` and `community.get`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommunityReply {
     /// The community.
     pub community: Community,
@@ -299,6 +314,7 @@ pub struct CommunityReply {
 
 /// To `community.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Communities {
     /// Oldest first.
     pub communities: Vec<Community>,
@@ -309,6 +325,7 @@ pub struct Communities {
 
 /// To commands that set a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Changed {
     /// Whether the state was another before.
     pub changed: bool,
@@ -316,6 +333,7 @@ pub struct Changed {
 
 /// To `post.create`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostCreated {
     /// The post.
     pub post: Post,
@@ -325,6 +343,7 @@ pub struct PostCreated {
 
 /// A position with its channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChannelPosition {
     /// Which channel.
     pub channel: Channel,
@@ -335,6 +354,7 @@ pub struct ChannelPosition {
 
 /// To `post.edit` and `post.get`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostReply {
     /// The post.
     pub post: Post,
@@ -342,6 +362,7 @@ pub struct PostReply {
 
 /// To `post.view` and `live.react`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counted {
     /// Whether this one counted.
     pub counted: bool,
@@ -349,6 +370,7 @@ pub struct Counted {
 
 /// To `post.counts`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostStates {
     /// Counts of the posts that the reader may see.
     pub states: Vec<StateItem>,
@@ -356,6 +378,7 @@ pub struct PostStates {
 
 /// To `feed.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Posts {
     /// Newest first.
     pub posts: Vec<Post>,
@@ -366,6 +389,7 @@ pub struct Posts {
 
 /// To `reaction.set`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReactionReply {
     /// One's reaction now.
     pub kind: Option<ReactionKind>,
@@ -377,6 +401,7 @@ pub struct ReactionReply {
 
 /// To `comment.add`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentAdded {
     /// The comment.
     pub comment: Comment,
@@ -386,6 +411,7 @@ pub struct CommentAdded {
 
 /// To `comment.edit`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentReply {
     /// The comment.
     pub comment: Comment,
@@ -393,6 +419,7 @@ pub struct CommentReply {
 
 /// To `comment.delete`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Removed {
     /// How many comments went, itself included.
     pub removed: u64,
@@ -400,6 +427,7 @@ pub struct Removed {
 
 /// To `comment.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comments {
     /// Oldest first.
     pub comments: Vec<Comment>,
@@ -410,6 +438,7 @@ pub struct Comments {
 
 /// To `profile.get`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProfileReply {
     /// The profile.
     pub profile: Profile,
@@ -417,6 +446,7 @@ pub struct ProfileReply {
 
 /// To `notification.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Notifications {
     /// Newest first.
     pub notifications: Vec<Notification>,
@@ -429,6 +459,7 @@ pub struct Notifications {
 
 /// To `notification.read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotificationsRead {
     /// Whether any was unread before.
     pub changed: bool,
@@ -438,6 +469,7 @@ pub struct NotificationsRead {
 
 /// To `notification.preferences`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Preferences {
     /// Every kind with its wish.
     pub preferences: BTreeMap<NotificationKind, bool>,
@@ -447,6 +479,7 @@ pub struct Preferences {
 
 /// `post.counts` as a state: the counts with the post they belong to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PostCountsState {
     /// Which post.
     pub post_id: crate::PostId,
@@ -457,6 +490,7 @@ pub struct PostCountsState {
 
 /// `comment.counts` as a state: the counts with the comment they belong to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommentCountsState {
     /// Which comment.
     pub comment_id: CommentId,
@@ -467,6 +501,7 @@ pub struct CommentCountsState {
 
 /// `community.counts` as a state: how many members a community has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommunityCountsState {
     /// Which community.
     pub community_id: CommunityId,

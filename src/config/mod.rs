@@ -9,7 +9,7 @@ mod values;
 
 pub use layers::{Layers, Origin};
 pub use settings::*;
-pub use values::{Algorithm, BackendUrl, ClientHeader, LogFormat, Secret, Value};
+pub use values::{Algorithm, BackendUrl, ClientHeader, LogFormat, Secret, Value, WebAddress};
 
 use std::fmt;
 

@@ -1,7 +1,10 @@
 //! Every setting, declared once: from a line here come the field, its default, its documentation and its name.
 
 use super::values::{self, WrongValue};
-use super::{Algorithm, BackendUrl, ClientHeader, Layers, LogFormat, Problem, Secret, Setting, Shown, Value};
+use super::{
+    Algorithm, BackendUrl, ClientHeader, Layers, LogFormat, Problem, Secret, Setting, Shown, Value,
+    WebAddress,
+};
 use ipnet::IpNet;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -97,7 +100,7 @@ settings! {
         /// Address of the public listener: socket, commands, accounts, health and the page.
         listen: SocketAddr = "127.0.0.1:8080";
         /// Where this server is reached from outside, such as `https://example.org`; told to encoders, which need whole addresses. Without it they get paths.
-        public_url: Option<String> = "off";
+        public_url: Option<WebAddress> = "off";
         /// Web origins that may call from a browser; `*` is any, which is safe since no cookie is ever used.
         origins: Vec<String> = "*";
         /// Host names this server answers to (without port); an empty list takes any. Set it behind a public name, so that no page can reach the server under a name of its own (DNS rebinding).
@@ -264,6 +267,8 @@ settings! {
     node: Node {
         /// Name of the node, told to clients; without it one is made at first start and kept in the data folder.
         id: Option<String> = "off";
+        /// Where this very node is reached from outside, such as `https://node-2.example.org`: other nodes send encoders and players there that ask them, by WHIP or WHEP, for a live that this node carries (307). Without it they are answered 503.
+        url: Option<WebAddress> = "off";
         /// Time to send clients away and finish what runs, at SIGTERM or Ctrl-C.
         drain_ms: u64 = "10000", 0..=600_000;
     }

@@ -196,6 +196,37 @@ impl Value for Secret {
     }
 }
 
+/// Where a server is reached by HTTP: scheme, host and perhaps a path, without a slash at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebAddress(String);
+
+impl WebAddress {
+    /// The address; a path is appended to it as it is.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for WebAddress {
+    const TAKES: &'static str = "a web address such as https://example.org";
+
+    fn read(text: &str) -> Result<Self, WrongValue> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        // What goes into headers and scripts: no blanks, no user, no query. International names are written in punycode.
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !br#"?#@"<>\"#.contains(&byte));
+        if host.is_empty() || !is_plain {
+            let reason = "it must be http:// or https:// with a host, in ASCII, and without a query";
+            return Err(WrongValue::new(reason));
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}
+
 /// Where a backend is: a word (`sqlite`, `memory`) or a URL, whose password is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BackendUrl(String);
@@ -291,5 +322,33 @@ words! {
         Es256 = "ES256",
         /// Ed25519.
         EdDsa = "EdDSA",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_address_can_be_put_into_a_header_and_prefixed_to_a_path() {
+        for (text, kept) in [
+            ("https://example.org", "https://example.org"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("https://example.org/cc/", "https://example.org/cc"),
+        ] {
+            assert_eq!(WebAddress::read(text).expect(text).as_str(), kept);
+        }
+        for text in [
+            "example.org",
+            "ftp://a.org",
+            "https://",
+            "https:///x",
+            "https://a.org/?a",
+            "https://\u{e9}.org",
+            "http://a b",
+            "http://a\r\nb",
+        ] {
+            assert!(WebAddress::read(text).is_err(), "{text}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 use super::{Answer, Ask};
 use crate::hub::Hub;
 use communiconnect_protocol::{
-    Channel, LiveBan, LiveDefaultsSet, LiveGet, LiveJoin, LiveJoined, LiveLeave, LiveList, LiveReact,
-    LiveReportGet, LiveStart, LiveStop, Reply, Subscribe, Unsubscribe,
+    Channel, LiveBan, LiveBans, LiveDefaultsSet, LiveGet, LiveJoin, LiveJoined, LiveLeave, LiveList,
+    LiveReact, LiveReportGet, LiveStart, LiveStop, Reply, Subscribe, Unsubscribe,
 };
 
 pub(super) async fn start(ask: Ask<'_>, body: LiveStart) -> Answer {
@@ -74,6 +74,10 @@ pub(super) async fn set_defaults(ask: Ask<'_>, body: LiveDefaultsSet) -> Answer 
 
 pub(super) async fn ban(ask: Ask<'_>, body: LiveBan) -> Answer {
     ask.lives.ban(ask.actor()?, body, ask.at).await.map(Reply::Changed)
+}
+
+pub(super) async fn bans(ask: Ask<'_>, body: LiveBans) -> Answer {
+    ask.lives.bans(ask.actor()?, body).await.map(Reply::Banned)
 }
 
 pub(super) async fn react(ask: Ask<'_>, body: LiveReact) -> Answer {

@@ -92,6 +92,7 @@ impl Handlers {
             Command::LiveKeyGet(_) => live::key_info(ask).await,
             Command::LiveDefaultsSet(body) => live::set_defaults(ask, body).await,
             Command::LiveBan(body) => live::ban(ask, body).await,
+            Command::LiveBans(body) => live::bans(ask, body).await,
             Command::LiveReact(body) => live::react(ask, body).await,
             Command::ChatSend(body) => chat::send(ask, body).await,
             Command::ChatDelete(body) => chat::delete(ask, body).await,

@@ -67,6 +67,7 @@ const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
     ("live.key.get", r#"{}"#, Err(Code::Unauthenticated)),
     ("live.defaults", r#"{}"#, Err(Code::Unauthenticated)),
     ("live.ban", r#"{"live_id": "x", "user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),
+    ("live.bans", r#"{"live_id": "x"}"#, Err(Code::Unauthenticated)),
     ("live.react", r#"{"live_id": "x", "kind": "like"}"#, Err(Code::Unauthenticated)),
     ("chat.send", r#"{"op": "a", "live_id": "x", "content": "x"}"#, Err(Code::Unauthenticated)),
     ("chat.delete", r#"{"message_id": "x"}"#, Err(Code::Unauthenticated)),

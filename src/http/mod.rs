@@ -18,6 +18,7 @@ mod link;
 mod listener;
 mod live;
 mod media_type;
+mod openapi;
 mod pace;
 mod page;
 mod problem;

@@ -28,8 +28,14 @@ impl Problem {
 
     /// Adds a header.
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.push((name, HeaderValue::from_static(value)));
+    pub fn header(self, name: HeaderName, value: &'static str) -> Self {
+        self.with(name, HeaderValue::from_static(value))
+    }
+
+    /// Adds a header whose value is known only now.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 

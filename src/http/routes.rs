@@ -5,7 +5,7 @@ use super::{
     body::BodyBounds,
     commands,
     gate::{self, Hosts},
-    health, live, page, socket, sse,
+    health, live, openapi, page, socket, sse,
     state::HttpState,
     trace,
 };
@@ -28,6 +28,7 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
     let cors = cors(&state.settings.origins);
     let routes = Router::new()
         .route("/v1/ws", any(socket::open))
+        .route("/v1/openapi.json", get(openapi::document_json))
         .route("/v1/sse", get(sse::listen))
         .route("/v1/commands/{type}", post(commands::run))
         .route("/v1/auth/register", post(accounts::register))

@@ -47,6 +47,15 @@ pub trait Tally: Send + Sync {
     fn heard(&self, counted: &[u8]);
 }
 
+/// Rules above the hub that have something to say to themselves on the other nodes of one store; implemented above. Must not
+/// wait. A word may be lost: then [`Neighbour::missed`] comes once nodes hear each other again.
+pub trait Neighbour: Send + Sync {
+    /// What another node has said by [`Hub::tell_neighbours`](super::Hub::tell_neighbours).
+    fn heard(&self, word: &[u8]);
+    /// Something may have been missed.
+    fn missed(&self);
+}
+
 /// A token that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {

@@ -1,9 +1,9 @@
 //! The hub itself: its parts, its sessions, and what the broker brings.
 
 use super::{
-    Access, Denied, HubSettings, SessionEnds, SessionHandle, Tally, Traffic, channel::ChannelEntry,
-    delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People, reads::Reads,
-    registry::Registry, resync::Wholeness,
+    Access, Denied, HubSettings, Neighbour, SessionEnds, SessionHandle, Tally, Traffic,
+    channel::ChannelEntry, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People,
+    reads::Reads, registry::Registry, resync::Wholeness,
 };
 use crate::{
     auth::Identity,
@@ -53,6 +53,7 @@ pub struct Hub {
     sessions: DashMap<SessionId, Arc<SessionHandle>>,
     ends: OnceLock<Weak<dyn SessionEnds>>,
     pub(super) tally: OnceLock<Arc<dyn Tally>>,
+    neighbour: OnceLock<Weak<dyn Neighbour>>,
     pub(super) people: People,
     pub(super) reads: Reads,
     traffic: Traffic,
@@ -75,6 +76,7 @@ impl Hub {
             sessions: DashMap::new(),
             ends: OnceLock::new(),
             tally: OnceLock::new(),
+            neighbour: OnceLock::new(),
             people: People::default(),
             reads: Reads::default(),
             traffic: Traffic::default(),
@@ -97,6 +99,20 @@ impl Hub {
     /// Names whose counts are shared with other nodes; the first call counts.
     pub fn share(&self, tally: Arc<dyn Tally>) {
         let _ = self.tally.set(tally);
+    }
+
+    /// Names who hears what its like on other nodes says; the first call counts. Held weakly: it knows the hub as well.
+    pub fn tell_words_to(&self, neighbour: Weak<dyn Neighbour>) {
+        let _ = self.neighbour.set(neighbour);
+    }
+
+    pub(super) fn neighbour(&self) -> Option<Arc<dyn Neighbour>> {
+        self.neighbour.get().and_then(Weak::upgrade)
+    }
+
+    /// Whether there are other nodes that cannot be heard at the moment.
+    pub fn is_cut_off(&self) -> bool {
+        self.whole.is_away()
     }
 
     /// One connection of this node.

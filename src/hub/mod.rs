@@ -37,7 +37,7 @@ mod traffic;
 pub(crate) mod tests;
 
 pub use access::Access;
-pub use dispatch::{Authenticate, Caller, Denied, Dispatch, SessionEnds, Tally};
+pub use dispatch::{Authenticate, Caller, Denied, Dispatch, Neighbour, SessionEnds, Tally};
 pub use handle::{Closing, SessionHandle};
 pub use hub::{Hub, HubParts};
 pub use meter::Rates;

@@ -58,6 +58,8 @@ enum Word {
     Used { commands: Vec<(UserId, u32)> },
     /// What the rules above the hub have counted.
     Acted { counted: Bytes },
+    /// What the rules above the hub say to themselves.
+    Above { word: Bytes },
     /// For all sessions of a person.
     Message { user: UserId, event: String, data: Data },
     /// An operator asks, or wishes something done.
@@ -231,6 +233,14 @@ impl Hub {
         }
     }
 
+    /// Tells the rules above the hub on every other node, also on those that were not heard yet; see
+    /// [`Neighbour`](super::Neighbour). What is said while the broker is away is lost.
+    pub fn tell_neighbours(&self, word: Bytes) {
+        if self.whole.may_lose() {
+            self.say(everybody(), Word::Above { word });
+        }
+    }
+
     /// Who is in a channel on the other nodes, from `after` on.
     ///
     /// # Errors
@@ -329,6 +339,11 @@ impl Hub {
             Word::Acted { counted } => {
                 if let Some(tally) = self.tally.get() {
                     tally.heard(&counted);
+                }
+            }
+            Word::Above { word } => {
+                if let Some(neighbour) = self.neighbour() {
+                    neighbour.heard(&word);
                 }
             }
             Word::Message { user, event, data } => self.message_here(user, &event, &data),

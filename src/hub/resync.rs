@@ -92,6 +92,9 @@ impl Hub {
                     while !self.resync().await {
                         tokio::time::sleep(LOOK_AGAIN).await;
                     }
+                    if let Some(neighbour) = self.neighbour() {
+                        neighbour.missed();
+                    }
                 }
                 () = tokio::time::sleep(LOOK_PACE) => {
                     if self.whole.must_look() {

@@ -210,6 +210,14 @@ impl Audience {
         user == self.owner || self.people.contains_key(&Person::User(user))
     }
 
+    /// Whoever of those who watch now is known by name.
+    pub fn users(&self) -> impl Iterator<Item = UserId> {
+        self.people.keys().filter_map(|person| match person {
+            Person::User(user) => Some(*user),
+            Person::Guest(_) | Person::Nameless(_) => None,
+        })
+    }
+
     /// People who watch now.
     pub fn current(&self) -> u64 {
         self.people.len() as u64

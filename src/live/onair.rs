@@ -91,6 +91,8 @@ pub(super) enum Ask {
     Slow(Duration),
     /// A reaction; answers whether it was counted, which it is not of somebody whose right nobody here knows.
     Tap(UserId, ReactionKind, Right, Answer<bool>),
+    /// Who watches, guests left out.
+    People(Answer<Vec<UserId>>),
     /// This person may no longer watch.
     Cut(UserId, RtcCloseReason),
     /// This peer is to be closed by its owner, with good-bye.
@@ -271,6 +273,7 @@ impl OnAir {
             }
             Ask::Slow(pause) => self.chat.set_slow(pause),
             Ask::Tap(user, kind, right, answer) => drop(answer.send(self.tap(user, kind, right, now))),
+            Ask::People(answer) => drop(answer.send(Ok(self.audience.users().collect()))),
             Ask::Cut(user, reason) => self.cut(user, reason, now),
             Ask::Close(peer, answer) => {
                 let (course, closed) = self.close_by_owner(peer).await;

@@ -37,10 +37,10 @@ use crate::{
     tasks::Tasks,
 };
 use communiconnect_protocol::{
-    Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody, IceServer,
-    LiveBan, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey, LiveKeyInfo, LiveList,
-    LiveReact, LiveReason, LiveReply, LiveReport, LiveReportReply, LiveStart, LiveStarted, LiveState, Lives,
-    RtcCloseReason, SessionId, UserId, Visibility,
+    Banned, Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody, IceServer,
+    LiveBan, LiveBans, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey, LiveKeyInfo,
+    LiveList, LiveReact, LiveReason, LiveReply, LiveReport, LiveReportReply, LiveStart, LiveStarted,
+    LiveState, Lives, RtcCloseReason, SessionId, UserId, Visibility,
 };
 use std::{
     sync::Arc,
@@ -49,6 +49,7 @@ use std::{
 use tokio::sync::mpsc;
 
 mod chat;
+mod elsewhere;
 mod lives;
 #[cfg(test)]
 mod outage;
@@ -62,6 +63,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use elsewhere::Sought;
 pub use resources::Watching;
 pub use signalling::{Restarted, Sender, Viewer};
 
@@ -95,6 +97,7 @@ pub(super) struct Parts {
     pub(super) tasks: Tasks,
     mint: KeyMint,
     probes: probe::Probes,
+    others: elsewhere::Others,
     rates: Arc<RateLimits>,
     broker: SharedBroker,
     hub: Arc<Hub>,
@@ -141,6 +144,7 @@ impl LiveService {
         let LiveParts { settings, stores, secret, rates, plane, broker, hub, tasks } = parts;
         let own = Abandoned::OfNode(settings.node.clone());
         while !stores.lives.abandon(own.clone(), now_ms()).await?.is_empty() {}
+        let (others, words) = elsewhere::Others::new();
         let parts = Parts {
             settings,
             stores,
@@ -150,12 +154,14 @@ impl LiveService {
             tasks: tasks.clone(),
             mint: KeyMint::new(secret),
             probes: probe::Probes::default(),
+            others,
             rates,
             broker,
             hub,
         };
         let service = Self { parts: Arc::new(parts) };
         tasks.spawn(service.clone().hear(events));
+        tasks.spawn(service.clone().heed(words));
         tasks.spawn(service.clone().look_for_abandoned());
         Ok(service)
     }
@@ -177,15 +183,22 @@ impl LiveService {
                 }
                 continue;
             };
+            if matches!(event, MediaEvent::Closed { .. }) {
+                self.parts.probes.closed(peer);
+            }
             if let Some(peer) = registry.peer_by_media(peer) {
                 self.tell(peer.live, Ask::Media(peer.clone(), event)).await;
             }
         }
     }
 
-    /// Ends lives of nodes that died.
+    /// Ends lives of nodes that died, and looks after what other nodes do.
     async fn look_for_abandoned(self) {
         loop {
+            self.tell_url();
+            if self.parts.hub.is_cut_off() {
+                self.look_at_all().await;
+            }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.parts.tasks.stopping() => return,

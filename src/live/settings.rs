@@ -24,6 +24,8 @@ pub struct LiveSettings {
     pub chat_chars: usize,
     /// Where this server is reached from outside, without a slash at its end; none tells paths alone.
     pub public_url: Option<String>,
+    /// Where this very node is reached from outside, without a slash at its end; other nodes lead players there.
+    pub node_url: Option<String>,
     /// STUN and TURN servers that clients are told of.
     pub ice_servers: IceServers,
 }
@@ -47,6 +49,7 @@ impl Default for LiveSettings {
             description_chars: 5_000,
             chat_chars: 500,
             public_url: None,
+            node_url: None,
             ice_servers: IceServers::default(),
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     handlers::Handlers,
     http::{HttpSettings, HttpState, Pace, Readiness, Slots, ws::Door},
-    hub::{Hub, HubParts, SessionEnds, publisher::Publisher},
+    hub::{Hub, HubParts, publisher::Publisher},
     live::{
         plane::MediaPlane,
         selftest::{self, Status},
@@ -17,7 +17,10 @@ use crate::{
     store::sql::SqlStore,
     tasks::Tasks,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use tokio::sync::{mpsc, watch};
 
 /// Group commits that may wait for the publisher before the writer waits for it; each is bounded by `store.batch`.
@@ -37,8 +40,8 @@ pub(super) struct Node {
     pub(super) hub: Arc<Hub>,
     pub(super) http: Arc<HttpState>,
     plane: MediaPlane,
-    /// Hears of ended sessions while the node lives; the hub holds it weakly.
-    _listener: Arc<dyn SessionEnds>,
+    /// Hears of ended sessions, and of other nodes, while the node lives; the hub holds it weakly.
+    _listener: Arc<LiveService>,
     store: Arc<SqlStore>,
     /// Ends once the store's writer has gone and everything committed was published.
     publisher: Tasks,
@@ -93,8 +96,10 @@ impl Node {
             events,
         )
         .await?;
-        let listener: Arc<dyn SessionEnds> = Arc::new(lives.clone());
-        hub.tell_ends_to(Arc::downgrade(&listener));
+        let listener = Arc::new(lives.clone());
+        let weak: Weak<LiveService> = Arc::downgrade(&listener);
+        hub.tell_ends_to(weak.clone());
+        hub.tell_words_to(weak);
         let door = Arc::new(Door {
             hub: hub.clone(),
             auth: authenticator,

@@ -84,7 +84,8 @@ pub(super) fn live(config: &Config, node: String) -> LiveSettings {
         title_chars: config.social.title_chars,
         description_chars: config.social.post_chars,
         chat_chars: live.chat_chars,
-        public_url: config.http.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        public_url: config.http.public_url.as_ref().map(|url| url.as_str().to_owned()),
+        node_url: config.node.url.as_ref().map(|url| url.as_str().to_owned()),
         ice_servers: IceServers {
             urls: live.ice_servers.clone(),
             turn_secret: live.turn_secret.as_ref().map(|secret| secret.expose().to_owned()),

@@ -22,6 +22,8 @@ pub(crate) enum List {
     Notifications = b'n',
     /// `live.list`
     Lives = b'l',
+    /// `live.bans`
+    Bans = b'b',
 }
 
 impl List {

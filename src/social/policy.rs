@@ -160,10 +160,15 @@ pub fn read_live(live: &LiveFacts) -> Verdict {
     sees_post(&live.post).then_some(()).ok_or_else(|| not_found("live"))
 }
 
+/// Whether the reader shall stay out of a live; its owner never has to.
+pub fn is_banned(live: &LiveFacts) -> bool {
+    live.banned && !live.post.relation.is_self
+}
+
 /// Joining takes a live that has not ended, and that one was not banned from.
 pub fn join_live(live: &LiveFacts) -> Verdict {
     read_live(live)?;
-    if live.banned && !live.post.relation.is_self {
+    if is_banned(live) {
         return Err(forbidden("you were banned from this live"));
     }
     if live.state == LiveState::Ended {
@@ -252,7 +257,7 @@ pub fn read_live_channel(live: &LiveFacts) -> Verdict {
     if !sees_post(&live.post) {
         return Err(not_found("channel"));
     }
-    if live.banned && !live.post.relation.is_self {
+    if is_banned(live) {
         return Err(forbidden("you were banned from this live"));
     }
     Ok(())

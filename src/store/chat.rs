@@ -2,7 +2,7 @@
 
 use super::{Actor, ChatFacts, LiveFacts, Op, Result, Rule};
 use communiconnect_protocol::{
-    ChannelPosition, ChatMessage, ChatMessageId, ChatSlowModeState, LiveId, UserId,
+    ChannelPosition, ChatMessage, ChatMessageId, ChatSlowModeState, LiveId, User, UserId,
 };
 
 /// A message to be written; its text is checked and normalised.
@@ -58,6 +58,8 @@ pub trait Chat: Send + Sync {
     -> Result<LiveId>;
     /// Sets whether a person is banned; whether that changed. An entry of the banned person's `user:` log.
     async fn set_ban(&self, actor: Actor, ban: Ban, rule: Rule<LiveFacts>) -> Result<bool>;
+    /// Those who are banned from a live, the newest account first: at most so many, and only older ones than `before`.
+    async fn bans(&self, live: LiveId, before: Option<UserId>, limit: usize) -> Result<Vec<User>>;
     /// Sets the slow mode; whether that changed.
     async fn set_slow_mode(&self, actor: Actor, wish: SlowMode, rule: Rule<LiveFacts>) -> Result<bool>;
     /// The slow mode of a live; none where there is no such live.

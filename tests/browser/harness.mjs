@@ -138,6 +138,8 @@ export class MediaPath {
   #far = new Map();
   #cut = false;
   #server;
+  /** Is given every packet that a page sends. */
+  heard = null;
 
   static async before(server) {
     const path = new MediaPath();
@@ -173,6 +175,7 @@ export class MediaPath {
 
   #pass(packet, from) {
     if (this.#cut) return;
+    this.heard?.(packet);
     let far = this.#far.get(from.port);
     if (!far) {
       far = createSocket('udp4');

@@ -171,3 +171,22 @@ test('whoever wants calm is shown no movement', async () => {
   await calm.card('and fold').waitFor();
   assert.ok(Math.abs((await height()) - folded) <= 2, `${await height()} instead of ${folded}`);
 });
+
+test('a message waits as long as the keyboard or the pointer is on it, and goes when both have left', async () => {
+  const { community } = await pair();
+  const other = await open();
+  await other.page.clock.install();
+  await other.register(fresh('kim'), 'Kim');
+  await other.joinCommunity(community);
+  const message = other.at('toast-done').filter({ hasText: 'Harbour' });
+  await message.getByTestId('toast-dismiss').focus();
+  await other.page.clock.fastForward(20_000);
+  assert.equal(await message.count(), 1, 'the keyboard is on it');
+  await message.hover();
+  await other.at('composer-content').focus();
+  await other.page.clock.fastForward(20_000);
+  assert.equal(await message.count(), 1, 'the pointer is on it');
+  await other.page.mouse.move(0, 0);
+  await other.page.clock.fastForward(20_000);
+  await message.waitFor({ state: 'detached' });
+});

@@ -197,6 +197,9 @@ test('somebody who was taken out is let back in, at once by the toast or later f
   };
   await takeOut();
   await alice.at('live-banned-person').filter({ hasText: 'Bob' }).waitFor();
+  await alice.press('dialog-close');
+  await alice.press('live-people-open'); // the server knows it, not the dialog that it was done in
+  await alice.at('live-banned-person').filter({ hasText: 'Bob' }).waitFor();
   await alice.press('live-unban');
   await alice.at('live-banned-person').waitFor({ state: 'detached' });
   await alice.press('dialog-close');

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -32,7 +32,12 @@ pub struct HttpReply {
 impl Http {
     /// Requests to `address`.
     pub fn new(address: SocketAddr) -> Self {
-        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("an HTTP client");
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .no_proxy()
+            .redirect(Policy::none())
+            .build()
+            .expect("an HTTP client");
         Self { address, client }
     }
 

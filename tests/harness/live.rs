@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use loadtest::media::{picture, rtp};
+use loadtest::media::{picture, rtp, sizes::Model};
 use loadtest::rtc::{
     Answer, Connection, Credentials, Identity, Offer, PAYLOAD_AUDIO, PAYLOAD_VIDEO, Received, Role, RtcError,
 };
@@ -247,6 +247,7 @@ async fn send(
         bitrate: 300_000,
         frames_per_second: 30,
         key_interval: Duration::from_secs(1),
+        sizes: Model::Chromium,
         seed: 1,
     });
     let mut ticks = tokio::time::interval(Duration::from_millis(33));

@@ -172,14 +172,14 @@ function flags(role, url, { key, codec, seconds = 60 }) {
   return words;
 }
 
-/** One Chromium with a camera and a microphone that are not there. */
-export async function launchBrowser() {
+/** One Chromium with a camera, of 20 pictures a second or as many as are said, and a microphone that are not there. */
+export async function launchBrowser({ fps = 20 } = {}) {
   return chromium.launch({
     executablePath: CHROMIUM,
     timeout: 60_000,
     args: [
       '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', '--disable-dev-shm-usage', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+      '--disable-sync', '--disable-dev-shm-usage', '--use-fake-ui-for-media-stream', `--use-fake-device-for-media-stream=fps=${fps}`,
       '--autoplay-policy=no-user-gesture-required',
     ],
   });
@@ -187,18 +187,23 @@ export async function launchBrowser() {
 
 /** A page of the server's own origin that publishes or watches. */
 export class Tab {
-  static async open(browser, live) {
+  /** `mediaPath`: what the packets are led through. */
+  static async open(browser, live, { mediaPath } = {}) {
     const tab = new Tab();
     tab.page = await browser.newPage();
+    await mediaPath?.lead(tab.page);
     tab.page.setDefaultTimeout(PATIENCE);
     await tab.page.goto(`${live.origin}/healthz`);
     await tab.page.evaluate(speakWhip);
     return tab;
   }
 
-  /** Broadcasts the fake camera with this codec; `layers` of simulcast. */
-  async publish(live, { codec, layers = 1 }) {
-    await this.page.evaluate((wish) => window.publish(wish), { url: live.whip, key: live.key, codec, layers });
+  /**
+   * Broadcasts the fake camera, or the page's `ownMedia`, with this codec: `layers` of simulcast, `maxBitrate` at most. With `tells`, `encoded` in the page
+   * is what the encoder made, as `{timestamp, type}` of each frame.
+   */
+  async publish(live, { codec, layers = 1, maxBitrate, tells = false }) {
+    await this.page.evaluate((wish) => window.publish(wish), { url: live.whip, key: live.key, codec, layers, maxBitrate, tells });
   }
 
   async watch(live) {
@@ -255,6 +260,7 @@ export function speakWhip() {
       connection.session = new URL(response.headers.get('Location'), url).href;
       connection.links = response.headers.get('Link') ?? '';
       connection.answer = await response.text();
+      connection.answered = performance.now();
       await connection.setRemoteDescription({ type: 'answer', sdp: connection.answer });
       return;
     }
@@ -289,16 +295,34 @@ export function speakWhip() {
       ({ mimeType, sdpFmtpLine = '' }) =>
         mimeType.toLowerCase() === `video/${name}`.toLowerCase() && !/packetization-mode=0/.test(sdpFmtpLine),
     );
-  window.publish = async ({ url, key, codec, layers }) => {
-    const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 1280, height: 720, frameRate: 30 } });
-    const connection = (window.connection = new RTCPeerConnection());
+  const tell = (sender) => {
+    window.encoded = [];
+    const { readable, writable } = sender.createEncodedStreams();
+    const noting = new TransformStream({
+      transform(frame, next) {
+        if (frame.type) window.encoded.push({ timestamp: frame.getMetadata().rtpTimestamp, type: frame.type });
+        next.enqueue(frame);
+      },
+    });
+    readable.pipeThrough(noting).pipeTo(writable);
+  };
+  /** Has the broadcaster's next frame be one that decoding can start with. */
+  window.askForKeyFrame = async () => {
+    const sender = window.connection.getSenders().find(({ track }) => track?.kind === 'video');
+    const parameters = sender.getParameters();
+    await sender.setParameters(parameters, { encodingOptions: parameters.encodings.map(() => ({ keyFrame: true })) });
+  };
+  window.publish = async ({ url, key, codec, layers, maxBitrate, tells }) => {
+    const media = window.ownMedia ?? (await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 1280, height: 720, frameRate: 30 } }));
+    const connection = (window.connection = new RTCPeerConnection({ encodedInsertableStreams: tells }));
     connection.addTransceiver(media.getAudioTracks()[0], { direction: 'sendonly', streams: [media] });
     const scales = [4, 2, 1].slice(3 - layers);
     const mode = /VP9|AV1/.test(codec) ? { scalabilityMode: 'L1T1' } : {};
-    const sendEncodings = scales.map((scaleResolutionDownBy, at) => ({ ...(layers > 1 && { rid: 'lmh'[at + 3 - layers] }), scaleResolutionDownBy, ...mode }));
+    const sendEncodings = scales.map((scaleResolutionDownBy, at) => ({ ...(layers > 1 && { rid: 'lmh'[at + 3 - layers] }), scaleResolutionDownBy, ...mode, ...(maxBitrate && { maxBitrate }) }));
     const video = connection.addTransceiver(media.getVideoTracks()[0], { direction: 'sendonly', streams: [media], sendEncodings });
     const repair = RTCRtpSender.getCapabilities('video').codecs.filter(({ mimeType }) => mimeType === 'video/rtx');
     video.setCodecPreferences([...window.codecs(codec), ...repair]);
+    if (tells) for (const sender of connection.getSenders()) tell(sender);
     await post(connection, url, key);
   };
   window.watch = async (url) => {

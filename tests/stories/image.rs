@@ -1,6 +1,8 @@
-//! The container image: what its build copies is what a build needs.
+//! The container image: what its build copies is what a build needs. And two of them beside their servers.
 
 use std::path::Path;
+
+use serde_yaml_ng::Value as Yaml;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -56,4 +58,60 @@ fn the_image_runs_as_nobody_in_particular_and_tells_its_health() {
     for needed in ["\nUSER communiconnect\n", "\nHEALTHCHECK ", "/healthz", "\nSTOPSIGNAL SIGTERM\n"] {
         assert!(last.contains(needed), "the image needs {needed:?}");
     }
+}
+
+/// No engine is needed to see that the file is whole: that it reads, that every service is waited for by its health and
+/// stands on something that is declared, and that the settings are ones that the product knows.
+#[test]
+fn two_nodes_in_containers_have_all_that_they_name() {
+    let mut compose: Yaml = serde_yaml_ng::from_str(&read("compose.yaml")).expect("YAML");
+    compose.apply_merge().expect("anchors that exist");
+    let services = compose["services"].as_mapping().expect("services");
+    let names: Vec<&str> = services.keys().map(|name| name.as_str().expect("text")).collect();
+    assert_eq!(names, ["node1", "node2", "balancer", "postgres", "redis"]);
+    for server in ["postgres", "redis"] {
+        assert!(
+            compose["services"][server]["healthcheck"]["test"].is_sequence(),
+            "{server} tells its health"
+        );
+    }
+    let known = listed_settings();
+    for node in ["node1", "node2"] {
+        let service = &compose["services"][node];
+        for server in ["postgres", "redis"] {
+            assert_eq!(
+                service["depends_on"][server]["condition"], "service_healthy",
+                "{node} waits for {server}"
+            );
+        }
+        let environment = service["environment"].as_mapping().expect("settings");
+        assert_eq!(environment["CC_NODE__ID"], node);
+        for name in environment.keys().map(|name| name.as_str().expect("text")) {
+            let setting = name.strip_prefix("CC_").expect("a setting").to_lowercase().replace("__", ".");
+            assert!(known.contains(&setting), "{name} is no setting");
+        }
+        for url in ["CC_STORE__URL", "CC_BROKER__URL"] {
+            let url = environment[url].as_str().expect("text");
+            let host = url.rsplit('@').next().and_then(|rest| rest.split(':').next()).expect("a host");
+            assert!(names.contains(&host), "{url} leads to no service");
+        }
+        for volume in service["volumes"].as_sequence().expect("volumes") {
+            let name = volume.as_str().and_then(|volume| volume.split(':').next()).expect("a name");
+            assert!(compose["volumes"].as_mapping().expect("volumes").contains_key(name), "{name}");
+        }
+    }
+    let balancer = compose["configs"]["haproxy"]["content"].as_str().expect("text");
+    for needed in ["/readyz", "node1:8080", "node2:8080"] {
+        assert!(balancer.contains(needed), "the balancer needs {needed}");
+    }
+}
+
+/// Names of all settings, as the product prints them.
+fn listed_settings() -> Vec<String> {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_communiconnect"))
+        .arg("config")
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    text.lines().filter_map(|line| Some(line.split_once(" = ")?.0.trim().to_owned())).collect()
 }

@@ -244,6 +244,9 @@ async fn f9_13_chat_has_one_order_and_its_keepers(encoding: Encoding) {
     assert_eq!(told["data"], deleted);
     let banned = json!({"live_id": live, "user_id": bob.user_id(), "on": true});
     assert_eq!(alice.ok("live.ban", banned).await["changed"], true);
+    let banned = alice.ok("live.bans", json!({"live_id": live})).await;
+    assert_eq!(banned["users"][0]["id"], json!(bob.user_id()));
+    bob.refused("live.bans", json!({"live_id": live}), "forbidden").await;
     let gone = bob.push_where("unsubscribed", |push| push["channel"] == channel).await;
     assert_eq!(gone["reason"], "forbidden");
     for (kind, body) in [

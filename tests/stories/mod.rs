@@ -13,6 +13,8 @@ mod live;
 mod load;
 mod malformed;
 mod nodes;
+mod nodes_live;
+mod openapi;
 mod operations;
 mod operators;
 mod outage;

@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Bans } from '../../src/web/app/live/bans.js';
-import { remember } from '../../src/web/app/storage.js';
+import { Names } from '../../src/web/app/live/names.js';
 import { ChatLog } from '../../src/web/app/live/chatlog.js';
 import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
 import { bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureText, pictureWait, qualities } from '../../src/web/app/live/rules.js';
@@ -140,28 +139,29 @@ test('the wait for a picture is told out of the phases of joining', () => {
   assert.equal(pictureWait({ total: { p50: 0, p95: 0 }, picture: { p50: 0, p95: 0 } }), null, 'nobody has got anything: that is no wait of 0 ms');
 });
 
-test('whatever else lies where bans are remembered is no reason to fail', () => {
-  for (const text of ['{"a":1}', '[1]', '[["l",7]]', '"text"', 'no JSON']) {
-    remember('cc.bans.odd', text);
-    assert.deepEqual(new Bans('odd').of('l'), [], text);
-  }
-});
+test('everybody of whom only the id is told is asked for once, a few at a time', async () => {
+  const asked = [];
+  const answers = { e: { username: 'eve', name: 'Eve' }, m: { username: 'mallory', name: '' } };
+  const names = new Names(async (id) => {
+    asked.push(id);
+    if (id === 'away' && asked.filter((other) => other === id).length === 1) throw Object.assign(new Error(), { code: 'offline' });
+    if (!answers[id] && id !== 'away') throw Object.assign(new Error(), { code: 'not_found' });
+    return answers[id] ?? { username: 'away', name: 'Away' };
+  });
+  assert.equal(await names.learn(['e', 'm', 'gone', 'away']), true);
+  assert.deepEqual(['e', 'm', 'gone', 'away'].map((id) => names.of(id)), ['Eve', 'mallory', undefined, undefined]);
+  assert.equal(await names.learn(['e', 'm', 'gone', 'away']), true);
+  assert.equal(await names.learn(['e', 'm', 'gone', 'away']), false);
+  assert.deepEqual(asked, ['e', 'm', 'gone', 'away', 'away'], 'whom nobody knows is not asked for again, a broken line is');
 
-test('whom one has taken out is remembered until they are let back in', () => {
-  const heard = [];
-  const bans = new Bans('me');
-  bans.changed.listen((id) => heard.push(id));
-  const [eve, mallory] = [{ id: 'e', username: 'eve', name: 'Eve' }, { id: 'm', username: 'mallory', name: 'M' }];
-  bans.set('l', eve, true);
-  bans.set('l', mallory, true);
-  bans.set('l', eve, true);
-  assert.deepEqual(new Bans('me').of('l'), [eve, mallory], 'also after a reload');
-  assert.deepEqual(new Bans('other').of('l'), [], 'and for nobody else');
-  bans.set('l', eve, false);
-  assert.deepEqual(bans.of('l'), [mallory]);
-  for (let live = 0; live < 20; live += 1) bans.set(`l${live}`, eve, true);
-  assert.deepEqual(bans.of('l'), [], 'the latest lives are enough');
-  assert.equal(heard.length, 24);
+  asked.length = 0;
+  const crowd = Array.from({ length: 20 }, (_, number) => `guest${number}`);
+  const under = [names.learn(crowd), names.learn(crowd)];
+  assert.equal(asked.length, 8);
+  await Promise.all(under);
+  await names.learn(crowd);
+  await names.learn(crowd);
+  assert.deepEqual(asked, crowd);
 });
 
 test('figures are written for people', () => {

@@ -6,7 +6,12 @@ use super::{
     report::Report,
     viewer::{Manner, Seat},
 };
-use crate::{api::Api, media::picture, process, rtc::Identity};
+use crate::{
+    api::Api,
+    media::{picture, sizes::Model},
+    process,
+    rtc::Identity,
+};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant, SystemTime};
@@ -45,6 +50,9 @@ pub struct Options {
     /// Seconds from one key frame to the next; the broadcaster sends none on request.
     #[arg(long, default_value_t = 10)]
     pub key_interval: u64,
+    /// Whose pictures to imitate, packet by packet.
+    #[arg(long, value_enum, default_value_t)]
+    pub sizes: Model,
     /// Viewers that come, see a picture and leave, before the others come.
     #[arg(long, default_value_t = 0)]
     pub cycles: usize,
@@ -81,6 +89,7 @@ pub async fn run(options: &Options) -> Result<Report> {
         bitrate: options.bitrate,
         frames_per_second: options.fps.max(1),
         key_interval: Duration::from_secs(options.key_interval),
+        sizes: options.sizes,
         seed: rand::random(),
     };
     let publisher = Publisher::connect(&owner, &live, &identity, settings, epoch).await?;

@@ -214,7 +214,10 @@ impl Inspector {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::picture::{Picture, Settings},
+        super::{
+            picture::{Picture, Settings},
+            sizes::Model,
+        },
         *,
     };
 
@@ -225,6 +228,7 @@ mod tests {
             bitrate: 1_000_000,
             frames_per_second: 30,
             key_interval: Duration::from_secs(2),
+            sizes: Model::Chromium,
             seed: 3,
         });
         let mut packets = Vec::new();

@@ -3,8 +3,10 @@
 //! A relay cannot tell it from a camera's: key frames have their start code and size, pictures their ids. A decoder would
 //! refuse it; nothing here decodes.
 
-use super::marker::{MARKER, Marker};
-use rand::{Rng, SeedableRng, rngs::SmallRng};
+use super::{
+    marker::{MARKER, Marker},
+    sizes::{Model, Sizes, Wish},
+};
 use std::time::Duration;
 
 /// Bytes of the payload descriptor: its first byte, the flags, a 15-bit picture id, the index of temporal layer 0.
@@ -12,15 +14,6 @@ pub const DESCRIPTOR: usize = 5;
 
 /// Bytes of a frame's own header, for a key frame: tag, start code, width and height.
 const KEY_HEADER: usize = 10;
-
-/// Largest payload of a packet: what libwebrtc leaves of 1,200 bytes with the usual header extensions.
-const LARGEST: usize = 1_150;
-
-/// A key frame is so many times as large as another, as a camera's in front of a calm scene.
-const KEY_WEIGHT: f64 = 8.0;
-
-/// Sizes of frames vary by this share to both sides.
-const JITTER: f64 = 0.3;
 
 /// What to imitate.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +24,8 @@ pub struct Settings {
     pub frames_per_second: u32,
     /// From one key frame to the next.
     pub key_interval: Duration,
+    /// Whose packets.
+    pub sizes: Model,
     /// Of what varies.
     pub seed: u64,
 }
@@ -39,7 +34,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Picture {
     settings: Settings,
-    random: SmallRng,
+    sizes: Sizes,
     frame: u32,
     frames_per_key: u32,
 }
@@ -53,7 +48,14 @@ impl Picture {
         let frames = settings.key_interval.as_secs_f64() * f64::from(settings.frames_per_second);
         Self {
             settings,
-            random: SmallRng::seed_from_u64(settings.seed),
+            sizes: Sizes::new(Wish {
+                model: settings.sizes,
+                bitrate: settings.bitrate,
+                frames_per_second: settings.frames_per_second,
+                key_interval: settings.key_interval,
+                least: DESCRIPTOR + KEY_HEADER + MARKER,
+                seed: settings.seed,
+            }),
             frame: 0,
             frames_per_key: (frames as u32).max(1),
         }
@@ -67,26 +69,15 @@ impl Picture {
     /// Payloads of the next frame, in order.
     pub fn next_frame(&mut self, sent: Duration) -> Vec<Payload> {
         let key = self.frame.is_multiple_of(self.frames_per_key);
-        let size = self.size(key);
-        // Like libwebrtc: as few packets as fit, of sizes that differ by a byte at most.
-        let parts = size.div_ceil(LARGEST);
-        let payloads = (0..parts).map(|part| {
-            let length = size / parts + usize::from(part < size % parts);
-            let marker = Marker { frame: self.frame, part: part as u16, parts: parts as u16, key, sent };
+        let sizes = self.sizes.next_frame(key);
+        let parts = sizes.len() as u16;
+        let payloads = sizes.into_iter().enumerate().map(|(part, length)| {
+            let marker = Marker { frame: self.frame, part: part as u16, parts, key, sent };
             payload(self.frame, length, marker)
         });
         let payloads = payloads.collect();
         self.frame += 1;
         payloads
-    }
-
-    fn size(&mut self, key: bool) -> usize {
-        let average = self.settings.bitrate as f64 / 8.0 / f64::from(self.settings.frames_per_second);
-        let frames = f64::from(self.frames_per_key);
-        let other = average * frames / (frames - 1.0 + KEY_WEIGHT);
-        let size = if key { other * KEY_WEIGHT } else { other };
-        let factor = self.random.random_range(1.0 - JITTER..1.0 + JITTER);
-        ((size * factor) as usize).max(DESCRIPTOR + KEY_HEADER + MARKER)
     }
 }
 
@@ -121,21 +112,17 @@ mod tests {
         bitrate: 1_500_000,
         frames_per_second: 30,
         key_interval: Duration::from_secs(10),
+        sizes: Model::Chromium,
         seed: 7,
     };
 
     #[test]
-    fn the_stream_has_its_rate_its_key_frames_and_packets_that_fit() {
+    fn the_stream_has_its_rate_and_its_key_frames() {
         let mut picture = Picture::new(SETTINGS);
         let (mut bytes, mut keys) = (0, Vec::new());
         for frame in 0..600 {
             let payloads = picture.next_frame(Duration::from_millis(frame));
-            let sizes: Vec<_> = payloads.iter().map(Vec::len).collect();
-            assert!(sizes.iter().all(|size| *size <= LARGEST), "{sizes:?}");
-            let (least, most) =
-                (sizes.iter().min().expect("a packet"), sizes.iter().max().expect("a packet"));
-            assert!(most - least <= 1, "{sizes:?}");
-            bytes += sizes.iter().sum::<usize>();
+            bytes += payloads.iter().map(Vec::len).sum::<usize>();
             if payloads[0][5] & 1 == 0 {
                 assert_eq!(payloads[0][8..11], [0x9d, 0x01, 0x2a]);
                 keys.push(frame);

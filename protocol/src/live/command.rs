@@ -13,6 +13,7 @@ use std::fmt;
 
 /// `live.start`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveStart {
     /// The client's id of this operation.
     pub op: String,
@@ -29,6 +30,7 @@ pub struct LiveStart {
 
 /// `live.stop`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveStop {
     /// Which.
     pub live_id: LiveId,
@@ -36,6 +38,7 @@ pub struct LiveStop {
 
 /// `live.list`: those that run, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LiveList {
     /// Of this community and those below it; none lists all.
@@ -48,6 +51,7 @@ pub struct LiveList {
 
 /// `live.get`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveGet {
     /// Which.
     pub live_id: LiveId,
@@ -55,6 +59,7 @@ pub struct LiveGet {
 
 /// `live.join`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveJoin {
     /// Which.
     pub live_id: LiveId,
@@ -62,6 +67,7 @@ pub struct LiveJoin {
 
 /// `live.leave`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveLeave {
     /// Which.
     pub live_id: LiveId,
@@ -69,6 +75,7 @@ pub struct LiveLeave {
 
 /// `live.report`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveReportGet {
     /// Of which live.
     pub live_id: LiveId,
@@ -76,14 +83,17 @@ pub struct LiveReportGet {
 
 /// `live.key.rotate`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveKeyRotate {}
 
 /// `live.key.get`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveKeyGet {}
 
 /// `live.defaults`: what is left out stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct LiveDefaultsSet {
     /// 1-200 characters.
@@ -99,6 +109,7 @@ pub struct LiveDefaultsSet {
 
 /// `live.ban`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveBan {
     /// Of which live.
     pub live_id: LiveId,
@@ -108,8 +119,20 @@ pub struct LiveBan {
     pub on: bool,
 }
 
+/// `live.bans`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LiveBans {
+    /// Of which live.
+    pub live_id: LiveId,
+    /// Where the page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
 /// `live.react`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveReact {
     /// To which live.
     pub live_id: LiveId,
@@ -119,6 +142,7 @@ pub struct LiveReact {
 
 /// `chat.send`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChatSend {
     /// The client's id of this operation.
     pub op: String,
@@ -133,6 +157,7 @@ pub struct ChatSend {
 
 /// `chat.delete`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChatDelete {
     /// Which.
     pub message_id: ChatMessageId,
@@ -140,6 +165,7 @@ pub struct ChatDelete {
 
 /// `chat.slow_mode`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChatSlowMode {
     /// Of which live.
     pub live_id: LiveId,
@@ -149,6 +175,7 @@ pub struct ChatSlowMode {
 
 /// `rtc.publish`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcPublish {
     /// Into which live.
     pub live_id: LiveId,
@@ -158,6 +185,7 @@ pub struct RtcPublish {
 
 /// `rtc.watch`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcWatch {
     /// Which live.
     pub live_id: LiveId,
@@ -167,6 +195,7 @@ pub struct RtcWatch {
 
 /// `rtc.trickle`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcTrickle {
     /// Of which peer.
     pub peer_id: PeerId,
@@ -177,6 +206,7 @@ pub struct RtcTrickle {
 
 /// An ICE candidate as browsers say it (`RTCIceCandidateInit` of W3C WebRTC), so that it can be passed on as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IceCandidate {
     /// `candidate:…` (RFC 8839 §5.1).
     pub candidate: String,
@@ -190,6 +220,7 @@ pub struct IceCandidate {
 
 /// `rtc.restart`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcRestart {
     /// Which peer.
     pub peer_id: PeerId,
@@ -199,6 +230,7 @@ pub struct RtcRestart {
 
 /// `rtc.layer`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcLayer {
     /// Which peer.
     pub peer_id: PeerId,
@@ -217,6 +249,7 @@ pub enum MaxHeight {
 
 /// `rtc.close`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcClose {
     /// Which peer.
     pub peer_id: PeerId,
@@ -224,12 +257,28 @@ pub struct RtcClose {
 
 /// `rtc.probe`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcProbe {
     /// The offer, to receive.
     pub sdp: String,
 }
 
 const AUTO: &str = "auto";
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for MaxHeight {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MaxHeight".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "auto" }] })
+    }
+}
 
 impl Serialize for MaxHeight {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -83,6 +83,7 @@ pub struct LiveReactions {
 
 /// Data of `chat.message`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChatMessage {
     /// Which.
     pub id: ChatMessageId,

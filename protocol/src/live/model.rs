@@ -89,6 +89,7 @@ words! {
 
 /// A live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Live {
     /// Which.
     pub id: LiveId,
@@ -122,6 +123,7 @@ pub struct Live {
 
 /// People who watch, the owner left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Viewers {
     /// Now.
     pub current: u64,
@@ -131,6 +133,7 @@ pub struct Viewers {
 
 /// People who have watched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ViewersTotal {
     /// At most at once.
     pub peak: u64,
@@ -140,6 +143,7 @@ pub struct ViewersTotal {
 
 /// What became of a live: `report` in the specification.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveReport {
     /// From when it could first be watched to its end; 0 where it never could.
     pub duration_ms: u64,
@@ -170,6 +174,7 @@ pub struct LiveReport {
 
 /// People who watched a live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportViewers {
     /// At most at once.
     pub peak: u64,
@@ -181,6 +186,7 @@ pub struct ReportViewers {
 
 /// For how long people watched, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WatchTimes {
     /// All together.
     pub total: u64,
@@ -194,6 +200,7 @@ pub struct WatchTimes {
 
 /// How long joining took, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JoinTimes {
     /// Half of the joins took no longer.
     pub p50: u64,
@@ -203,6 +210,7 @@ pub struct JoinTimes {
 
 /// What was written in the chat of a live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportChat {
     /// Messages, deleted ones included.
     pub messages: u64,
@@ -212,6 +220,7 @@ pub struct ReportChat {
 
 /// How a publisher's media arrived over the whole live.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportUpload {
     /// Bits per second on average.
     pub bitrate: u64,
@@ -224,6 +233,7 @@ pub struct ReportUpload {
 
 /// A running live second by second: the state `live.figures` of `analytics:live:`, to its owner alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveFigures {
     /// Of which live.
     pub live_id: LiveId,
@@ -255,6 +265,7 @@ pub struct LiveFigures {
 
 /// People who watch a running live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FiguresViewers {
     /// Now.
     pub current: u64,
@@ -268,6 +279,7 @@ pub struct FiguresViewers {
 
 /// How long joining takes, by phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JoinPhases {
     /// From the request to the answer.
     pub answer: JoinTimes,
@@ -284,6 +296,7 @@ pub struct JoinPhases {
 
 /// What is written in the chat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FiguresChat {
     /// Messages so far.
     pub messages: u64,
@@ -295,6 +308,7 @@ pub struct FiguresChat {
 
 /// Reactions to a running live.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FiguresReactions {
     /// So far, by kind.
     pub counts: ReactionCounts,
@@ -304,6 +318,7 @@ pub struct FiguresReactions {
 
 /// How the publisher's media arrives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UploadFigures {
     /// Bits per second of all encodings.
     pub bitrate: u64,
@@ -324,6 +339,7 @@ pub struct UploadFigures {
 
 /// How one peer is served.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PeerFigures {
     /// Who watches; left out for guests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -343,6 +359,7 @@ pub struct PeerFigures {
 
 /// One encoding of a source's picture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Layer {
     /// Its name in the publisher's offer (RFC 8851); empty where it sends one encoding without a name.
     pub rid: String,

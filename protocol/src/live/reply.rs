@@ -3,7 +3,7 @@
 use super::{ChatMessage, Layer, Live, LiveReport};
 use crate::{
     PeerId,
-    model::Visibility,
+    model::{User, Visibility},
     reply::{ChannelPosition, Subscribed},
 };
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use std::fmt;
 
 /// To `live.start`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveStarted {
     /// The live.
     pub live: Live,
@@ -26,6 +27,7 @@ pub struct LiveStarted {
 
 /// What lets an encoder in. Never shown by `Debug`, so that no log has it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct StreamKey(pub String);
 
@@ -37,6 +39,7 @@ impl fmt::Debug for StreamKey {
 
 /// A STUN or TURN server as browsers take it (`RTCIceServer` of W3C WebRTC).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IceServer {
     /// `stun:` and `turn:` addresses (RFC 7064, RFC 7065).
     pub urls: Vec<String>,
@@ -56,6 +59,7 @@ impl fmt::Debug for IceServer {
 
 /// To `live.stop` and `live.report`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveReportReply {
     /// What became of it.
     pub report: LiveReport,
@@ -63,6 +67,7 @@ pub struct LiveReportReply {
 
 /// To `live.list`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lives {
     /// Newest first.
     pub lives: Vec<Live>,
@@ -71,8 +76,20 @@ pub struct Lives {
     pub cursor: Option<String>,
 }
 
+/// To `live.bans`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Banned {
+    /// Whoever has the newest account first; when they were banned is not kept.
+    pub users: Vec<User>,
+    /// Where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
 /// To `live.get`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveReply {
     /// The live.
     pub live: Live,
@@ -80,6 +97,7 @@ pub struct LiveReply {
 
 /// To `live.join`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveJoined {
     /// The live.
     pub live: Live,
@@ -91,6 +109,7 @@ pub struct LiveJoined {
 
 /// To `live.key.rotate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveKey {
     /// The new key; shown this once.
     pub stream_key: StreamKey,
@@ -100,6 +119,7 @@ pub struct LiveKey {
 
 /// To `live.key.get`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveKeyInfo {
     /// Whether there is a lasting key.
     pub exists: bool,
@@ -113,6 +133,7 @@ pub struct LiveKeyInfo {
 
 /// To `live.defaults`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveDefaultsReply {
     /// As they are now.
     pub defaults: LiveDefaults,
@@ -122,6 +143,7 @@ pub struct LiveDefaultsReply {
 
 /// What a live that a lasting key starts is like.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveDefaults {
     /// Its title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +158,7 @@ pub struct LiveDefaults {
 
 /// To `chat.send`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChatSent {
     /// The message.
     pub message: ChatMessage,
@@ -145,6 +168,7 @@ pub struct ChatSent {
 
 /// To `rtc.publish` and `rtc.watch`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcAnswered {
     /// The new peer.
     pub peer_id: PeerId,
@@ -154,6 +178,7 @@ pub struct RtcAnswered {
 
 /// To `rtc.restart`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcRestarted {
     /// The answer with new ICE credentials.
     pub sdp: String,
@@ -161,6 +186,7 @@ pub struct RtcRestarted {
 
 /// To `rtc.layer`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcLayerReply {
     /// What the source sends, the smallest first.
     pub layers: Vec<Layer>,
@@ -170,6 +196,7 @@ pub struct RtcLayerReply {
 
 /// To `rtc.probe`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RtcProbed {
     /// The answer, with all candidates.
     pub sdp: String,
@@ -179,4 +206,5 @@ pub struct RtcProbed {
 
 /// To commands that have nothing to say, such as `rtc.trickle`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Done {}

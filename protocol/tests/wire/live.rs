@@ -180,6 +180,7 @@ fn commands() -> Vec<Sample> {
             visibility: Some(Visibility::Followers),
         }),
         Command::LiveBan(LiveBan { live_id, user_id: id!("01"), on: true }),
+        Command::LiveBans(LiveBans { live_id, cursor: None }),
         Command::LiveReact(LiveReact { live_id, kind: ReactionKind::Love }),
         Command::ChatSend(ChatSend { op: "op-5".into(), live_id, content: "Bonjour".into(), reply_to: None }),
         Command::ChatDelete(ChatDelete { message_id: id!("12") }),
@@ -240,6 +241,7 @@ fn replies() -> Vec<Sample> {
             },
             |body| Reply::LiveStarted(Box::new(body)),
         ),
+        reply("live.bans", Banned { users: vec![user()], cursor: None }, Reply::Banned),
         reply("live.list", Lives { lives: vec![live()], cursor: Some("c4".into()) }, Reply::Lives),
         reply("live.get", LiveReply { live: over() }, |body| Reply::Live(Box::new(body))),
         reply(
@@ -429,6 +431,8 @@ pub(crate) fn command_strategy() -> BoxedStrategy<Command> {
             user_id,
             on
         })),
+        (live_id(), option::of(text()))
+            .prop_map(|(live_id, cursor)| Command::LiveBans(LiveBans { live_id, cursor })),
         (live_id(), proptest::sample::select(ReactionKind::ALL))
             .prop_map(|(live_id, kind)| Command::LiveReact(LiveReact { live_id, kind })),
         (text(), live_id(), text(), option::of(message_id())).prop_map(|(op, live_id, content, reply_to)| {

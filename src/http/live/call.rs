@@ -30,6 +30,8 @@ pub(super) struct Call<'a> {
     body: Result<Bytes, Problem>,
     /// Where it comes from.
     pub(super) client: IpAddr,
+    /// Where it was sent.
+    pub(super) path: String,
 }
 
 /// Who a request says it is from.
@@ -45,7 +47,8 @@ impl<'a> Call<'a> {
         let (mut head, _) = request.into_parts();
         let Received(body) = head.extensions.remove().expect("every route of lives reads bodies first");
         let peer = head.extensions.get::<Peer>().expect("the listener names every peer");
-        Self { state, client: peer.client, headers: head.headers, body }
+        let path = head.uri.path().to_owned();
+        Self { state, client: peer.client, headers: head.headers, body, path }
     }
 
     /// What was shown; a key is told from a token by its form, and not checked here.
@@ -126,6 +129,24 @@ pub(super) async fn in_time<T>(
     }
 }
 
+/// What became of an offer at the service. Where another node carries the live and is known by an address of its own, the
+/// client is led there, to the same `path` (RFC 9725, section 4.5); else it is told what the service said.
+pub(super) async fn or_led(
+    state: &HttpState,
+    outcome: Result<Answered, Problem>,
+    carrier: impl Future<Output = Result<Option<String>, ErrorBody>>,
+    path: &str,
+) -> Result<Answered, Problem> {
+    let said = match outcome {
+        Err(refused) if refused.error.code == Code::Unavailable => refused,
+        outcome => return outcome,
+    };
+    let Some(node) = in_time(state, carrier).await? else { return Err(said) };
+    let mut led = Problem::from(ErrorBody { retry_after_ms: None, ..said.error });
+    led.status = StatusCode::TEMPORARY_REDIRECT;
+    Err(led.with(header::LOCATION, location(&format!("{node}{path}"))))
+}
+
 /// 201: the answer, where its session is, and what RFC 9725 wants to be said with it.
 pub(super) fn created(state: &HttpState, answered: &Answered) -> Response {
     let peer = &answered.peer;
@@ -144,9 +165,9 @@ pub(super) fn created(state: &HttpState, answered: &Answered) -> Response {
     response
 }
 
-/// Where a session is: absolute where the server knows its public name, else for the client to resolve.
+/// Where a session is: absolute where the node knows its own name or the server's public one, else for the client to resolve.
 pub(super) fn session_url(state: &HttpState, secret: &str) -> String {
-    state.live.url(&format!("/v1/rtc/{secret}"))
+    state.live.own_url(&format!("/v1/rtc/{secret}"))
 }
 
 pub(super) fn location(url: &str) -> HeaderValue {

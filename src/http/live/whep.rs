@@ -1,10 +1,14 @@
 //! WHEP endpoints (draft-murillo-whep): a player sends its offer; without a token as a guest.
 
-use super::call::{Call, Shown, created, in_time, no_token, session_url};
+use super::call::{Call, Shown, created, in_time, no_token, or_led, session_url};
 use super::{SDP, events, layer, link};
 use crate::{
     http::{Problem, state::HttpState},
-    live::{onair::Offered, registry::Resource, service::Viewer},
+    live::{
+        onair::Offered,
+        registry::Resource,
+        service::{Sought, Viewer},
+    },
     store::Reader,
 };
 use axum::{
@@ -33,7 +37,8 @@ pub(super) async fn watch(
     let viewer = Viewer { reader, session: None };
     in_time(&state, may_watch(&state, viewer, live)).await?;
     let offered = Offered { sdp: call.text(SDP)?.to_owned(), client: call.client };
-    let answered = in_time(&state, state.live.watch(viewer, live, offered)).await?;
+    let answered = in_time(&state, state.live.watch(viewer, live, offered)).await;
+    let answered = or_led(&state, answered, state.live.led_to(Sought::Live(live)), &call.path).await?;
     answered.peer.set_resource(Resource::of(call.credential(), &answered.sdp));
     let mut response = created(&state, &answered);
     let session = session_url(&state, &answered.peer.secret);

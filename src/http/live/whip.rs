@@ -1,10 +1,14 @@
 //! WHIP endpoints (RFC 9725, section 4.2): an encoder sends its offer, with a stream key or its owner's token.
 
 use super::SDP;
-use super::call::{Call, Shown, created, in_time, no_token};
+use super::call::{Call, Shown, created, in_time, no_token, or_led};
 use crate::{
     http::{Problem, state::HttpState},
-    live::{onair::Offered, registry::Resource, service::Sender},
+    live::{
+        onair::Offered,
+        registry::Resource,
+        service::{Sender, Sought},
+    },
     store::Actor,
 };
 use axum::{
@@ -53,7 +57,9 @@ async fn answer(state: &HttpState, sender: Sender, call: Call<'_>) -> Result<Res
     // Who may not send is told so before what they sent is looked at.
     in_time(state, state.live.may_publish(&sender)).await?;
     let offered = Offered { sdp: call.text(SDP)?.to_owned(), client: call.client };
-    let answered = in_time(state, state.live.publish(sender, offered)).await?;
+    let carrier = state.live.led_to(Sought::of(&sender));
+    let answered = in_time(state, state.live.publish(sender, offered)).await;
+    let answered = or_led(state, answered, carrier, &call.path).await?;
     answered.peer.set_resource(Resource::of(call.credential(), &answered.sdp));
     Ok(created(state, &answered))
 }

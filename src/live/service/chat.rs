@@ -1,6 +1,6 @@
 //! Chat, reactions and bans.
 
-use super::*;
+use super::{elsewhere::Word, *};
 
 /// The longest slow mode, in seconds.
 const SLOWEST_S: u32 = 300;
@@ -54,6 +54,7 @@ impl LiveService {
         let wish = SlowMode { live_id, seconds, at };
         let changed = self.parts.stores.chat.set_slow_mode(actor, wish, rule).await?;
         self.tell(live_id, Ask::Slow(Duration::from_secs(u64::from(seconds)))).await;
+        self.tell_nodes(&Word::Slowed { live: live_id });
         Ok(Changed { changed })
     }
 
@@ -73,8 +74,25 @@ impl LiveService {
         let changed = self.parts.stores.chat.set_ban(actor, Ban { live_id, user, on, at }, rule).await?;
         if on {
             self.tell(live_id, Ask::Cut(user, RtcCloseReason::Banned)).await;
+            self.tell_nodes(&Word::Banned { live: live_id, user });
         }
         Ok(Changed { changed })
+    }
+
+    /// A page of those who are banned from a live, also after its end.
+    ///
+    /// # Errors
+    /// `not_found`, `forbidden` for others than those who keep order, `invalid` cursor.
+    pub async fn bans(&self, actor: Actor, body: LiveBans) -> Result<Banned, ErrorBody> {
+        let view = self.view(actor.into(), body.live_id).await?;
+        policy::moderate_live(actor.into(), &view.facts)?;
+        let before = List::Bans.id(body.cursor.as_deref())?.map(UserId::from_bytes);
+        let limit = page_limit(None);
+        let mut users = self.parts.stores.chat.bans(body.live_id, before, limit + 1).await?;
+        let is_last = users.len() <= limit;
+        users.truncate(limit);
+        let last = users.last().filter(|_| !is_last);
+        Ok(Banned { cursor: last.map(|user| List::Bans.cursor(user.id.as_bytes())), users })
     }
 
     /// A reaction to what is seen; many are told as one.

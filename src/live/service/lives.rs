@@ -1,6 +1,6 @@
 //! Starting, stopping, listing, joining; keys and defaults.
 
-use super::*;
+use super::{elsewhere::Word, *};
 use futures_util::future::join_all;
 
 impl LiveService {
@@ -208,8 +208,14 @@ impl LiveService {
         }
     }
 
-    /// A post was deleted: if it was that of a live here, the live is over. The store has ended it already.
+    /// A post was deleted: if it was that of a live, the live is over. The store has ended it already.
     pub async fn posts_removed(&self) {
+        self.look_for_removed().await;
+        self.tell_nodes(&Word::Removed);
+    }
+
+    /// Lets go of lives whose posts are gone.
+    pub(super) async fn look_for_removed(&self) {
         for handle in self.parts.registry.lives() {
             let found = self.parts.stores.lives.get(NOBODY, WhichLive::Id(handle.id)).await;
             if matches!(found, Ok(None)) {
@@ -220,19 +226,19 @@ impl LiveService {
 
     /// Follows or blocks between two people have changed: who may no longer watch the other's live is cut off.
     pub async fn rights_changed(&self, one: UserId, other: UserId) {
+        self.judge_pair(one, other).await;
+        self.tell_nodes(&Word::Related { one, other });
+    }
+
+    /// Looks at the lives here of either of two, and whether the other may watch them.
+    pub(super) async fn judge_pair(&self, one: UserId, other: UserId) {
         for handle in self.parts.registry.lives() {
             let watcher = match handle.owner {
                 owner if owner == one => other,
                 owner if owner == other => one,
                 _ => continue,
             };
-            let reader = Reader { user: Some(watcher), ..NOBODY };
-            let found = self.parts.stores.lives.get(reader, WhichLive::Id(handle.id)).await;
-            // A right that cannot be confirmed is no right.
-            let may = found.is_ok_and(|view| view.is_some_and(|view| policy::read_live(&view.facts).is_ok()));
-            if !may {
-                handle.tell(Ask::Cut(watcher, RtcCloseReason::Forbidden)).await;
-            }
+            self.judge_again(handle.id, watcher).await;
         }
     }
 
@@ -245,6 +251,14 @@ impl LiveService {
         join_all(ending).await;
     }
 
+    /// A path of this very node as clients are told it: what it alone knows must be asked of it.
+    pub fn own_url(&self, path: &str) -> String {
+        match &self.parts.settings.node_url {
+            Some(url) => format!("{url}{path}"),
+            None => self.url(path),
+        }
+    }
+
     /// A path of this server as clients are told it: absolute where `http.public_url` is set.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.parts.settings.public_url.as_deref().unwrap_or_default())
@@ -252,7 +266,7 @@ impl LiveService {
 }
 
 /// For what is asked of a live rather than for a person.
-const NOBODY: Reader = Reader { user: None, role: communiconnect_protocol::Role::User };
+pub(super) const NOBODY: Reader = Reader { user: None, role: communiconnect_protocol::Role::User };
 
 /// Milliseconds after which another live may have ended.
 const BUSY_MS: u64 = 10_000;

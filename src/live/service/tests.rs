@@ -283,6 +283,11 @@ async fn chat_is_paced_and_kept_in_order_by_owner_and_moderators() {
     assert_eq!(ban(world.bob, eve.user, true).await, Ok(Changed { changed: true }));
     assert_eq!(code(say(eve, "7", "me again").await), Some(Code::Forbidden));
     assert_eq!(code(world.lives.join(eve.into(), SessionId::new(1), id).await), Some(Code::Forbidden));
+    let bans = async |by, cursor| world.lives.bans(by, LiveBans { live_id: id, cursor }).await;
+    assert_eq!(code(bans(fay, None).await), Some(Code::Forbidden));
+    assert_eq!(code(bans(world.ada, Some("?".into())).await), Some(Code::Invalid));
+    let banned = bans(world.ada, None).await.expect("listed for those who keep order");
+    assert_eq!((banned.users[0].id, banned.users.len(), banned.cursor), (eve.user, 1, None));
     ban(world.bob, eve.user, false).await.expect("let in again");
     world.lives.join(eve.into(), SessionId::new(1), id).await.expect("welcome");
     let chat = world.lives.report(world.bob, id).await.expect("so far").report.chat;

@@ -114,6 +114,11 @@ pub(crate) async fn a_ban_is_known_to_rules_and_told_to_the_server(world: World)
     assert_eq!(world.stores.chat.set_ban(ada, ban(true), yes()).await, Ok(true));
     assert_eq!(world.stores.chat.set_ban(ada, ban(true), yes()).await, Ok(false));
     assert!(is_banned().await);
+    let banned = async |before| {
+        let found = world.stores.chat.bans(id, before, 2).await.expect("read");
+        found.into_iter().map(|user| user.id).collect::<Vec<_>>()
+    };
+    assert_eq!(banned(None).await, [bob.user]);
     let told = world.told().await;
     let entries = told.of(&Channel::User(bob.user));
     assert_eq!((told.publications.len(), entries[0].audience), (1, Audience::Server));
@@ -122,6 +127,16 @@ pub(crate) async fn a_ban_is_known_to_rules_and_told_to_the_server(world: World)
     assert_eq!(world.stores.chat.set_ban(ada, ban(false), yes()).await, Ok(true));
     assert!(!is_banned().await);
     assert_eq!(world.told().await.events(), Vec::<&str>::new());
+    assert_eq!(banned(None).await, []);
+
+    let mut crowd = [bob.user, world.person("cyd").await.user, world.person("dan").await.user];
+    for user in crowd {
+        world.stores.chat.set_ban(ada, Ban { user, ..ban(true) }, yes()).await.expect("banned");
+    }
+    crowd.sort_by(|one, other| other.as_bytes().cmp(one.as_bytes()));
+    assert_eq!(banned(None).await, crowd[..2]);
+    assert_eq!(banned(Some(crowd[1])).await, crowd[2..]);
+    assert_eq!(world.stores.chat.bans(LiveId::new(1), None, 2).await, Ok(vec![]));
 }
 
 pub(crate) async fn slow_mode_is_a_state(world: World) {

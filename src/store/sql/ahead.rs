@@ -4,12 +4,15 @@
 //! who it is, what was counted, whether the author wants to hear of it. So the writer reads the answers for all of a group
 //! commit in one statement, lets them run on these, and writes what they changed in one statement a table. In between
 //! nothing else runs, and the turn keeps other nodes away: what is here is what the tables say.
+//!
+//! SQLite answers one by one, in one statement each. There too an operation that runs on answers needs no savepoint, for
+//! which SQLite would copy every page that it touches, and a post is counted up once however many comments it got.
 
 mod reactions;
 
 use super::{
-    columns::REACTION_COLUMNS,
-    db::{Result, Row},
+    bulk,
+    db::{Connection, OptionalExtension, Result, Row, params},
     facts::{self, POST_FACTS, PostRow},
     heads::Heads,
     notifications::{Change, Counted, KEPT, Standing},
@@ -54,7 +57,8 @@ pub(super) struct Ahead {
     counts: Moving<PostId, PostCounts>,
     inboxes: Moving<UserId, Inbox>,
     reactions: Reactions,
-    is_in_use: bool,
+    /// How many operations run on it.
+    asked: i64,
 }
 
 /// How far the changes had come at some time.
@@ -69,11 +73,39 @@ impl Ahead {
     /// Reads what these will ask, and the heads of the channels that they will tell it in.
     pub(super) fn read<'w>(
         &mut self,
-        session: &Session,
+        connection: &Connection,
         wants: impl Iterator<Item = &'w Wants> + Clone,
         heads: &mut Heads,
     ) -> Result<()> {
-        self.is_in_use = true;
+        self.asked = wants.clone().count() as i64;
+        let channels = match connection {
+            Connection::Sqlite(_) => self.read_each(connection, wants)?,
+            Connection::Postgres(session) => self.read_all(session, wants)?,
+        };
+        heads.read(connection, channels)
+    }
+
+    fn read_each<'w>(
+        &mut self,
+        connection: &Connection,
+        wants: impl Iterator<Item = &'w Wants>,
+    ) -> Result<HashSet<Channel>> {
+        let mut channels = HashSet::new();
+        let mut read = connection.prepare_cached(READ_ONE)?;
+        for Wants { actor, op, post } in wants {
+            let found = read
+                .query_row(params![post.as_bytes(), actor.user.as_bytes(), op], |row| self.keep(row))
+                .optional()?;
+            channels.extend(found.into_iter().flatten());
+        }
+        Ok(channels)
+    }
+
+    fn read_all<'w>(
+        &mut self,
+        session: &Session,
+        wants: impl Iterator<Item = &'w Wants> + Clone,
+    ) -> Result<HashSet<Channel>> {
         let (mut posts, mut readers, mut ops) = (Vec::new(), Vec::new(), Vec::new());
         for wanted in wants.clone() {
             posts.push(&wanted.post.as_bytes()[..]);
@@ -86,7 +118,7 @@ impl Ahead {
         }
         let Self { reactions, inboxes, .. } = self;
         reactions.read(session, wants, |author| inboxes.now.contains_key(&author))?;
-        heads.read(session, channels)
+        Ok(channels)
     }
 
     /// Keeps one answer; the channels that a comment there is told in.
@@ -103,10 +135,10 @@ impl Ahead {
             self.ops.insert((user.id, op), done);
         }
         self.counts.found(id, || posts::counts_at(row, COUNTS))?;
-        // A full inbox has to be made room in, which is left to the tables.
+        // An inbox that these may fill has to be made room in, which is left to the tables.
         if let Some(muted) = row.get::<Option<i64>>(INBOX)?
             && let kept = row.get(INBOX + 2)?
-            && kept < KEPT
+            && kept + self.asked <= KEPT
         {
             self.inboxes.found(author, || Ok(Inbox { muted, unread: row.get(INBOX + 1)?, kept }))?;
         }
@@ -182,7 +214,7 @@ impl Ahead {
 
     /// Whether operations run on what was read ahead, and nothing else does.
     pub(super) fn is_in_use(&self) -> bool {
-        self.is_in_use
+        self.asked > 0
     }
 
     pub(super) fn now(&self) -> Since {
@@ -198,52 +230,14 @@ impl Ahead {
     }
 
     /// Writes what has changed, and forgets everything: other operations come now.
-    pub(super) fn settle(&mut self, session: &Session) -> Result<()> {
+    pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
         let Self { counts, inboxes, reactions, .. } = std::mem::take(self);
-        reactions.settle(session)?;
-        let counts: Vec<_> = counts.changed().collect();
-        if !counts.is_empty() {
-            session.save_counts(&counts)?;
+        if let Connection::Postgres(session) = connection {
+            // On SQLite reactions stay in their tables.
+            reactions.settle(session)?;
         }
-        let inboxes: Vec<_> = inboxes.changed().collect();
-        if !inboxes.is_empty() {
-            session.save_inboxes(&inboxes)?;
-        }
-        Ok(())
-    }
-}
-
-impl Session {
-    fn save_counts(&self, counts: &[(PostId, PostCounts)]) -> Result<()> {
-        let post: Vec<&[u8]> = counts.iter().map(|(post, _)| &post.as_bytes()[..]).collect();
-        let column = |of: &dyn Fn(&PostCounts) -> u64| -> Vec<i64> {
-            counts.iter().map(|(_, counts)| of(counts) as i64).collect()
-        };
-        let (version, comments) = (column(&|counts| counts.version), column(&|counts| counts.comments));
-        let views = column(&|counts| counts.views);
-        let [likes, love, haha, wow, sad, angry] = REACTION_COLUMNS
-            .map(|kind| column(&|counts: &PostCounts| counts.reactions.get(&kind).copied().unwrap_or(0)));
-        self.bulk(
-            "UPDATE post_counts SET version = now.version, comments = now.comments, views = now.views,
-                 likes = now.likes, love = now.love, haha = now.haha, wow = now.wow, sad = now.sad, angry = now.angry
-             FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[],
-                         ?7::bigint[], ?8::bigint[], ?9::bigint[], ?10::bigint[])
-                 AS now (post, version, comments, views, likes, love, haha, wow, sad, angry)
-             WHERE post_counts.post = now.post",
-            &[&post, &version, &comments, &views, &likes, &love, &haha, &wow, &sad, &angry],
-        )
-    }
-
-    fn save_inboxes(&self, inboxes: &[(UserId, Inbox)]) -> Result<()> {
-        let user: Vec<&[u8]> = inboxes.iter().map(|(user, _)| &user.as_bytes()[..]).collect();
-        let unread: Vec<i64> = inboxes.iter().map(|(_, inbox)| inbox.unread).collect();
-        let kept: Vec<i64> = inboxes.iter().map(|(_, inbox)| inbox.kept).collect();
-        self.bulk(
-            "UPDATE inboxes SET unread = now.unread, kept = now.kept
-             FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[]) AS now (owner, unread, kept)
-             WHERE inboxes.user = now.owner",
-            &[&user, &unread, &kept],
-        )
+        bulk::save_counts(connection, &counts.changed().collect::<Vec<_>>())?;
+        bulk::save_inboxes(connection, &inboxes.changed().collect::<Vec<_>>())
     }
 }
 
@@ -293,17 +287,37 @@ const COUNTS: usize = USER + USER_COLUMNS;
 const INBOX: usize = COUNTS + POST_COUNTS;
 const OP: usize = INBOX + 3;
 
+/// Columns of an answer for an operation's reader and name.
+macro_rules! answer_columns {
+    ($reader:literal, $op:literal) => {
+        concat!(
+            facts::post_fact_columns!($reader),
+            ", ",
+            super::user_row::user_columns!(),
+            ", ",
+            posts::post_count_columns!(),
+            ", i.muted, i.unread, i.kept, ",
+            $op,
+            ", o.digest, o.answer"
+        )
+    };
+}
+
 /// Per operation one row, where its post and its person are there: what rules judge and what is counted.
 const READ: &str = concat!(
     "SELECT ",
-    facts::post_fact_columns!("asked.reader"),
-    ", ",
-    super::user_row::user_columns!(),
-    ", ",
-    posts::post_count_columns!(),
-    ", i.muted, i.unread, i.kept, asked.op, o.digest, o.answer
-     FROM unnest(?1::bytea[], ?2::bytea[], ?3::text[]) AS asked (post, reader, op)
+    answer_columns!("asked.reader", "asked.op"),
+    " FROM unnest(?1::bytea[], ?2::bytea[], ?3::text[]) AS asked (post, reader, op)
          JOIN posts p ON p.id = asked.post JOIN post_counts ON post_counts.post = p.id
          JOIN users u ON u.id = asked.reader
          LEFT JOIN inboxes i ON i.user = p.author LEFT JOIN ops o ON o.user = asked.reader AND o.op = asked.op"
+);
+
+/// The same of one operation, on SQLite.
+const READ_ONE: &str = concat!(
+    "SELECT ",
+    answer_columns!("?2", "?3"),
+    " FROM posts p JOIN post_counts ON post_counts.post = p.id JOIN users u ON u.id = ?2
+         LEFT JOIN inboxes i ON i.user = p.author LEFT JOIN ops o ON o.user = ?2 AND o.op = ?3
+     WHERE p.id = ?1"
 );

@@ -6,7 +6,7 @@ use super::{
     events::{CHAT_DELETED, CHAT_MESSAGE, Happening, tell},
     lives::{live, view},
     people,
-    user_row::user,
+    user_row::{user, user_at, user_columns},
 };
 use crate::store::sql::db::{Connection, OptionalExtension, params};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 };
 use communiconnect_protocol::{
     Channel, ChannelPosition, ChatDeleted, ChatMessage, ChatMessageId, ChatSlowModeState, Data, LiveId,
-    Position, UserControl, UserId, event,
+    Position, User, UserControl, UserId, event,
 };
 
 #[async_trait::async_trait]
@@ -50,6 +50,10 @@ impl Chat for SqlStore {
 
     async fn set_ban(&self, actor: Actor, ban: Ban, rule: Rule<LiveFacts>) -> Result<bool> {
         self.write(move |tx| set_ban(tx, actor, ban, rule)).await
+    }
+
+    async fn bans(&self, live: LiveId, before: Option<UserId>, limit: usize) -> Result<Vec<User>> {
+        self.read(move |connection| bans(connection, live, before, limit)).await
     }
 
     async fn set_slow_mode(&self, actor: Actor, wish: SlowMode, rule: Rule<LiveFacts>) -> Result<bool> {
@@ -159,6 +163,20 @@ fn set_ban(tx: &mut Tx<'_>, actor: Actor, ban: Ban, rule: Rule<LiveFacts>) -> Re
         people::tell(tx, ban.user, &UserControl::Banned { live: ban.live_id }, ban.at)?;
     }
     Ok(changed)
+}
+
+fn bans(connection: &Connection, live: LiveId, before: Option<UserId>, limit: usize) -> Result<Vec<User>> {
+    let before = before.unwrap_or(UserId::from_bytes([0xff; 16]));
+    let sql = concat!(
+        "SELECT ",
+        user_columns!(),
+        " FROM live_bans b JOIN users u ON u.id = b.user WHERE b.live = ?1 AND b.user < ?2
+         ORDER BY b.user DESC LIMIT ?3"
+    );
+    let mut statement = connection.prepare_cached(sql)?;
+    let users = statement
+        .query_map(params![live.as_bytes(), before.as_bytes(), limit as i64], |row| user_at(row, 0))?;
+    Ok(users)
 }
 
 fn set_slow_mode(tx: &mut Tx<'_>, actor: Actor, wish: SlowMode, rule: Rule<LiveFacts>) -> Result<bool> {

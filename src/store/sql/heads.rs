@@ -3,7 +3,6 @@
 use super::{
     channel_key::{self, ChannelKey},
     db::{self, Connection, OptionalExtension, Row},
-    postgres::Session,
 };
 use crate::store::Result;
 use communiconnect_protocol::Channel;
@@ -40,7 +39,7 @@ impl Heads {
         Self { known, dirty, overfull, knows_older: false, keep_count }
     }
 
-    pub(super) fn get(&mut self, connection: &Connection, channel: &Channel) -> Result<Head> {
+    pub(super) fn get(&mut self, connection: &Connection, channel: &Channel) -> db::Result<Head> {
         if let Some(head) = self.known.get(channel) {
             return Ok(*head);
         }
@@ -68,12 +67,19 @@ impl Heads {
     }
 
     /// Reads heads of many channels at once, and makes the channels that are not there.
-    pub(super) fn read(&mut self, session: &Session, channels: HashSet<Channel>) -> db::Result<()> {
+    pub(super) fn read(&mut self, connection: &Connection, channels: HashSet<Channel>) -> db::Result<()> {
         let unknown: Vec<Channel> =
             channels.into_iter().filter(|channel| !self.known.contains_key(channel)).collect();
         if unknown.is_empty() {
             return Ok(());
         }
+        let Connection::Postgres(session) = connection else {
+            for channel in unknown {
+                let head = self.get(connection, &channel)?;
+                self.known.insert(channel, head);
+            }
+            return Ok(());
+        };
         let mut by_key: HashMap<Vec<u8>, Channel> =
             unknown.into_iter().map(|channel| (ChannelKey::from(&channel).into_bytes(), channel)).collect();
         let keys: Vec<&[u8]> = by_key.keys().map(Vec::as_slice).collect();

@@ -1,12 +1,9 @@
-//! Rows that nobody reads before the commit: on PostgreSQL they are written together, one statement for all operations.
+//! Rows that nobody reads before the commit, written together for all operations of it.
 //!
-//! Every operation ends with rows of the log and its remembered answer. SQLite writes each where it stands, which costs
-//! a microsecond; over a network each would cost a round trip.
+//! Every operation ends with rows of the log and its remembered answer. Over a network each would cost a round trip, and
+//! inside an operation's savepoint SQLite would copy the pages that they touch.
 
-use super::{
-    db::{Connection, params},
-    postgres::Session,
-};
+use super::{bulk, db::Connection};
 use crate::store::Result;
 use communiconnect_protocol::{Comment, Data, NotificationKind, UserId};
 use std::{collections::HashMap, sync::Arc};
@@ -102,28 +99,9 @@ impl Later {
         *self = Self::default();
     }
 
-    pub(super) fn log(&mut self, connection: &Connection, row: LogRow) -> Result<()> {
-        if let Connection::Postgres(_) = connection {
-            self.log.push(row);
-            return Ok(());
-        }
-        connection
-            .prepare_cached(
-                "INSERT INTO log (channel, offset, event, data, at, actor, audience, subject, named)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute(params![
-                row.channel,
-                row.offset as i64,
-                *row.event,
-                row.data.as_bytes()[..],
-                row.at,
-                row.actor.as_ref().map(UserId::as_bytes),
-                row.audience,
-                row.subject,
-                row.named,
-            ])?;
-        Ok(())
+    /// Keeps an entry of a log until [`Self::write`].
+    pub(super) fn log(&mut self, row: LogRow) {
+        self.log.push(row);
     }
 
     /// The answer to an operation that is not written yet.
@@ -134,16 +112,10 @@ impl Later {
         self.known.get(&(user, op.to_owned())).map(|place| &self.ops[*place])
     }
 
-    pub(super) fn op_done(&mut self, connection: &Connection, row: OpRow) -> Result<()> {
-        if let Connection::Postgres(_) = connection {
-            self.known.insert((row.user, row.op.clone()), self.ops.len());
-            self.ops.push(row);
-            return Ok(());
-        }
-        connection
-            .prepare_cached("INSERT INTO ops (user, op, digest, answer, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![row.user.as_bytes(), row.op, row.digest, row.answer, row.at])?;
-        Ok(())
+    /// Keeps an operation's answer until [`Self::write_all`].
+    pub(super) fn op_done(&mut self, row: OpRow) {
+        self.known.insert((row.user, row.op.clone()), self.ops.len());
+        self.ops.push(row);
     }
 
     /// Keeps a comment until [`Self::settle`].
@@ -157,35 +129,23 @@ impl Later {
     }
 
     /// Writes comments and notifications: other operations come now.
-    pub(super) fn settle(&mut self, session: &Session) -> Result<()> {
-        if !self.comments.is_empty() {
-            session.write_comments(&std::mem::take(&mut self.comments))?;
-        }
-        if !self.notifications.is_empty() {
-            session.write_notifications(&std::mem::take(&mut self.notifications))?;
-        }
+    pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
+        bulk::write_comments(connection, &std::mem::take(&mut self.comments))?;
+        bulk::write_notifications(connection, &std::mem::take(&mut self.notifications))?;
         Ok(())
     }
 
     /// Writes the rows of logs, for whoever is about to look at them.
     pub(super) fn write(&mut self, connection: &Connection) -> Result<()> {
-        if let Connection::Postgres(session) = connection
-            && self.written < self.log.len()
-        {
-            session.write_log(&self.log[self.written..])?;
-            self.written = self.log.len();
-        }
+        bulk::write_log(connection, &self.log[self.written..])?;
+        self.written = self.log.len();
         Ok(())
     }
 
     /// Writes all that waits, just before the commit.
     pub(super) fn write_all(&mut self, connection: &Connection) -> Result<()> {
         self.write(connection)?;
-        if let Connection::Postgres(session) = connection
-            && !self.ops.is_empty()
-        {
-            session.write_ops(&self.ops)?;
-        }
+        bulk::write_ops(connection, &self.ops)?;
         self.clear();
         Ok(())
     }

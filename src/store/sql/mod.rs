@@ -7,6 +7,7 @@
 
 mod accounts;
 mod ahead;
+mod bulk;
 mod channel_key;
 mod chat;
 mod columns;

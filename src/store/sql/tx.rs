@@ -2,6 +2,7 @@
 
 use super::{
     ahead::{Ahead, Felt, Inbox, Since},
+    bulk,
     db::{Connection, OptionalExtension, Statement, params},
     facts::{self, PostRow},
     heads::{Head, Heads},
@@ -15,7 +16,7 @@ use crate::{
     publication::{Audience, Committed, Publication, State},
     store::{Op, Reader, Result, StoreError},
 };
-use communiconnect_protocol::{Channel, CommentId, Data, PostCounts, PostId, User, UserId};
+use communiconnect_protocol::{Channel, Data, PostCounts, PostId, User, UserId};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{cell::Cell, sync::Arc};
 
@@ -75,17 +76,12 @@ const NOTHING: &[u8] = &[];
 const NOBODY: i64 = audience_code(Audience::Nobody);
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory) -> Result<Self> {
+    pub(super) fn new(connection: &'a Connection, memory: &'a mut Memory) -> Self {
         let Memory { heads, ids, later, ahead } = memory;
         let (before, since) = (later.mark(), ahead.now());
         let (brought, moved) = (Committed::default(), Vec::new());
         let is_begun = Cell::new(false);
-        let tx = Self { connection, heads, ids, later, before, ahead, since, is_begun, brought, moved };
-        if let Connection::Sqlite(_) = connection {
-            // What is written later elsewhere is written at once there.
-            tx.begin()?;
-        }
-        Ok(tx)
+        Self { connection, heads, ids, later, before, ahead, since, is_begun, brought, moved }
     }
 
     /// A new id (UUIDv7) of time `at`, greater than any given before.
@@ -184,22 +180,8 @@ impl<'a> Tx<'a> {
             self.later.comment(row);
             return Ok(());
         }
-        let CommentNew { author, comment } = row;
-        self.sql(
-            "INSERT INTO comments (id, post, parent, author, anonymous, depth, created_at, content)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            comment.id.as_bytes(),
-            comment.post_id.as_bytes(),
-            comment.parent_id.unwrap_or(CommentId::NOTHING).as_bytes(),
-            author.as_bytes(),
-            comment.anonymous,
-            comment.depth,
-            comment.created_at,
-            comment.content,
-        ])?;
-        Ok(())
+        self.begin()?;
+        Ok(bulk::write_comments(self.connection, &[row])?)
     }
 
     /// Adds a notification of one cause.
@@ -208,21 +190,8 @@ impl<'a> Tx<'a> {
             self.later.notification(row);
             return Ok(());
         }
-        self.sql(
-            "INSERT INTO notifications
-                 (id, user, kind, thing, part, actors, count, created_at, published_at, dirty)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, 0)",
-        )?
-        .execute(params![
-            row.id,
-            row.user.as_bytes(),
-            row.kind.as_str(),
-            row.thing,
-            row.part,
-            row.actors,
-            row.at
-        ])?;
-        Ok(())
+        self.begin()?;
+        Ok(bulk::write_notifications(self.connection, &[row])?)
     }
 
     /// Writes an entry into a channel's log, to be published once it is on disk; answers its offset.
@@ -240,7 +209,7 @@ impl<'a> Tx<'a> {
             subject: draft.subject,
             named: draft.named,
         };
-        self.later.log(self.connection, row)?;
+        self.later.log(row);
         self.heads.advance(&draft.channel, Head { head: offset, ..before });
         self.moved.push((draft.channel.clone(), before));
         self.brought.publications.push(Publication {
@@ -265,7 +234,7 @@ impl<'a> Tx<'a> {
         if !self.heads.knows(channel) {
             self.begin()?;
         }
-        self.heads.get(self.connection, channel)
+        Ok(self.heads.get(self.connection, channel)?)
     }
 
     /// Overwrites what every log says of a thing: readers get `skip` there from now on.
@@ -326,7 +295,7 @@ impl<'a> Tx<'a> {
         let bytes = rmp_serde::to_vec_named(&answer)
             .map_err(|error| StoreError::Internal(format!("an answer does not encode: {error}")))?;
         let row = OpRow { user, op: op.id.clone(), digest: op.digest, answer: bytes, at };
-        self.later.op_done(self.connection, row)?;
+        self.later.op_done(row);
         Ok(answer)
     }
 

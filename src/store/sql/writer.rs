@@ -1,4 +1,4 @@
-//! The one thread that writes: group commit with a savepoint per operation.
+//! The one thread that writes: group commit, with a savepoint for each operation that speaks to the database itself.
 //!
 //! Order of every batch: run the operations, save the moved heads, commit (the disk has it now), hand the publications
 //! on, answer. So nothing is told before it is durable, and publications leave in the order of their offsets.
@@ -10,7 +10,7 @@ use super::{
     ids::{self, Ids},
     later::Later,
     link::Link,
-    postgres::{NodeTurn, Session},
+    postgres::NodeTurn,
     settings::{OpenError, SqlSettings},
     sqlite,
     tx::{Memory, Tx},
@@ -153,22 +153,16 @@ impl Lane {
         let Self { link, memory, turn, batch: limit, .. } = self;
         let connection = link.get()?;
         begin(connection, turn, memory)?;
-        match connection {
-            Connection::Sqlite(_) => {
-                let mut next = Some(first);
-                while let Some(job) = next {
-                    write_one(connection, memory, job, batch)?;
-                    next = if batch.answers.len() < *limit { queue.try_recv().ok() } else { None };
-                }
-            }
-            Connection::Postgres(session) => {
-                let waiting = std::iter::from_fn(|| queue.try_recv().ok()).take(*limit - 1);
-                write_together(
-                    session,
-                    connection,
-                    memory,
-                    (iter::once(first).chain(waiting).collect(), batch),
-                )?;
+        let mut waiting = Some(first);
+        while let Some(job) = waiting.take() {
+            let room = limit.saturating_sub(batch.answers.len() + 1);
+            let others = iter::from_fn(|| queue.try_recv().ok()).take(room);
+            write_together(connection, memory, iter::once(job).chain(others).collect(), batch)?;
+            // What came meanwhile shares the commit where it costs no round trips.
+            if let Connection::Sqlite(_) = connection
+                && batch.answers.len() < *limit
+            {
+                waiting = queue.try_recv().ok();
             }
         }
         memory.later.write_all(connection)?;
@@ -198,20 +192,20 @@ fn begin(connection: &Connection, turn: &NodeTurn, memory: &mut Memory) -> Resul
 
 /// Those whose questions can be read ahead come first, all together; the others one by one.
 fn write_together(
-    session: &Session,
     connection: &Connection,
     memory: &mut Memory,
-    (jobs, batch): (Vec<Job>, &mut Batch),
+    jobs: Vec<Job>,
+    batch: &mut Batch,
 ) -> Result<()> {
     let (together, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.wants.is_some());
     if !together.is_empty() {
         let wants = together.iter().filter_map(|job| job.wants.as_ref());
-        memory.ahead.read(session, wants, &mut memory.heads)?;
+        memory.ahead.read(connection, wants, &mut memory.heads)?;
         for job in together {
             write_one(connection, memory, job, batch)?;
         }
-        memory.later.settle(session)?;
-        memory.ahead.settle(session)?;
+        memory.later.settle(connection)?;
+        memory.ahead.settle(connection)?;
     }
     for job in others {
         write_one(connection, memory, job, batch)?;
@@ -220,7 +214,7 @@ fn write_together(
 }
 
 fn write_one(connection: &Connection, memory: &mut Memory, job: Job, batch: &mut Batch) -> Result<()> {
-    let mut tx = Tx::new(connection, memory)?;
+    let mut tx = Tx::new(connection, memory);
     // A panic is a bug in one operation; the others must not pay for it. Its caller hears `unavailable`.
     let ran = catch_unwind(AssertUnwindSafe(|| (job.run)(&mut tx)));
     let keep = matches!(ran, Ok((true, _)));

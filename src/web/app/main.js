@@ -53,13 +53,13 @@
 // Watching    live-watch (data-live-id, data-state), live-title-shown, live-player (data-phase, data-state, data-frames, data-connections:
 //             peer connections so far, data-width, data-height, data-layer, data-first-frame-ms), live-video, live-note, live-unmute,
 //             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then
-//             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more,
+//             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more, live-banned-more,
 //             live-banned-person (data-user-id) with live-unban; live-over (data-reason)
 //             with live-again, live-to-list; live-reload
 // Chat        chat with chat-message (data-message-id, data-user-id) and chat-content, chat-pending; chat-form with chat-input,
 //             chat-send; chat-menu, then chat-reply, chat-delete, chat-ban; chat-slow-mode, chat-slow (data-seconds), chat-more,
 //             guests see chat-login
-// Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error and field-error; announcer; toasts with toast-done, toast-error, toast-action
+// Everywhere  confirm-dialog with confirm-yes, confirm-no; dialog-close; form-error and field-error; announcer; toasts with toast-done, toast-error, toast-action, toast-dismiss
 
 import { Account } from './account.js';
 import { openAuth } from './authdialog.js';
@@ -68,7 +68,6 @@ import { Connection } from './connection.js';
 import { confirmed } from './dialogs.js';
 import { calm, fill, refreshTimes } from './dom.js';
 import { setLanguage, t } from './i18n.js';
-import { Bans } from './live/bans.js';
 import { Lives } from './live/lives.js';
 import { OnAir } from './live/onair.js';
 import { StudioView } from './live/studio.js';
@@ -77,6 +76,7 @@ import { nameOf } from './model.js';
 import { Notices, NoticesView } from './notices.js';
 import { Posts } from './posts.js';
 import { Shell } from './shell.js';
+import { Signal } from './signal.js';
 import { complain, toast } from './toasts.js';
 import { ViewCounter } from './viewcount.js';
 import { CommunitiesView, CommunityView, HomeView, PostView, ProfileView, WelcomeView, gone } from './views.js';
@@ -105,7 +105,8 @@ class Site {
   posts;
   communities;
   lives;
-  bans;
+  /** Emits `{liveId, person, on}` when somebody was taken out of a live, or let back in. */
+  banned;
   notices;
   views;
   #shell;
@@ -191,7 +192,7 @@ class Site {
     this.posts = new Posts(this.me?.id ?? null);
     this.communities = new Communities(this.connection);
     this.lives = new Lives(this.connection);
-    this.bans = new Bans(this.me?.id ?? null);
+    this.banned = new Signal();
     this.views = new ViewCounter(this.connection);
     this.notices = this.me && new Notices(this.connection, this.me);
     this.#shell = new Shell(this);

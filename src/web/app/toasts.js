@@ -4,28 +4,83 @@ import { h, icon } from './dom.js';
 import { t } from './i18n.js';
 
 const SHOWN_MS = 6_000;
+/** What is left when pointer and focus have gone. */
+const LINGERS_MS = 3_000;
 const AT_ONCE = 3;
 const ANNOUNCE_MS = 800;
 
-/** Shows a message for a while; `action` is `{text, run}` of a button in it. Returns a function that takes it away. */
+/** The messages that are shown, the oldest first. */
+const shown = [];
+
+/**
+ * Shows a message for a while; `action` is `{text, run}` of a button in it. It stays as long as the pointer is on it or the
+ * focus in it. `dismiss()` takes it away; `gone` is a promise of when it is, however that came.
+ */
 export function toast(text, kind = 'done', action = null) {
-  const tray = document.getElementById('toasts');
-  const note = h('div', { class: `toast toast-${kind}`, testid: `toast-${kind}` },
-    h('span', { class: 'toast-text' }, text),
-    action && h('button', {
-      class: 'toast-action', type: 'button', testid: 'toast-action',
-      onclick: () => {
-        note.remove();
-        action.run();
-      },
-    }, action.text),
-    h('button', { class: 'icon-button', type: 'button', 'aria-label': t('toast.dismiss'), onclick: () => note.remove() }, icon('close')));
-  while (tray.children.length >= AT_ONCE) tray.firstChild.remove();
-  tray.append(note);
-  let timer = setTimeout(() => note.remove(), SHOWN_MS);
-  note.addEventListener('pointerenter', () => clearTimeout(timer));
-  note.addEventListener('pointerleave', () => (timer = setTimeout(() => note.remove(), SHOWN_MS / 2)));
-  return () => note.remove();
+  while (shown.length >= AT_ONCE) shown[0].dismiss();
+  const message = new Message(text, kind, action);
+  shown.push(message);
+  return message;
+}
+
+class Message {
+  gone;
+  #element;
+  #timer;
+  /** What keeps it: `pointer`, `focus`. */
+  #kept = new Set();
+  /** Where the focus was before it came here. */
+  #focused = null;
+  #tellGone;
+
+  constructor(text, kind, action) {
+    this.gone = new Promise((resolve) => (this.#tellGone = resolve));
+    this.#element = h('div', { class: `toast toast-${kind}`, testid: `toast-${kind}` },
+      h('span', { class: 'toast-text' }, text),
+      action && h('button', {
+        class: 'toast-action', type: 'button', testid: 'toast-action',
+        onclick: () => {
+          this.dismiss();
+          action.run();
+        },
+      }, action.text),
+      h('button', { class: 'icon-button', type: 'button', 'aria-label': t('toast.dismiss'), testid: 'toast-dismiss', onclick: () => this.dismiss() }, icon('close')));
+    this.#element.addEventListener('pointerenter', () => this.#keep('pointer'));
+    this.#element.addEventListener('pointerleave', () => this.#letGo('pointer'));
+    this.#element.addEventListener('focusin', ({ relatedTarget }) => {
+      if (!this.#element.contains(relatedTarget)) this.#focused = relatedTarget;
+      this.#keep('focus');
+    });
+    this.#element.addEventListener('focusout', () => this.#letGo('focus'));
+    document.getElementById('toasts').append(this.#element);
+    this.#endAfter(SHOWN_MS);
+  }
+
+  dismiss() {
+    clearTimeout(this.#timer);
+    const place = shown.indexOf(this);
+    if (place < 0) return;
+    shown.splice(place, 1);
+    const hadFocus = this.#element.contains(document.activeElement);
+    this.#element.remove();
+    if (hadFocus && this.#focused?.isConnected) this.#focused.focus();
+    this.#tellGone();
+  }
+
+  #keep(by) {
+    this.#kept.add(by);
+    clearTimeout(this.#timer);
+  }
+
+  #letGo(by) {
+    this.#kept.delete(by);
+    if (this.#kept.size === 0) this.#endAfter(LINGERS_MS);
+  }
+
+  #endAfter(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.dismiss(), ms);
+  }
 }
 
 /**

@@ -2,11 +2,13 @@
 
 use super::Session;
 use crate::store::sql::{
+    ahead::Inbox,
+    columns::REACTION_COLUMNS,
     db::Result,
     heads::Head,
     later::{CommentNew, LogRow, NotificationNew, OpRow},
 };
-use communiconnect_protocol::CommentId;
+use communiconnect_protocol::{CommentId, PostCounts, PostId, UserId};
 use tokio_postgres::types::ToSql;
 
 impl Session {
@@ -98,6 +100,40 @@ impl Session {
              FROM unnest(?1::bytea[], ?2::bytea[], ?3::text[], ?4::bytea[], ?5::bytea[], ?6::bytea[], ?7::bigint[])
                  AS new (id, person, kind, thing, part, actors, at)",
             &[&id, &user, &kind, &thing, &part, &actors, &at],
+        )
+    }
+
+    /// Sets what is counted of posts.
+    pub(in crate::store::sql) fn save_counts(&self, counts: &[(PostId, PostCounts)]) -> Result<()> {
+        let post: Vec<&[u8]> = counts.iter().map(|(post, _)| &post.as_bytes()[..]).collect();
+        let column = |of: &dyn Fn(&PostCounts) -> u64| -> Vec<i64> {
+            counts.iter().map(|(_, counts)| of(counts) as i64).collect()
+        };
+        let (version, comments) = (column(&|counts| counts.version), column(&|counts| counts.comments));
+        let views = column(&|counts| counts.views);
+        let [likes, love, haha, wow, sad, angry] = REACTION_COLUMNS
+            .map(|kind| column(&|counts: &PostCounts| counts.reactions.get(&kind).copied().unwrap_or(0)));
+        self.bulk(
+            "UPDATE post_counts SET version = now.version, comments = now.comments, views = now.views,
+                 likes = now.likes, love = now.love, haha = now.haha, wow = now.wow, sad = now.sad, angry = now.angry
+             FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[],
+                         ?7::bigint[], ?8::bigint[], ?9::bigint[], ?10::bigint[])
+                 AS now (post, version, comments, views, likes, love, haha, wow, sad, angry)
+             WHERE post_counts.post = now.post",
+            &[&post, &version, &comments, &views, &likes, &love, &haha, &wow, &sad, &angry],
+        )
+    }
+
+    /// Sets what inboxes count.
+    pub(in crate::store::sql) fn save_inboxes(&self, inboxes: &[(UserId, Inbox)]) -> Result<()> {
+        let user: Vec<&[u8]> = inboxes.iter().map(|(user, _)| &user.as_bytes()[..]).collect();
+        let unread: Vec<i64> = inboxes.iter().map(|(_, inbox)| inbox.unread).collect();
+        let kept: Vec<i64> = inboxes.iter().map(|(_, inbox)| inbox.kept).collect();
+        self.bulk(
+            "UPDATE inboxes SET unread = now.unread, kept = now.kept
+             FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[]) AS now (owner, unread, kept)
+             WHERE inboxes.user = now.owner",
+            &[&user, &unread, &kept],
         )
     }
 

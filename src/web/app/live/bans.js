@@ -1,48 +1,32 @@
-// Whom this person has taken out of their lives, so that they can be let back in. The server lists no bans: those made on
-// another device, or by somebody else, are not known here.
+// Taking somebody out of a live, and letting them back in. Who is out is the server's to tell (`live.bans`): the page only
+// passes on what was changed in it.
 
-import { Signal } from '../signal.js';
-import { remember, remembered } from '../storage.js';
+import { confirmed } from '../dialogs.js';
+import { t } from '../i18n.js';
+import { nameOf } from '../model.js';
+import { complain, toast } from '../toasts.js';
 
-/** Of so many lives, the latest. */
-const LIVES = 5;
-/** Of one live, the latest. */
-const PEOPLE = 200;
-
-export class Bans {
-  /** Emits the id of the live. */
-  changed = new Signal();
-  #key;
-  /** live id -> people, the latest first */
-  #people;
-
-  constructor(ownId) {
-    this.#key = `cc.bans.${ownId}`;
-    this.#people = parsed(remembered(this.#key));
-  }
-
-  of(liveId) {
-    return this.#people.get(liveId) ?? [];
-  }
-
-  /** Somebody was taken out (`on`), or let back in. */
-  set(liveId, { id, username, name }, on) {
-    const others = this.of(liveId).filter((person) => person.id !== id);
-    const people = on ? [{ id, username, name }, ...others].slice(0, PEOPLE) : others;
-    this.#people.delete(liveId);
-    if (people.length > 0) this.#people.set(liveId, people);
-    if (this.#people.size > LIVES) this.#people.delete(this.#people.keys().next().value);
-    remember(this.#key, JSON.stringify([...this.#people]));
-    this.changed.emit(liveId);
+/** Takes somebody out of a live, after asking, or lets them back in; true if it was done. */
+export async function banFromLive(site, live, person, on = true) {
+  const name = nameOf(person);
+  if (on && !(await confirmed(t('live.ban.sure', { name }), t('live.ban')))) return false;
+  try {
+    await site.connection.ask('live.ban', { live_id: live.id, user_id: person.id, on });
+    site.banned.emit({ liveId: live.id, person, on });
+    if (on) offerUndo(site, live, person);
+    else toast(t('live.unbanned', { name }));
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
   }
 }
 
-/** What was remembered; whatever else lies there is no reason to fail. */
-function parsed(text) {
-  try {
-    const lives = JSON.parse(text);
-    return new Map(lives.filter(([, people]) => Array.isArray(people)));
-  } catch {
-    return new Map();
-  }
+/** Says that somebody was taken out, and lets them back in at a press; once they are back there is nothing to undo. */
+function offerUndo(site, live, person) {
+  const undo = { text: t('live.undo'), run: () => banFromLive(site, live, person, false) };
+  const said = toast(t('live.banned', { name: nameOf(person) }), 'done', undo);
+  said.gone.then(site.banned.listen((change) => {
+    if (!change.on && change.liveId === live.id && change.person.id === person.id) said.dismiss();
+  }));
 }

@@ -2,12 +2,13 @@
 
 import { newOp } from '../../client.js';
 import { avatar } from '../avatar.js';
-import { confirmed, menu } from '../dialogs.js';
+import { menu } from '../dialogs.js';
 import { fill, h, icon, timeTag, written } from '../dom.js';
 import { complainIn, errorLine, onSubmit } from '../forms.js';
 import { t } from '../i18n.js';
 import { nameOf, oneLine } from '../model.js';
-import { announce, complain, explain, toast } from '../toasts.js';
+import { announce, complain, explain } from '../toasts.js';
+import { banFromLive } from './bans.js';
 import { ChatLog } from './chatlog.js';
 import { SLOW_MODES, clockText } from './rules.js';
 
@@ -251,31 +252,4 @@ export class Chat {
       h('button', { class: 'icon-button', type: 'button', 'aria-label': t('dialog.cancel'), onclick: () => this.#reply(null) }, icon('close')));
     this.#input.focus();
   }
-}
-
-/** Takes somebody out of a live, after asking, or lets them back in. */
-export async function banFromLive(site, live, person, on = true) {
-  const name = nameOf(person);
-  if (on && !(await confirmed(t('live.ban.sure', { name }), t('live.ban')))) return false;
-  try {
-    await site.connection.ask('live.ban', { live_id: live.id, user_id: person.id, on });
-    site.bans.set(live.id, person, on);
-    if (on) offerUndo(site, live, person);
-    else toast(t('live.unbanned', { name }));
-    return true;
-  } catch (error) {
-    complain(error);
-    return false;
-  }
-}
-
-/** Says that somebody was taken out, and lets them back in at a press; once they are back there is nothing to undo. */
-function offerUndo(site, live, person) {
-  const undo = { text: t('live.undo'), run: () => banFromLive(site, live, person, false) };
-  const dismiss = toast(t('live.banned', { name: nameOf(person) }), 'done', undo);
-  const end = site.bans.changed.listen((id) => {
-    if (id !== live.id || site.bans.of(id).some((banned) => banned.id === person.id)) return;
-    dismiss();
-    end();
-  });
 }

@@ -49,7 +49,7 @@ export class Cockpit {
     this.#own.muted = true;
     this.#clock = runningClock(() => (this.#live.started_at ? Date.now() - this.#live.started_at : null));
     this.#chat = new Chat(site, live);
-    this.#viewers = new Viewers(site, live.id);
+    this.#viewers = new Viewers(site);
     this.#hearts = new Hearts(site, live.id, this.#overlay);
     this.element = h('div', { class: 'live', testid: 'cockpit', 'data-live-id': live.id },
       h('div', { class: 'live-main' },

@@ -6,12 +6,12 @@ import { fill, h, icon, named } from '../dom.js';
 import { t } from '../i18n.js';
 import { nameOf } from '../model.js';
 import { explain } from '../toasts.js';
-import { banFromLive } from './chat.js';
+import { banFromLive } from './bans.js';
 
 export function openPeople(site, live, { moderates }) {
   const list = h('ul', { class: 'people-list', testid: 'live-people' });
   const note = h('p', { class: 'hint' }, t('loading'));
-  const more = h('button', { class: 'button', type: 'button', hidden: true, testid: 'live-people-more' }, t('live.people.more'));
+  const more = moreButton('live-people-more');
   const load = async (cursor) => {
     try {
       const page = await site.connection.ask('presence', { channel: `live:${live.id}`, ...(cursor && { cursor }) });
@@ -33,23 +33,91 @@ export function openPeople(site, live, { moderates }) {
         if (await banFromLive(site, live, person)) line.remove();
       },
     }, icon('block')));
-  const out = h('section', { class: 'people-out', 'aria-label': t('live.people.banned') });
-  const showOut = () => {
-    const people = moderates ? site.bans.of(live.id) : [];
-    out.hidden = people.length === 0;
-    fill(out, h('h3', { class: 'section-title' }, t('live.people.banned')), h('ul', { class: 'people-list' }, people.map(outRow)));
-  };
-  const outRow = (person) => h('li', { class: 'people-row', testid: 'live-banned-person', 'data-user-id': person.id },
-    avatar(person, 's'), h('a', { class: 'people-name', href: `#/u/${person.id}` }, named(nameOf(person))),
-    h('button', {
-      class: 'button button-small', type: 'button', 'aria-label': t('live.unban.name', { name: nameOf(person) }), testid: 'live-unban',
-      onclick: async () => {
-        if (await banFromLive(site, live, person, false)) dialog.querySelector('[data-testid=dialog-close]')?.focus();
-      },
-    }, t('live.unban')));
-  const end = site.bans.changed.listen((id) => id === live.id && showOut());
-  showOut();
-  const dialog = openDialog({ title: t('live.people'), testid: 'live-people-dialog', build: () => h('div', { class: 'dialog-body' }, note, list, more, out) });
-  dialog.addEventListener('close', end);
+  const out = moderates && new Out(site, live);
+  const dialog = openDialog({ title: t('live.people'), testid: 'live-people-dialog', build: () => h('div', { class: 'dialog-body' }, note, list, more, out && out.element) });
+  dialog.addEventListener('close', () => out && out.destroy());
   void load();
+}
+
+/** Those who were taken out, whoever did it and on whichever device, for who may let them back in. */
+class Out {
+  element;
+  #site;
+  #live;
+  #list = h('ul', { class: 'people-list' });
+  #note = h('p', { class: 'hint', hidden: true });
+  #more = moreButton('live-banned-more');
+  /** user id -> row */
+  #rows = new Map();
+  #end;
+
+  constructor(site, live) {
+    this.#site = site;
+    this.#live = live;
+    this.element = h('section', { class: 'people-out', hidden: true, 'aria-label': t('live.people.banned') },
+      h('h3', { class: 'section-title' }, t('live.people.banned')), this.#list, this.#note, this.#more);
+    this.#end = site.banned.listen(({ liveId, person, on }) => {
+      if (liveId !== live.id) return;
+      if (on) this.#add(person, 'first');
+      else this.#remove(person.id);
+    });
+    void this.#load();
+  }
+
+  destroy() {
+    this.#end();
+  }
+
+  async #load(cursor) {
+    try {
+      const page = await this.#site.connection.ask('live.bans', { live_id: this.#live.id, ...(cursor && { cursor }) });
+      for (const person of page.users) this.#add(person, 'last');
+      this.#more.hidden = !page.cursor;
+      this.#more.onclick = () => this.#load(page.cursor);
+      this.#say('');
+    } catch (error) {
+      this.#say(explain(error));
+    }
+  }
+
+  #add(person, where) {
+    if (this.#rows.has(person.id)) return;
+    const row = this.#row(person);
+    this.#rows.set(person.id, row);
+    if (where === 'first') this.#list.prepend(row);
+    else this.#list.append(row);
+    this.#show();
+  }
+
+  #remove(id) {
+    this.#rows.get(id)?.remove();
+    this.#rows.delete(id);
+    this.#show();
+  }
+
+  #say(problem) {
+    this.#note.textContent = problem;
+    this.#note.hidden = !problem;
+    this.#show();
+  }
+
+  #show() {
+    this.element.hidden = this.#rows.size === 0 && this.#note.hidden;
+  }
+
+  #row(person) {
+    return h('li', { class: 'people-row', testid: 'live-banned-person', 'data-user-id': person.id },
+      avatar(person, 's'), h('a', { class: 'people-name', href: `#/u/${person.id}` }, named(nameOf(person))),
+      h('button', {
+        class: 'button button-small', type: 'button', 'aria-label': t('live.unban.name', { name: nameOf(person) }), testid: 'live-unban',
+        onclick: async () => {
+          const dialog = this.element.closest('dialog');
+          if (await banFromLive(this.#site, this.#live, person, false)) dialog?.querySelector('[data-testid=dialog-close]')?.focus();
+        },
+      }, t('live.unban')));
+  }
+}
+
+function moreButton(testid) {
+  return h('button', { class: 'button', type: 'button', hidden: true, testid }, t('live.people.more'));
 }

@@ -2,28 +2,21 @@
 
 import { fill, h, icon } from '../dom.js';
 import { number, t } from '../i18n.js';
-import { nameOf, oneLine } from '../model.js';
+import { oneLine } from '../model.js';
+import { Names } from './names.js';
 import { bitrateText, heightOf, isTroubled } from './rules.js';
-
-/** Names are asked for again so often at most: people come and go each second. */
-const NAMES_EVERY_MS = 5_000;
 
 export class Viewers {
   element;
-  #site;
-  #liveId;
   #state = h('span', { class: 'viewers-state', testid: 'cockpit-viewers-state' });
   #rows = h('tbody', { testid: 'cockpit-viewers' });
   #table;
   #none = h('p', { class: 'hint' }, t('live.peers.none'));
-  /** user id -> name */
-  #names = new Map();
-  #askedAt = -Infinity;
+  #names;
   #shown = [];
 
-  constructor(site, liveId) {
-    this.#site = site;
-    this.#liveId = liveId;
+  constructor(site) {
+    this.#names = new Names(async (id) => (await site.connection.ask('profile.get', { user_id: id })).profile);
     const column = (key) => h('th', { scope: 'col' }, t(key));
     this.#table = h('div', { class: 'viewers-table', tabindex: '0', role: 'region', 'aria-label': t('live.peers') },
       h('table', {},
@@ -49,29 +42,21 @@ export class Viewers {
     if (!this.element.open) return;
     this.#none.hidden = this.#shown.length > 0;
     this.#table.hidden = this.#shown.length === 0;
-    if (this.#shown.some(({ user_id: id }) => id && !this.#names.has(id))) void this.#askNames();
     fill(this.#rows, this.#shown.map((peer) => this.#row(peer)));
+    void this.#askNames();
   }
 
   #row(peer) {
     const { user_id: userId, height, bitrate, loss, rtt_ms: rtt, freezes } = peer;
-    const name = userId ? (this.#names.get(userId) ?? t('post.someone')) : t('live.peer.guest');
+    const name = userId ? (this.#names.of(userId) ?? t('post.someone')) : t('live.peer.guest');
     const cell = (text) => h('td', {}, text);
     return h('tr', { 'data-user-id': userId, 'data-troubled': String(peer.isTroubled) },
       h('th', { scope: 'row', dir: 'auto' }, oneLine(name)), cell(height ? `${height}p` : '–'), cell(bitrateText(bitrate, number)),
       cell(`${number(loss)} %`), cell(rtt === undefined || rtt === null ? '–' : `${number(rtt)} ms`), cell(number(freezes)));
   }
 
-  /** Who is here is told with names; whoever has just left, or plays with a program of their own, stays somebody. */
   async #askNames() {
-    if (performance.now() - this.#askedAt < NAMES_EVERY_MS) return;
-    this.#askedAt = performance.now();
-    try {
-      const { users } = await this.#site.connection.ask('presence', { channel: `live:${this.#liveId}` });
-      for (const user of users) this.#names.set(user.id, nameOf(user));
-      this.#show();
-    } catch {
-      // Asked again with the next figures.
-    }
+    const ids = this.#shown.map((peer) => peer.user_id).filter(Boolean);
+    if (await this.#names.learn(ids)) this.#show();
   }
 }

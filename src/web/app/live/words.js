@@ -161,7 +161,7 @@ export const LIVE_WORDS = {
   'live.banned': { en: '{name} has been removed from the live.', fr: '{name} est exclu du direct.' },
   'live.unban': { en: 'Let back in', fr: 'Laisser revenir' },
   'live.unban.name': { en: 'Let back in: {name}', fr: 'Laisser revenir : {name}' },
-  'live.people.banned': { en: 'Removed by you', fr: 'Exclus par vous' },
+  'live.people.banned': { en: 'Removed from this live', fr: 'Exclus de ce direct' },
   'live.undo': { en: 'Undo', fr: 'Annuler' },
   'live.unbanned': { en: '{name} may come back.', fr: '{name} peut revenir.' },
   'live.over.ended': { en: 'This live is over.', fr: 'Ce direct est terminé.' },

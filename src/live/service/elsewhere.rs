@@ -1,0 +1,217 @@
+//! Lives that other nodes carry: what is changed here and concerns them is told there, and who asks here is led there.
+//!
+//! A word says where to look and never what is there: that is read from the store, so that a word may come late, twice or
+//! not at all. After words may have been lost every live looks at everything.
+
+use super::{lives::NOBODY, *};
+use crate::hub::Neighbour;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// After this long without a word of a node nobody is led there: four of [`LOOK_EVERY`].
+const FORGOTTEN: Duration = Duration::from_secs(20);
+
+/// Nodes that are known at once: a bound against nonsense.
+const NODES: usize = 1_024;
+
+/// Words that wait to be acted on: what does not fit is made up for by looking at everything.
+const WORDS: usize = 256;
+
+/// What nodes tell each other of lives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Word {
+    /// I am reached there.
+    Reached { node: String, url: String },
+    /// Somebody was banned from this live.
+    Banned { live: LiveId, user: UserId },
+    /// The slow mode of this live was set.
+    Slowed { live: LiveId },
+    /// These two follow or block each other otherwise than before.
+    Related { one: UserId, other: UserId },
+    /// A post was deleted.
+    Removed,
+    /// Something was missed. Said by a node to itself.
+    Missed,
+}
+
+/// The live that somebody asked for at the wrong node.
+#[derive(Clone)]
+pub enum Sought {
+    /// By its id.
+    Live(LiveId),
+    /// By the key of whoever runs it.
+    Lasting(String),
+}
+
+impl Sought {
+    /// The one that somebody sends into.
+    pub fn of(sender: &Sender) -> Self {
+        match sender {
+            Sender::Owner(_, live) | Sender::Key(_, live) => Self::Live(*live),
+            Sender::AnyKey(key) => match keys::shown(key) {
+                Some(keys::Shown::OfLive(live)) => Self::Live(live),
+                _ => Self::Lasting(key.clone()),
+            },
+        }
+    }
+}
+
+/// The other nodes.
+pub(super) struct Others {
+    /// Node -> where it is reached, and when it said so.
+    urls: Mutex<HashMap<String, (String, Instant)>>,
+    words: mpsc::Sender<Word>,
+}
+
+impl Others {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Word>) {
+        let (words, receiver) = mpsc::channel(WORDS);
+        (Self { urls: Mutex::default(), words }, receiver)
+    }
+
+    fn url(&self, node: &str) -> Option<String> {
+        let urls = self.urls.lock();
+        urls.get(node).filter(|(_, at)| at.elapsed() < FORGOTTEN).map(|(url, _)| url.clone())
+    }
+
+    fn note(&self, node: String, url: String) {
+        let mut urls = self.urls.lock();
+        urls.retain(|_, (_, at)| at.elapsed() < FORGOTTEN);
+        if urls.len() < NODES {
+            urls.insert(node, (url, Instant::now()));
+        }
+    }
+}
+
+impl LiveService {
+    /// Says to the same service on the other nodes where they have to look.
+    pub(super) fn tell_nodes(&self, word: &Word) {
+        let word = rmp_serde::to_vec_named(word).expect("our own types always encode");
+        self.parts.hub.tell_neighbours(word.into());
+    }
+
+    /// Says where this node is reached, if it has an address of its own.
+    pub(super) fn tell_url(&self) {
+        let LiveSettings { node, node_url, .. } = &self.parts.settings;
+        if let Some(url) = node_url.clone() {
+            self.tell_nodes(&Word::Reached { node: node.clone(), url });
+        }
+    }
+
+    /// Where the node is reached that carries a live, if it is another one and has an address of its own. Whether one may
+    /// know of the live is judged elsewhere.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub async fn led_to(&self, sought: Sought) -> Result<Option<String>, ErrorBody> {
+        let (reader, which) = match sought {
+            Sought::Live(live) => (NOBODY, WhichLive::Id(live)),
+            Sought::Lasting(key) => {
+                let Some(keys::Shown::Lasting(hash)) = keys::shown(&key) else { return Ok(None) };
+                let Some(owner) = self.parts.stores.live_keys.open(hash, now_ms()).await? else {
+                    return Ok(None);
+                };
+                (owner.into(), WhichLive::RunningOf(owner.user))
+            }
+        };
+        let found = self.parts.stores.lives.get(reader, which).await?;
+        Ok(found.and_then(|view| self.url_of_carrier(&view)))
+    }
+
+    fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
+        let LiveView { live, lease, .. } = view;
+        let is_elsewhere = live.state != LiveState::Ended && lease.node != self.parts.settings.node;
+        // Nobody is led to a node that is most likely gone.
+        if is_elsewhere && !self.is_silent(view) { self.parts.others.url(&lease.node) } else { None }
+    }
+
+    /// Acts on what other nodes say, until the process stops.
+    pub(super) async fn heed(self, mut words: mpsc::Receiver<Word>) {
+        loop {
+            let word = tokio::select! {
+                word = words.recv() => word,
+                () = self.parts.tasks.stopping() => None,
+            };
+            match word {
+                None => return,
+                Some(Word::Reached { node, url }) => self.parts.others.note(node, url),
+                Some(Word::Banned { live, user }) => self.judge_again(live, user).await,
+                Some(Word::Slowed { live }) => self.read_slow_mode(live).await,
+                Some(Word::Related { one, other }) => self.judge_pair(one, other).await,
+                Some(Word::Removed) => self.look_for_removed().await,
+                Some(Word::Missed) => self.look_at_all().await,
+            }
+        }
+    }
+
+    /// Looks at everything that other nodes may have changed. What the store cannot tell now stays as it is.
+    pub(super) async fn look_at_all(&self) {
+        self.look_for_removed().await;
+        for handle in self.parts.registry.lives() {
+            self.read_slow_mode(handle.id).await;
+            for user in handle.ask(Ask::People).await.unwrap_or_default() {
+                if let Ok(Some(reason)) = self.lost_right(handle.id, user).await {
+                    handle.tell(Ask::Cut(user, reason)).await;
+                }
+            }
+        }
+    }
+
+    /// Reads the slow mode of a live that this node carries.
+    async fn read_slow_mode(&self, live: LiveId) {
+        if self.parts.registry.live(live).is_none() {
+            return;
+        }
+        match self.parts.stores.chat.slow_mode(live).await {
+            Ok(Some(state)) => self.tell(live, Ask::Slow(Duration::from_secs(state.seconds.into()))).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%live, %error, "a slow mode could not be read"),
+        }
+    }
+
+    /// Cuts somebody off a live that this node carries, unless they may watch it. A right that cannot be confirmed is none.
+    pub(super) async fn judge_again(&self, live: LiveId, user: UserId) {
+        if self.parts.registry.live(live).is_none() {
+            return;
+        }
+        let lost = self.lost_right(live, user).await.unwrap_or(Some(RtcCloseReason::Forbidden));
+        if let Some(reason) = lost {
+            self.tell(live, Ask::Cut(user, reason)).await;
+        }
+    }
+
+    /// Why somebody may not watch a live, if so.
+    async fn lost_right(&self, live: LiveId, user: UserId) -> crate::store::Result<Option<RtcCloseReason>> {
+        let reader = Reader { user: Some(user), ..NOBODY };
+        let found = self.parts.stores.lives.get(reader, WhichLive::Id(live)).await?;
+        Ok(match found {
+            Some(view) if policy::read_live(&view.facts).is_ok() => {
+                policy::is_banned(&view.facts).then_some(RtcCloseReason::Banned)
+            }
+            Some(_) | None => Some(RtcCloseReason::Forbidden),
+        })
+    }
+}
+
+impl Neighbour for LiveService {
+    fn heard(&self, word: &[u8]) {
+        match rmp_serde::from_slice(word) {
+            Ok(word) => {
+                if self.parts.others.words.try_send(word).is_err() {
+                    tracing::debug!("other nodes said more than could be acted on");
+                    self.missed();
+                }
+            }
+            Err(error) => tracing::debug!(%error, "another node is not understood"),
+        }
+    }
+
+    fn missed(&self) {
+        let service = self.clone();
+        self.parts.tasks.spawn(async move {
+            // Where even this waits, it stands for whatever else would have.
+            let _ = service.parts.others.words.send(Word::Missed).await;
+        });
+    }
+}
