@@ -62,7 +62,7 @@ impl Watch {
     }
 }
 
-/// CPU time of this process so far.
-pub fn own_cpu() -> Duration {
-    process::read(std::process::id()).unwrap_or_default().cpu
+/// What this process itself uses: CPU time since its start, and memory.
+pub fn own() -> Reading {
+    process::read(std::process::id()).unwrap_or_default()
 }

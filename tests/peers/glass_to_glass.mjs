@@ -40,6 +40,7 @@ try {
   tell('answer to connected', joins.map((join) => join.connected));
   tell('request to first decoded frame', joins.map((join) => join.first));
   tell(`glass to glass, ${LOOK.from} to ${LOOK.to} ms after joining, ${lates.length} frames`, lates);
+  tell('of these, the middle of each join', joins.map(({ lates: [...own] }) => own.sort((a, b) => a - b)[Math.floor(own.length / 2)] ?? Infinity));
   const heights = new Set(joins.map((join) => join.height));
   console.log(`lines of the picture: ${[...heights].join(', ')}`);
   const unread = joins.reduce((sum, join) => sum + join.unread, 0);

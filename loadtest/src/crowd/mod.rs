@@ -2,7 +2,7 @@
 //!
 //! `frames`, `wire`, `content`, `session` and `tally` are pure: bytes and times go in, bytes and verdicts come out. `dial` and
 //! `seat` drive them over sockets, `room` is the thread that all seats of a run share. A socket that is at rest takes about
-//! a kibibyte and a half here: nothing is buffered for it, one buffer serves all.
+//! two kibibytes here: nothing is buffered for it, one buffer serves all.
 
 mod content;
 mod dial;

@@ -29,8 +29,10 @@ pub(super) fn delivery(report: &mut Report, played: Played) {
     report.figure("delay_ms", Spread::of(&played.tally.delay()));
     server(report, &played);
     let cores = played.own_cpu.as_secs_f64() / played.seconds.max(0.001);
-    report.line(format!("the load itself: {cores:.2} cores"));
+    let each = played.own_bytes as f64 / played.readers.max(1) as f64;
+    report.line(format!("the load itself: {cores:.2} cores, {:.1} KiB a reader", each / 1_024.0));
     report.figure("load_cores", cores);
+    report.figure("load_bytes_per_reader", each);
     report.findings.add(played.tally.findings);
     report.seconds = played.tally.seconds;
     report.samples = played.samples;

@@ -6,8 +6,9 @@ use crate::{
     crowd::{Crowd, Names, Plan, Tally, Wish},
     open_files,
     oracle::Ledger,
+    process::Reading,
     publish::{Class, Published, Work, publish},
-    watch::{Sample, Watch, own_cpu},
+    watch::{self, Sample, Watch},
 };
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -53,7 +54,8 @@ pub(super) struct Stage {
     progress: ProgressBar,
     empty: Option<Sample>,
     full: Option<Sample>,
-    began: (u64, Duration),
+    /// When all had come, and what the load used before anybody came and then.
+    began: (u64, Reading, Reading),
 }
 
 /// A run that is over.
@@ -69,6 +71,8 @@ pub(super) struct Played {
     pub(super) seconds: f64,
     /// CPU time of the load meanwhile.
     pub(super) own_cpu: Duration,
+    /// Memory that the readers took here.
+    pub(super) own_bytes: u64,
 }
 
 impl Stage {
@@ -102,11 +106,11 @@ impl Stage {
             progress,
             empty,
             full: None,
-            began: (0, Duration::ZERO),
+            began: (0, watch::own(), Reading::default()),
         };
         stage.settle(1).await?;
         stage.full = stage.watch.look();
-        stage.began = (now_us(), own_cpu());
+        stage.began = (now_us(), stage.began.1, watch::own());
         Ok(stage)
     }
 
@@ -180,7 +184,8 @@ impl Stage {
         self.progress.finish_and_clear();
         let last = self.watch.look();
         let seconds = (now_us() - self.began.0) as f64 / 1e6;
-        let used = own_cpu() - self.began.1;
+        let (alone, full) = (self.began.1, self.began.2);
+        let own_cpu = watch::own().cpu.saturating_sub(full.cpu);
         let heads = self.ledger.heads();
         let mut tally = self.crowd.finish(heads, versions, DRAINING).await?;
         for (channel, fault) in self.ledger.doubles() {
@@ -196,7 +201,8 @@ impl Stage {
             last,
             samples: self.watch.into_samples(),
             seconds,
-            own_cpu: used,
+            own_cpu,
+            own_bytes: full.resident.saturating_sub(alone.resident),
         })
     }
 }
