@@ -50,12 +50,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let drain = Duration::from_millis(config.node.drain_ms);
     tracing::info!(signal, sessions = node.hub.session_count(), drain_ms = config.node.drain_ms, "stopping");
     node.http.readiness.stop();
-    node.http.send_everybody_away(drain).await;
     let everybody_gone = async {
         while node.hub.session_count() > 0 {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
+    let everybody_gone = async { tokio::join!(node.http.send_everybody_away(drain), everybody_gone) };
     let _ = tokio::time::timeout(drain + LAST_WORDS, everybody_gone).await;
     let cut = connections.stop(LAST_WORDS).await;
     let left = services.stop(LAST_WORK).await;
