@@ -2,8 +2,8 @@
 
 use super::{
     Access, Denied, HubSettings, Neighbour, SessionEnds, SessionHandle, Tally, Traffic,
-    channel::ChannelEntry, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers,
-    people::People, reads::Reads, registry::Registry, resync::Wholeness,
+    channel::ChannelEntry, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People,
+    reads::Reads, registry::Registry, resync::Wholeness,
 };
 use crate::{
     auth::Identity,

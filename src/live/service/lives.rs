@@ -1,6 +1,7 @@
 //! Starting, stopping, listing, joining; keys and defaults.
 
 use super::{elsewhere::Word, *};
+use communiconnect_protocol::PostId;
 use futures_util::future::join_all;
 
 impl LiveService {
@@ -53,8 +54,7 @@ impl LiveService {
         let rule = Box::new(policy::post_into);
         let (view, changed) = self.parts.stores.lives.start(actor, op, new, rule).await?;
         if view.live.state != LiveState::Ended && view.lease.node == self.parts.settings.node {
-            let (id, owner) = (view.live.id, actor.user);
-            let handle = registry.enter(id, || OnAir::start(id, owner, &self.parts));
+            let handle = registry.enter(view.live.id, || OnAir::start(&view.live, &self.parts));
             if self.parts.hub.is_draining() {
                 // The drain began meanwhile, and may have looked already.
                 let ending = async move { drop(handle.ask(|answer| Ask::Stop(Stop::Drain, answer)).await) };
@@ -217,19 +217,10 @@ impl LiveService {
     }
 
     /// A post was deleted: if it was that of a live, the live is over. The store has ended it already.
-    pub async fn posts_removed(&self) {
-        self.look_for_removed().await;
-        self.tell_nodes(&Word::Removed);
-    }
-
-    /// Lets go of lives whose posts are gone.
-    pub(super) async fn look_for_removed(&self) {
-        for handle in self.parts.registry.lives() {
-            let found = self.parts.stores.lives.get(NOBODY, WhichLive::Id(handle.id)).await;
-            if matches!(found, Ok(None)) {
-                handle.tell(Ask::Removed).await;
-            }
-        }
+    pub async fn post_removed(&self, post: PostId) {
+        // Where that cannot be read now, the live hears of it when it next renews its lease.
+        let _ = self.look_for_removed(|handle| handle.post == post).await;
+        self.tell_nodes(&Word::Removed { post });
     }
 
     /// Follows or blocks between two people have changed: who may no longer watch the other's live is cut off.
