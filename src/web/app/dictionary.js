@@ -32,6 +32,8 @@ export const DICTIONARY = {
     fr: 'La connexion est perdue. Ce que vous écrivez est gardé et envoyé dès son retour.',
   },
   'connection.closed': { en: 'The server has closed this connection. Load the page again to come back.', fr: 'Le serveur a fermé cette connexion. Rechargez la page pour revenir.' },
+  'connection.closed.by': { en: 'Whoever runs this server has closed your connection: {reason}', fr: 'La personne qui gère ce serveur a fermé votre connexion : {reason}' },
+  'connection.reload': { en: 'Load again', fr: 'Recharger' },
   'connection.try': { en: 'Try now', fr: 'Réessayer' },
 
   'auth.register': { en: 'Create an account', fr: 'Créer un compte' },

@@ -7,7 +7,7 @@
 //
 // --- What an automated test may press and read (`data-testid`; these names are kept stable) --------------------------
 // Frame       connection-state (data-state: connecting | online | reconnecting | offline | closed), connection-banner,
-//             connection-try, nav-home, nav-communities, nav-notifications, nav-me, unread-badge (data-count),
+//             connection-try, connection-reload, nav-home, nav-communities, nav-notifications, nav-me, unread-badge (data-count),
 //             me (data-user-id), me-name, logout, login-open, register-open, theme-switch (data-theme),
 //             language-switch, tree-item (data-community-id), rail-community-create, content, gone
 // Account     auth-dialog: register-form with register-name, register-username, register-email, register-password,
@@ -121,6 +121,7 @@ class Site {
       this.#moves += 1;
       this.#route();
     });
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.exploreAgain());
     setInterval(() => refreshTimes(), 30_000);
     this.connection.start();
     this.#build();
@@ -213,6 +214,11 @@ class Site {
     this.#rebuild();
     if (reason === 'expired' || (reason === 'elsewhere' && !this.me)) toast(t('auth.ended'), 'error');
     if (reason === 'login') toast(t('auth.hello', { name: nameOf(this.me) }));
+  }
+
+  /** Looks whether others have opened communities meanwhile. */
+  exploreAgain() {
+    if (this.connection.state === 'online') this.#explore();
   }
 
   #explore() {
