@@ -5,6 +5,11 @@ pub mod blank;
 pub mod clock;
 pub mod config;
 pub mod metrics;
+/// Ports for the servers that tests of brokers and stores start; shared with the stories.
+#[cfg(test)]
+#[path = "../tests/harness/ports.rs"]
+#[allow(unreachable_pub)]
+mod ports;
 pub mod publication;
 pub mod tasks;
 

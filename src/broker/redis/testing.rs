@@ -9,10 +9,9 @@ mod fault_proxy;
 mod groups;
 #[path = "../../../tests/harness/leash.rs"]
 mod leash;
-#[path = "../../../tests/harness/ports.rs"]
-pub(crate) mod ports;
 #[path = "../../../tests/harness/redis.rs"]
 mod server;
 
+use crate::ports;
 pub(crate) use fault_proxy::{Fault, FaultProxy};
 pub(crate) use server::Redis;

@@ -5,7 +5,7 @@ use super::{
     core::{channel, say},
 };
 use crate::{
-    broker::redis_testing::ports,
+    ports,
     publication::Committed,
     store::{
         StoreError, Stores,
