@@ -27,8 +27,8 @@ use crate::{
     },
 };
 use communiconnect_protocol::{
-    Channel, Code, Data, ErrorBody, LiveId, LiveReason, LiveReport, LiveState, PeerId, ReactionKind,
-    RtcCloseReason, SessionId, UserId, Viewers, event,
+    Channel, Code, Data, ErrorBody, Live, LiveId, LiveReason, LiveReport, LiveState, PeerId, PostId,
+    ReactionKind, RtcCloseReason, SessionId, UserId, Viewers, event,
 };
 use peers::Viewer;
 pub(super) use peers::refused;
@@ -126,6 +126,7 @@ pub(super) struct Sight {
 #[derive(Clone, Debug)]
 pub(super) struct Handle {
     pub(super) id: LiveId,
+    pub(super) post: PostId,
     pub(super) owner: UserId,
     /// The latest of what is to be seen.
     pub(super) sight: watch::Receiver<Sight>,
@@ -186,7 +187,8 @@ enum Course {
 
 impl OnAir {
     /// Starts the task of a live that was just begun.
-    pub(super) fn start(id: LiveId, owner: UserId, parts: &Arc<Parts>) -> Handle {
+    pub(super) fn start(begun: &Live, parts: &Arc<Parts>) -> Handle {
+        let (id, post, owner) = (begun.id, begun.post_id, begun.owner.id);
         let now = Instant::now();
         let (asks, mailbox) = mpsc::channel(MAILBOX);
         let (show, sight) = watch::channel(Sight::default());
@@ -215,7 +217,7 @@ impl OnAir {
             unnoted: None,
         };
         parts.tasks.spawn(live.run(mailbox));
-        Handle { id, owner, sight, asks }
+        Handle { id, post, owner, sight, asks }
     }
 
     async fn run(mut self, mut mailbox: mpsc::Receiver<Ask>) {

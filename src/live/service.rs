@@ -197,7 +197,8 @@ impl LiveService {
         loop {
             self.tell_url();
             if self.parts.hub.is_cut_off() {
-                self.look_at_all().await;
+                // Words are lost then.
+                self.parts.others.look();
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
