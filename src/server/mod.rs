@@ -60,12 +60,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 /// Sends everybody away, waits for the work under way, and closes what is open, from the root to the leaves.
 async fn drain(node: Node, spread: Duration, connections: &Tasks, services: &Tasks) {
     node.http.readiness.stop();
-    node.http.send_everybody_away(spread).await;
     let everybody_gone = async {
         while node.hub.session_count() > 0 {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
+    let everybody_gone = async { tokio::join!(node.http.send_everybody_away(spread), everybody_gone) };
     let _ = tokio::time::timeout(spread + LAST_WORDS, everybody_gone).await;
     let cut = connections.stop(LAST_WORDS).await;
     let left = services.stop(LAST_WORK).await;

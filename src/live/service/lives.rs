@@ -9,7 +9,7 @@ impl LiveService {
     ///
     /// # Errors
     /// `invalid` fields, `rate_limited`, `not_found` community, `forbidden` for who is no member, `unavailable` where this
-    /// node carries as many as it may, `conflict`.
+    /// node carries as many as it may or is drained, `conflict`.
     pub async fn start(&self, actor: Actor, body: LiveStart, at: i64) -> Result<LiveStarted, ErrorBody> {
         let op = op_of("live.start", &body.op, &body)?;
         let new = self.draft(&body, at)?;
@@ -48,10 +48,18 @@ impl LiveService {
             let message = "this node carries as many lives as it may: try again later";
             return Err(ErrorBody::new(Code::Unavailable, message).retry_after(BUSY_MS));
         }
+        if running.is_none() {
+            self.unless_draining()?;
+        }
         let rule = Box::new(policy::post_into);
         let (view, changed) = self.parts.stores.lives.start(actor, op, new, rule).await?;
         if view.live.state != LiveState::Ended && view.lease.node == self.parts.settings.node {
-            registry.enter(view.live.id, || OnAir::start(&view.live, &self.parts));
+            let handle = registry.enter(view.live.id, || OnAir::start(&view.live, &self.parts));
+            if self.parts.hub.is_draining() {
+                // The drain began meanwhile, and may have looked already.
+                let ending = async move { drop(handle.ask(|answer| Ask::Stop(Stop::Drain, answer)).await) };
+                self.parts.tasks.spawn(ending);
+            }
         }
         Ok((view, changed))
     }
@@ -232,6 +240,23 @@ impl LiveService {
             };
             self.judge_again(handle.id, watcher).await;
         }
+    }
+
+    /// Refuses what would begin here while this node sends everybody away.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn unless_draining(&self) -> Result<(), ErrorBody> {
+        if self.parts.hub.is_draining() {
+            let message = "this node takes nobody any more; try again, at another one";
+            return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000));
+        }
+        Ok(())
+    }
+
+    /// How many lives this node carries.
+    pub fn count(&self) -> usize {
+        self.parts.registry.len()
     }
 
     /// The node stops as planned: every live ends with its report, and peers are told while their sessions are still there.
