@@ -332,8 +332,8 @@ impl OnAir {
                 }
                 Effect::ClosePublisher(peer, reason) => self.close_peer(peer, reason),
                 Effect::End { reason, viewers, encoder_left } => {
-                    let end =
-                        LiveEnd { id: self.id, reason, report: self.report(now), encoder_left, at: now_ms() };
+                    let (report, at) = (self.report(now), now_ms());
+                    let end = LiveEnd { id: self.id, reason, report, encoder_left, seen: None, at };
                     self.end(end).await;
                     self.close_viewers(viewers);
                     course = Course::Over;
