@@ -126,10 +126,11 @@ impl LiveService {
     /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `unavailable` where it is full or
     /// another node carries it.
     pub async fn join(&self, reader: Reader, session: SessionId, id: LiveId) -> Result<LiveReply, ErrorBody> {
+        let asked = Instant::now();
         let view = self.view(reader, id).await?;
         policy::join_live(&view.facts)?;
         let person = super::signalling::person_of(reader, session);
-        self.running(&view)?.ask(|answer| Ask::Join(person, session, answer)).await?;
+        self.running(&view)?.ask(|answer| Ask::Join(person, session, asked, answer)).await?;
         self.parts.registry.note_join(session, id);
         Ok(LiveReply { live: view.live })
     }
