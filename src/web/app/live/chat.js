@@ -95,6 +95,7 @@ export class Chat {
   #say() {
     const isOver = this.#live.state === 'ended';
     const shut = isOver ? null : this.#shut;
+    this.#note.classList.toggle('chat-shut', shut !== null);
     this.#note.hidden = !shut && (this.#log.size > 0 || this.#pending.size > 0);
     this.#note.textContent = t(shut ?? (isOver ? 'chat.none.ended' : 'chat.none'));
   }
