@@ -11,13 +11,17 @@ pub(super) async fn profile(ask: Ask<'_>, body: ProfileGet) -> Answer {
 pub(super) async fn follow(ask: Ask<'_>, body: FollowSet) -> Answer {
     let (actor, other) = (ask.actor()?, body.user_id);
     let done = ask.social.people.follow(actor, body, ask.at).await?;
-    ask.lives.rights_changed(actor.user, other).await;
+    if done.changed {
+        ask.lives.rights_changed(actor.user, other).await;
+    }
     Ok(Reply::Changed(done))
 }
 
 pub(super) async fn block(ask: Ask<'_>, body: BlockSet) -> Answer {
     let (actor, other) = (ask.actor()?, body.user_id);
     let done = ask.social.people.block(actor, body, ask.at).await?;
-    ask.lives.rights_changed(actor.user, other).await;
+    if done.changed {
+        ask.lives.rights_changed(actor.user, other).await;
+    }
     Ok(Reply::Changed(done))
 }

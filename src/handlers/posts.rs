@@ -15,8 +15,9 @@ pub(super) async fn edit(ask: Ask<'_>, body: PostEdit) -> Answer {
 }
 
 pub(super) async fn delete(ask: Ask<'_>, body: PostDelete) -> Answer {
-    let deleted = ask.social.posts.delete(ask.actor()?, body.post_id, ask.at).await?;
-    ask.lives.posts_removed().await;
+    let post = body.post_id;
+    let deleted = ask.social.posts.delete(ask.actor()?, post, ask.at).await?;
+    ask.lives.post_removed(post).await;
     Ok(Reply::Changed(deleted))
 }
 

@@ -10,6 +10,7 @@ mod arrival;
 mod bearer;
 mod body;
 mod commands;
+mod drain;
 mod gate;
 mod handshake;
 mod health;
@@ -35,6 +36,7 @@ mod watched;
 pub mod websocket;
 pub mod ws;
 
+pub use drain::Wishes;
 pub use handshake::{Handshake, Offer};
 pub use health::Readiness;
 pub use linger::linger;

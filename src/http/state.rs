@@ -1,6 +1,6 @@
 //! What routes need; built by the composition.
 
-use super::{health::Readiness, live::Manners, pace::Pace, slots::Slots, ws::Door};
+use super::{drain::Wishes, health::Readiness, live::Manners, pace::Pace, slots::Slots, ws::Door};
 use crate::{
     auth::AccountService,
     broker::SharedBroker,
@@ -32,21 +32,14 @@ pub struct HttpState {
     pub behind_proxies: Slots,
     /// Whether this node should be given work.
     pub readiness: Arc<Readiness>,
+    /// What operators wish of that.
+    pub wishes: Wishes,
     /// Whether a stream went through this node's media plane.
     pub selftest: watch::Receiver<selftest::Status>,
     /// What has been counted.
     pub metrics: PrometheusHandle,
     /// Bounds and names.
     pub settings: HttpSettings,
-}
-
-impl HttpState {
-    /// Ends this node's lives with their reports, then tells every client its own slot within `over`, in which it is closed
-    /// with 4000. New connections are to be refused before.
-    pub async fn send_everybody_away(&self, over: Duration) {
-        self.live.drain().await;
-        self.door.hub.drain(over);
-    }
 }
 
 /// The part of the settings that routes need.

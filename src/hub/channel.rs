@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use slab::Slab;
 use std::{
     collections::{BTreeMap, VecDeque},
+    hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 use tokio::sync::OnceCell;
@@ -43,8 +44,11 @@ struct Inner {
     early: BTreeMap<u64, Arc<Delivery>>,
     /// The highest offset seen; beyond `head` while a repair runs.
     known: u64,
-    /// The last states that went to subscribers, each of another key: nodes that change one thing overtake each other.
-    latest: VecDeque<Arc<Delivery>>,
+    /// The last states that went to subscribers, each of another key, by a hash of it with their versions: nodes that change
+    /// one thing overtake each other.
+    latest: VecDeque<(u64, u64)>,
+    /// Makes these hashes, so that nobody can choose keys that share one.
+    hashing: RandomState,
     is_repairing: bool,
     /// Nothing is told until the rights of who listens were looked at again.
     is_parked: bool,
@@ -382,8 +386,9 @@ impl Inner {
     /// Whether no later version of this state went to subscribers; signals have none.
     fn is_newest(&mut self, delivery: &Arc<Delivery>) -> bool {
         let Some(key) = delivery.state_key() else { return true };
-        let place = self.latest.iter().rposition(|known| known.state_key() == Some(key));
-        if place.is_some_and(|place| self.latest[place].version() > delivery.version()) {
+        let (key, version) = (self.hashing.hash_one(key), delivery.version());
+        let place = self.latest.iter().rposition(|(known, _)| *known == key);
+        if place.is_some_and(|place| self.latest[place].1 > version) {
             return false;
         }
         if let Some(place) = place {
@@ -391,7 +396,7 @@ impl Inner {
         } else if self.latest.len() == LATEST_STATES {
             self.latest.pop_front();
         }
-        self.latest.push_back(Arc::clone(delivery));
+        self.latest.push_back((key, version));
         true
     }
 

@@ -2,8 +2,8 @@
 
 use super::{
     Access, Denied, HubSettings, Neighbour, SessionEnds, SessionHandle, Tally, Traffic,
-    channel::ChannelEntry, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People,
-    reads::Reads, registry::Registry, resync::Wholeness,
+    channel::ChannelEntry, crowds::Crowds, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers,
+    people::People, reads::Reads, registry::Registry, resync::Wholeness,
 };
 use crate::{
     auth::Identity,
@@ -60,6 +60,7 @@ pub struct Hub {
     is_draining: AtomicBool,
     pub(super) whole: Wholeness,
     pub(super) peers: Peers,
+    pub(super) crowds: Crowds,
 }
 
 impl Hub {
@@ -83,6 +84,7 @@ impl Hub {
             is_draining: AtomicBool::new(false),
             whole: Wholeness::default(),
             peers: Peers::default(),
+            crowds: Crowds::default(),
         })
     }
 
@@ -215,7 +217,7 @@ impl Hub {
 
     /// Sends everybody away, spread over `over`: each client is told its own slot and then closed with 4000.
     pub fn drain(&self, over: Duration) {
-        self.is_draining.store(true, Ordering::SeqCst);
+        self.take_no_sessions();
         let sessions = self.sessions();
         let (count, over) =
             (sessions.len().max(1) as u64, u64::try_from(over.as_millis()).unwrap_or(u64::MAX));
@@ -224,13 +226,18 @@ impl Hub {
         }
     }
 
+    /// Sends new sessions away at once, before [`Hub::drain`] does so with those that are here.
+    pub fn take_no_sessions(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+    }
+
     /// Takes new sessions again, after [`Hub::drain`]. Whoever was told to go goes all the same.
     pub fn take_sessions(&self) {
         self.is_draining.store(false, Ordering::SeqCst);
     }
 
     /// Whether everybody is sent away.
-    pub(super) fn is_draining(&self) -> bool {
+    pub fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
     }
 

@@ -42,26 +42,35 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let (listeners, media) = Listeners::open(&config)?;
     let (connections, services) = (Tasks::default(), Tasks::default());
     let node = Node::build(&config, &folder, media, (&connections, &services)).await?;
-    let stopped = stop::asked()?;
+    let mut asked = stop::Asked::listen()?;
     listeners.announce()?;
     listeners.run(&node, &connections);
 
-    let signal = stopped.await;
-    let drain = Duration::from_millis(config.node.drain_ms);
+    let (signal, _) = asked.next().await;
     tracing::info!(signal, sessions = node.hub.session_count(), drain_ms = config.node.drain_ms, "stopping");
+    tokio::select! {
+        () = drain(node, Duration::from_millis(config.node.drain_ms), &connections, &services) => Ok(()),
+        (signal, code) = asked.next() => {
+            tracing::warn!(signal, "stopped at once; everything acknowledged is on disk");
+            std::process::exit(code)
+        }
+    }
+}
+
+/// Sends everybody away, waits for the work under way, and closes what is open, from the root to the leaves.
+async fn drain(node: Node, spread: Duration, connections: &Tasks, services: &Tasks) {
     node.http.readiness.stop();
-    node.http.send_everybody_away(drain).await;
     let everybody_gone = async {
         while node.hub.session_count() > 0 {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    let _ = tokio::time::timeout(drain + LAST_WORDS, everybody_gone).await;
+    let everybody_gone = async { tokio::join!(node.http.send_everybody_away(spread), everybody_gone) };
+    let _ = tokio::time::timeout(spread + LAST_WORDS, everybody_gone).await;
     let cut = connections.stop(LAST_WORDS).await;
     let left = services.stop(LAST_WORK).await;
     let unpublished = node.close().await;
     tracing::info!(cut, left, unpublished, "stopped; everything acknowledged is on disk");
-    Ok(())
 }
 
 /// One descriptor per connection: the usual soft limit of 1,024 is for programs that use `select`.

@@ -5,7 +5,7 @@ use crate::{
     auth,
     config::Config,
     handlers::Handlers,
-    http::{HttpSettings, HttpState, Pace, Readiness, Slots, ws::Door},
+    http::{HttpSettings, HttpState, Pace, Readiness, Slots, Wishes, ws::Door},
     hub::{Hub, HubParts, publisher::Publisher},
     live::{
         plane::MediaPlane,
@@ -119,6 +119,7 @@ impl Node {
             signalling_pace,
             behind_proxies: Slots::behind_proxies(config),
             readiness,
+            wishes: Wishes::default(),
             selftest: test_live(config, &plane, services),
             metrics,
             settings,

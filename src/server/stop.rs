@@ -1,20 +1,29 @@
 //! When to stop.
 
 use std::io;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Takes the handlers of SIGTERM (a supervisor) and SIGINT (Ctrl-C) at once; the future resolves with the name of the
-/// first that comes. From then on a second one ends the process as if there were no handler.
-///
-/// # Errors
-/// Where the system gives no signal handlers.
-pub(super) fn asked() -> io::Result<impl Future<Output = &'static str>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+/// The signals that ask for the end: SIGTERM of a supervisor and SIGINT of Ctrl-C. Their handlers stay for the whole life of
+/// the process, so somebody has to heed the second one as well.
+pub(super) struct Asked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Asked {
+    /// Takes the handlers at once.
+    ///
+    /// # Errors
+    /// Where the system gives no signal handlers.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next that comes: its name, and the code that a shell gives whom it ended.
+    pub(super) async fn next(&mut self) -> (&'static str, i32) {
         tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => ("SIGTERM", 128 + SignalKind::terminate().as_raw_value()),
+            _ = self.interrupt.recv() => ("SIGINT", 128 + SignalKind::interrupt().as_raw_value()),
         }
-    })
+    }
 }

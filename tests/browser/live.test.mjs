@@ -210,9 +210,11 @@ test('somebody who was taken out is let back in, at once by the toast or later f
   await alice.at('chat-message').filter({ hasText: 'Back again' }).waitFor();
 
   await takeOut();
-  await alice.press('dialog-close');
-  await alice.press('toast-action');
+  await alice.page.locator('[data-testid=dialog-close]:focus').waitFor(); // the button that was pressed is gone
+  await alice.press('toast-action'); // while the dialog is open
   await alice.at('toast-action').waitFor({ state: 'detached' });
+  await alice.press('dialog-close');
+  await alice.at('toast-done').first().waitFor(); // it outlives the dialog
   await bob.press('live-again');
   await bob.seesMovement();
 });

@@ -101,9 +101,13 @@ fn two_nodes_in_containers_have_all_that_they_name() {
         }
     }
     let balancer = compose["configs"]["haproxy"]["content"].as_str().expect("text");
-    for needed in ["/readyz", "node1:8080", "node2:8080"] {
+    // Without a resolver a node that has no address yet would stay without one.
+    for needed in ["/readyz", "node1:8080", "node2:8080", "resolvers containers init-addr last,libc,none"] {
         assert!(balancer.contains(needed), "the balancer needs {needed}");
     }
+    let trusted = &compose["services"]["node1"]["environment"]["CC_HTTP__TRUSTED_PROXIES"];
+    let place = &compose["services"]["balancer"]["networks"]["default"]["ipv4_address"];
+    assert_eq!(trusted, place, "only the balancer is believed");
 }
 
 /// Names of all settings, as the product prints them.

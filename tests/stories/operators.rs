@@ -6,7 +6,9 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Claims, Encoding, Incoming, Server, Socket, list, text, two_nodes, within};
+use crate::harness::{
+    Claims, Encoding, Incoming, Server, Socket, list, live::FFMPEG_PUBLISH, op, text, two_nodes, within,
+};
 
 async fn sessions(server: &Server, query: &str) -> Value {
     server.admin().get(&format!("/v1/admin/sessions{query}")).await.ok()
@@ -154,6 +156,12 @@ async fn a_drained_node_sends_everybody_away_stays_and_can_come_back() {
     for number in 0..4 {
         people.push(server.client(&format!("person{number}"), Encoding::BOTH[number % 2]).await);
     }
+    let community = people[0].makes_community("Moving").await;
+    let wish = json!({"op": op(), "community_id": community, "title": "On air", "visibility": "public"});
+    people[0].ok("live.start", wish).await;
+    let key = text(&people[0].ok("live.key.rotate", json!({})).await["stream_key"]);
+    let before = sessions(&server, "").await;
+    assert_eq!((&before["lives"], &before["draining"]), (&json!(1), &json!(false)), "{before}");
     let drained = admin.post("/v1/admin/drain", &json!({})).await.ok();
     assert_eq!((&drained["changed"], &drained["draining"]), (&json!(true), &json!(true)), "{drained}");
     let mut slots = Vec::new();
@@ -175,6 +183,13 @@ async fn a_drained_node_sends_everybody_away_stays_and_can_come_back() {
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
     http.request(Method::GET, "/v1/ws", &upgrade, Vec::new()).await.problem(503, "unavailable");
+    let token = Claims::of("person1").sign();
+    let another = json!({"op": op(), "community_id": community, "title": "Another", "visibility": "public"});
+    let refused = http.command(Encoding::Json, "live.start", Some(&token), &another).await;
+    assert!(refused.problem(503, "unavailable")["retry_after_ms"].is_u64(), "nothing begins here");
+    http.offer("/v1/whip", Some(&key), FFMPEG_PUBLISH).await.problem(503, "unavailable");
+    let now = sessions(&server, "").await;
+    assert_eq!((&now["lives"], &now["sessions"]), (&json!(0), &json!(0)), "the operator may stop it: {now}");
     let again = admin.post("/v1/admin/drain", &json!({"on": true})).await.ok();
     assert_eq!(again["changed"], false);
     assert_eq!(sessions(&server, "").await["draining"], true);

@@ -187,6 +187,21 @@ async fn h13_sigterm_drains_and_ends_with_zero() {
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_a_drain_at_once() {
+    let mut server = Server::with(&["node.drain_ms=60000"]).await;
+    let mut early = server.client("early", Encoding::Json).await;
+    let mut late = server.client("late", Encoding::Json).await;
+    server.terminate();
+    for client in [&mut early, &mut late] {
+        client.push("reconnect").await;
+    }
+    server.terminate();
+    // Whoever has the second half minute for a slot would otherwise hold it up that long.
+    assert_eq!(server.ended().await.code(), Some(143));
+    server.restart().await;
+}
+
+#[tokio::test]
 async fn the_token_command_signs_and_check_token_explains() {
     let server = Server::start().await;
     let arguments =

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 /// Longest time for the closes, as that of `node.drain_ms`.
 const LONGEST_MS: u64 = 600_000;
 
-/// `{on?, over_ms?}` -> `{changed, draining, sessions, over_ms?}`, at once: `GET /v1/admin/sessions` tells how far it has
+/// `{on?, over_ms?}` -> `{changed, draining, sessions}`, at once: `GET /v1/admin/sessions` tells how far it has
 /// come. Already draining changes nothing: everybody keeps the slot that they were told.
 pub(super) async fn drain(
     State(state): State<Arc<HttpState>>,
@@ -32,7 +32,7 @@ pub(super) async fn drain(
         return Err(ErrorBody::new(Code::Conflict, "the process stops: it drains already, for good").into());
     }
     let hub = &state.door.hub;
-    let changed = state.readiness.drain(is_wished);
+    let changed = if is_wished { state.begin_drain(over) } else { state.end_drain() };
     if changed {
         tracing::info!(
             on = is_wished,
@@ -40,11 +40,6 @@ pub(super) async fn drain(
             over_ms = over.as_millis(),
             "an operator drains this node"
         );
-        if is_wished {
-            state.send_everybody_away(over).await;
-        } else {
-            hub.take_sessions();
-        }
     }
     let body = json!({ "changed": changed, "draining": is_wished, "sessions": hub.session_count() });
     Ok(Json(body).into_response())

@@ -24,13 +24,14 @@ pub(super) async fn sessions(State(state): State<Arc<HttpState>>, uri: Uri) -> R
     let query = Query::of(&uri)?;
     let limit = limit(&query)?;
     let hub = &state.door.hub;
-    let (views, listed, cursor) = match query.text("user_id") {
+    let (views, (listed, is_listed), cursor) = match query.text("user_id") {
         Some(user) => {
             let Ok(user) = user.parse();
             let (views, found) = tokio::join!(hub.views_elsewhere(), hub.sessions_elsewhere(user));
             let here = hub.sessions_of(user);
+            let is_whole = found.is_whole();
             let listed: Vec<SessionView> = here.into_iter().chain(found.told.into_iter().flatten()).collect();
-            (views, listed, None)
+            (views, (listed, is_whole), None)
         }
         None => {
             let after: Option<SessionId> = query.text("cursor").map(|cursor| {
@@ -41,7 +42,7 @@ pub(super) async fn sessions(State(state): State<Arc<HttpState>>, uri: Uri) -> R
             let has_more = listed.len() > limit;
             listed.truncate(limit);
             let cursor = listed.last().filter(|_| has_more).map(|last| last.session_id);
-            (hub.views_elsewhere().await, listed, cursor)
+            (hub.views_elsewhere().await, (listed, true), cursor)
         }
     };
     let here = hub.view();
@@ -52,7 +53,7 @@ pub(super) async fn sessions(State(state): State<Arc<HttpState>>, uri: Uri) -> R
         .take(LISTED)
         .map(|view| json!({ "channel": view.channel, "subscribers": view.subscribers }))
         .collect();
-    let is_whole = views.is_whole();
+    let is_whole = views.is_whole() && is_listed;
     let nodes: Vec<_> = std::iter::once(here.clone()).chain(views.told).collect();
     let mut body = json!({
         "node": here.node,
@@ -60,6 +61,7 @@ pub(super) async fn sessions(State(state): State<Arc<HttpState>>, uri: Uri) -> R
         "people": here.people,
         "channels": here.channels,
         "draining": here.draining,
+        "lives": state.live.count(),
         "busiest": busiest,
         "listed": listed,
         "nodes": nodes,

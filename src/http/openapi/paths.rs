@@ -252,8 +252,9 @@ fn operators() -> Value {
             query("user_id", "One person's sessions, on every node.", "string"),
             query("limit", "How many are listed, 1,000 at most.", "integer"),
             query("cursor", "Where the last page ended.", "string"),
-        ]), object_of(&["node", "sessions", "people", "channels", "draining", "busiest", "listed", "nodes", "whole"], json!({
+        ]), object_of(&["node", "sessions", "people", "channels", "draining", "lives", "busiest", "listed", "nodes", "whole"], json!({
             "node": text(), "sessions": number(), "people": number(), "channels": number(), "draining": yes_or_no(),
+            "lives": number(),
             "busiest": list_of(object_of(&["channel", "subscribers"], json!({ "channel": text(), "subscribers": number() }))),
             "listed": list_of(reference("SessionView")),
             "cursor": text(),

@@ -52,10 +52,12 @@ impl Place {
         Some(Position { epoch: self.epoch.clone(), offset })
     }
 
-    /// Everything up to this offset was told. All channels of a store have one epoch.
+    /// Everything up to this offset was told. All channels of a store have one epoch: with another, no offset of the one before
+    /// says anything any more.
     pub(super) fn begin(&mut self, place: usize, epoch: &str, offset: u64) {
         if self.epoch != epoch {
             epoch.clone_into(&mut self.epoch);
+            self.offsets.fill(None);
         }
         self.offsets[place] = Some(offset);
     }
@@ -117,6 +119,9 @@ mod tests {
         assert_eq!(read, place);
         assert_eq!(read.position(0), Some(Position { epoch: "5f3c".into(), offset: 41 }));
         assert_eq!((read.position(1), read.position(9)), (None, None));
+        let mut anew = read;
+        anew.begin(1, "77aa", 3);
+        assert!(anew.to_string().ends_with(".-,3,-"), "offsets of another epoch are none: {anew}");
         for others in [&["test:a", "test:b"][..], &["test:b", "test:a", "test:c"], &[]] {
             assert!(Place::read(&text, &channels(others)).is_err(), "{others:?}");
         }

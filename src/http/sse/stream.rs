@@ -182,7 +182,9 @@ impl Stream {
                     Poll::Ready(None) | Poll::Pending => {}
                 }
                 self.take(context);
-                if !self.text.is_empty() {
+                // A page that told nothing wakes nobody: the next is begun at once.
+                let has_next = self.page.is_none() && !self.unfinished.is_empty();
+                if !self.text.is_empty() || has_next {
                     continue;
                 }
             }

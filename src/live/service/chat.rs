@@ -54,7 +54,9 @@ impl LiveService {
         let wish = SlowMode { live_id, seconds, at };
         let changed = self.parts.stores.chat.set_slow_mode(actor, wish, rule).await?;
         self.tell(live_id, Ask::Slow(Duration::from_secs(u64::from(seconds)))).await;
-        self.tell_nodes(&Word::Slowed { live: live_id });
+        if changed {
+            self.tell_nodes(&Word::Slowed { live: live_id });
+        }
         Ok(Changed { changed })
     }
 

@@ -1,13 +1,16 @@
 //! Lives that other nodes carry: what is changed here and concerns them is told there, and who asks here is led there.
 //!
 //! A word says where to look and never what is there: that is read from the store, so that a word may come late, twice or
-//! not at all. After words may have been lost every live looks at everything.
+//! not at all. After words may have been lost every live looks at everything, once however many they were, and again until
+//! the store has told all of it.
 
 use super::{lives::NOBODY, *};
 use crate::hub::Neighbour;
+use communiconnect_protocol::PostId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use tokio::sync::Notify;
 
 /// After this long without a word of a node nobody is led there: four of [`LOOK_EVERY`].
 const FORGOTTEN: Duration = Duration::from_secs(20);
@@ -17,6 +20,9 @@ const NODES: usize = 1_024;
 
 /// Words that wait to be acted on: what does not fit is made up for by looking at everything.
 const WORDS: usize = 256;
+
+/// Pause before everything is looked at again because the store could not tell all of it.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What nodes tell each other of lives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,10 +35,8 @@ pub(super) enum Word {
     Slowed { live: LiveId },
     /// These two follow or block each other otherwise than before.
     Related { one: UserId, other: UserId },
-    /// A post was deleted.
-    Removed,
-    /// Something was missed. Said by a node to itself.
-    Missed,
+    /// This post was deleted.
+    Removed { post: PostId },
 }
 
 /// The live that somebody asked for at the wrong node.
@@ -62,15 +66,22 @@ pub(super) struct Others {
     /// Node -> where it is reached, and when it said so.
     urls: Mutex<HashMap<String, (String, Instant)>>,
     words: mpsc::Sender<Word>,
+    /// Something was missed. It holds one such message, so that however much was missed is made up for by one look.
+    missed: Notify,
 }
 
 impl Others {
     pub(super) fn new() -> (Self, mpsc::Receiver<Word>) {
         let (words, receiver) = mpsc::channel(WORDS);
-        (Self { urls: Mutex::default(), words }, receiver)
+        (Self { urls: Mutex::default(), words, missed: Notify::new() }, receiver)
     }
 
-    fn url(&self, node: &str) -> Option<String> {
+    /// Everything is looked at soon.
+    pub(super) fn look(&self) {
+        self.missed.notify_one();
+    }
+
+    pub(super) fn url(&self, node: &str) -> Option<String> {
         let urls = self.urls.lock();
         urls.get(node).filter(|(_, at)| at.elapsed() < FORGOTTEN).map(|(url, _)| url.clone())
     }
@@ -126,48 +137,92 @@ impl LiveService {
         if is_elsewhere && !self.is_silent(view) { self.parts.others.url(&lease.node) } else { None }
     }
 
-    /// Acts on what other nodes say, until the process stops.
+    /// Acts on what other nodes say, until the process stops. All of it is done by this one task: what a look has read is
+    /// older than what a later word makes it read.
     pub(super) async fn heed(self, mut words: mpsc::Receiver<Word>) {
+        let mut again = None;
         loop {
-            let word = tokio::select! {
-                word = words.recv() => word,
-                () = self.parts.tasks.stopping() => None,
-            };
-            match word {
-                None => return,
-                Some(Word::Reached { node, url }) => self.parts.others.note(node, url),
-                Some(Word::Banned { live, user }) => self.judge_again(live, user).await,
-                Some(Word::Slowed { live }) => self.read_slow_mode(live).await,
-                Some(Word::Related { one, other }) => self.judge_pair(one, other).await,
-                Some(Word::Removed) => self.look_for_removed().await,
-                Some(Word::Missed) => self.look_at_all().await,
+            tokio::select! {
+                word = words.recv() => match word {
+                    Some(word) => self.act_on(word).await,
+                    None => return,
+                },
+                () = self.parts.others.missed.notified() => again = self.look_at_all().await.err(),
+                () = due(again) => again = self.look_at_all().await.err(),
+                () = self.parts.tasks.stopping() => return,
             }
+        }
+    }
+
+    async fn act_on(&self, word: Word) {
+        let read = match word {
+            Word::Reached { node, url } => {
+                self.parts.others.note(node, url);
+                Ok(())
+            }
+            Word::Banned { live, user } => {
+                self.judge_again(live, user).await;
+                Ok(())
+            }
+            Word::Slowed { live } => self.read_slow_mode(live).await,
+            Word::Related { one, other } => {
+                self.judge_pair(one, other).await;
+                Ok(())
+            }
+            Word::Removed { post } => self.look_for_removed(|handle| handle.post == post).await,
+        };
+        if read.is_err() {
+            self.parts.others.look();
         }
     }
 
     /// Looks at everything that other nodes may have changed. What the store cannot tell now stays as it is.
-    pub(super) async fn look_at_all(&self) {
-        self.look_for_removed().await;
+    ///
+    /// # Errors
+    /// When to look again, where the store could not tell all of it.
+    pub(super) async fn look_at_all(&self) -> Result<(), tokio::time::Instant> {
+        let mut read = self.look_for_removed(|_| true).await;
         for handle in self.parts.registry.lives() {
-            self.read_slow_mode(handle.id).await;
+            read = read.and(self.read_slow_mode(handle.id).await);
+            // A live that is over has nobody to be judged.
             for user in handle.ask(Ask::People).await.unwrap_or_default() {
-                if let Ok(Some(reason)) = self.lost_right(handle.id, user).await {
-                    handle.tell(Ask::Cut(user, reason)).await;
+                match self.lost_right(handle.id, user).await {
+                    Ok(Some(reason)) => handle.tell(Ask::Cut(user, reason)).await,
+                    Ok(None) => {}
+                    Err(_) => read = Err(Unread),
                 }
             }
         }
+        read.map_err(|Unread| tokio::time::Instant::now() + LOOK_AGAIN)
+    }
+
+    /// Lets go of those of some lives here whose posts are gone.
+    pub(super) async fn look_for_removed(&self, which: impl Fn(&Handle) -> bool) -> Result<(), Unread> {
+        let mut read = Ok(());
+        for handle in self.parts.registry.lives().into_iter().filter(which) {
+            match self.parts.stores.lives.get(NOBODY, WhichLive::Id(handle.id)).await {
+                Ok(None) => handle.tell(Ask::Removed).await,
+                Ok(Some(_)) => {}
+                Err(_) => read = Err(Unread),
+            }
+        }
+        read
     }
 
     /// Reads the slow mode of a live that this node carries.
-    async fn read_slow_mode(&self, live: LiveId) {
+    async fn read_slow_mode(&self, live: LiveId) -> Result<(), Unread> {
         if self.parts.registry.live(live).is_none() {
-            return;
+            return Ok(());
         }
         match self.parts.stores.chat.slow_mode(live).await {
             Ok(Some(state)) => self.tell(live, Ask::Slow(Duration::from_secs(state.seconds.into()))).await,
             Ok(None) => {}
-            Err(error) => tracing::warn!(%live, %error, "a slow mode could not be read"),
+            Err(error) => {
+                tracing::warn!(%live, %error, "a slow mode could not be read");
+                return Err(Unread);
+            }
         }
+        Ok(())
     }
 
     /// Cuts somebody off a live that this node carries, unless they may watch it. A right that cannot be confirmed is none.
@@ -208,10 +263,18 @@ impl Neighbour for LiveService {
     }
 
     fn missed(&self) {
-        let service = self.clone();
-        self.parts.tasks.spawn(async move {
-            // Where even this waits, it stands for whatever else would have.
-            let _ = service.parts.others.words.send(Word::Missed).await;
-        });
+        self.parts.others.look();
+    }
+}
+
+/// The store could not tell something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread;
+
+/// Resolves at this time; never without one.
+async fn due(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

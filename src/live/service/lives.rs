@@ -1,6 +1,7 @@
 //! Starting, stopping, listing, joining; keys and defaults.
 
 use super::{elsewhere::Word, *};
+use communiconnect_protocol::PostId;
 use futures_util::future::join_all;
 
 impl LiveService {
@@ -8,7 +9,7 @@ impl LiveService {
     ///
     /// # Errors
     /// `invalid` fields, `rate_limited`, `not_found` community, `forbidden` for who is no member, `unavailable` where this
-    /// node carries as many as it may, `conflict`.
+    /// node carries as many as it may or is drained, `conflict`.
     pub async fn start(&self, actor: Actor, body: LiveStart, at: i64) -> Result<LiveStarted, ErrorBody> {
         let op = op_of("live.start", &body.op, &body)?;
         let new = self.draft(&body, at)?;
@@ -31,27 +32,41 @@ impl LiveService {
             Some(raw) => Text { field: "description", raw, max: settings.description_chars }.check()?,
         };
         let (community_id, visibility) = (body.community_id, body.visibility);
-        Ok(NewLive { community_id, title, description, visibility, lease: self.lease(), at })
+        let lease = self.lease();
+        Ok(NewLive { community_id, title, description, visibility, lease, in_place_of: None, at })
     }
 
     pub(super) async fn begin(
         &self,
         actor: Actor,
         op: Op,
-        new: NewLive,
+        mut new: NewLive,
     ) -> Result<(LiveView, bool), ErrorBody> {
         self.parts.rates.count(actor.user, Act::Post, Some(&op.id), new.at)?;
         let registry = &self.parts.registry;
         let running = self.running_of(actor).await?;
-        if running.is_none() && registry.len() >= self.parts.settings.lives {
+        let is_another = !matches!(running, Running::Carried(_));
+        if is_another && registry.len() >= self.parts.settings.lives {
             let message = "this node carries as many lives as it may: try again later";
             return Err(ErrorBody::new(Code::Unavailable, message).retry_after(BUSY_MS));
+        }
+        if is_another {
+            self.unless_draining()?;
+        }
+        if let Running::Silent(silent) = running {
+            let Silent { id, lease } = &silent;
+            tracing::warn!(live = %id, node = %lease.node, "a live of a silent node gives way to another of its owner's");
+            new.in_place_of = Some(silent);
         }
         let rule = Box::new(policy::post_into);
         let (view, changed) = self.parts.stores.lives.start(actor, op, new, rule).await?;
         if view.live.state != LiveState::Ended && view.lease.node == self.parts.settings.node {
-            let (id, owner) = (view.live.id, actor.user);
-            registry.enter(id, || OnAir::start(id, owner, &self.parts));
+            let handle = registry.enter(view.live.id, || OnAir::start(&view.live, &self.parts));
+            if self.parts.hub.is_draining() {
+                // The drain began meanwhile, and may have looked already.
+                let ending = async move { drop(handle.ask(|answer| Ask::Stop(Stop::Drain, answer)).await) };
+                self.parts.tasks.spawn(ending);
+            }
         }
         Ok((view, changed))
     }
@@ -74,7 +89,7 @@ impl LiveService {
             self.unless_elsewhere(&view)?;
         }
         if view.live.state != LiveState::Ended {
-            return Ok(LiveReportReply { report: self.end_uncarried(id, LiveReason::Stopped).await? });
+            return Ok(LiveReportReply { report: self.end_uncarried(view, LiveReason::Stopped).await? });
         }
         self.stored_report(id).await
     }
@@ -118,10 +133,11 @@ impl LiveService {
     /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `unavailable` where it is full or
     /// another node carries it.
     pub async fn join(&self, reader: Reader, session: SessionId, id: LiveId) -> Result<LiveReply, ErrorBody> {
+        let asked = Instant::now();
         let view = self.view(reader, id).await?;
         policy::join_live(&view.facts)?;
         let person = super::signalling::person_of(reader, session);
-        self.running(&view)?.ask(|answer| Ask::Join(person, session, answer)).await?;
+        self.running(&view)?.ask(|answer| Ask::Join(person, session, asked, answer)).await?;
         self.parts.registry.note_join(session, id);
         Ok(LiveReply { live: view.live })
     }
@@ -209,19 +225,10 @@ impl LiveService {
     }
 
     /// A post was deleted: if it was that of a live, the live is over. The store has ended it already.
-    pub async fn posts_removed(&self) {
-        self.look_for_removed().await;
-        self.tell_nodes(&Word::Removed);
-    }
-
-    /// Lets go of lives whose posts are gone.
-    pub(super) async fn look_for_removed(&self) {
-        for handle in self.parts.registry.lives() {
-            let found = self.parts.stores.lives.get(NOBODY, WhichLive::Id(handle.id)).await;
-            if matches!(found, Ok(None)) {
-                handle.tell(Ask::Removed).await;
-            }
-        }
+    pub async fn post_removed(&self, post: PostId) {
+        // Where that cannot be read now, the live hears of it when it next renews its lease.
+        let _ = self.look_for_removed(|handle| handle.post == post).await;
+        self.tell_nodes(&Word::Removed { post });
     }
 
     /// Follows or blocks between two people have changed: who may no longer watch the other's live is cut off.
@@ -240,6 +247,23 @@ impl LiveService {
             };
             self.judge_again(handle.id, watcher).await;
         }
+    }
+
+    /// Refuses what would begin here while this node sends everybody away.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn unless_draining(&self) -> Result<(), ErrorBody> {
+        if self.parts.hub.is_draining() {
+            let message = "this node takes nobody any more; try again, at another one";
+            return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000));
+        }
+        Ok(())
+    }
+
+    /// How many lives this node carries.
+    pub fn count(&self) -> usize {
+        self.parts.registry.len()
     }
 
     /// The node stops as planned: every live ends with its report, and peers are told while their sessions are still there.

@@ -5,6 +5,8 @@ use super::{
     tests::{PUBLISH, World, offered},
     *,
 };
+use crate::hub::Neighbour;
+use communiconnect_protocol::PostId;
 use std::sync::atomic::Ordering;
 
 /// A live of another node whose lease ran out long ago.
@@ -86,5 +88,59 @@ async fn a_state_that_could_not_be_noted_is_noted_when_the_store_is_back() {
     assert_eq!(world.state_of(live.id).await.0, LiveState::Created);
     store.is_away.store(false, Ordering::Relaxed);
     world.comes_to(live.id, LiveState::Connecting).await;
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
+/// Waits for what comes soon.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..500 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
+}
+
+#[tokio::test]
+async fn however_many_words_are_too_many_everything_is_looked_at_once() {
+    let world = World::new().await;
+    let (other, store) = other_door(&world).await;
+    other.start(world.ada, world.wish("a", Visibility::Public), now_ms()).await.expect("begun");
+    let before = store.asked.load(Ordering::Relaxed);
+    let asked = || store.asked.load(Ordering::Relaxed) - before;
+    let of_no_live = elsewhere::Word::Removed { post: PostId::NOTHING };
+    let of_no_live = rmp_serde::to_vec_named(&of_no_live).expect("encoded");
+    // Nobody acts on any of them before all are there: there is one thread, and it does not wait.
+    (0..10_000).for_each(|_| other.heard(&of_no_live));
+    until("a look", async || asked() > 0).await;
+    let last = elsewhere::Word::Reached { node: "last".into(), url: "http://last".into() };
+    let last = rmp_serde::to_vec_named(&last).expect("encoded");
+    until("all words acted on", async || {
+        other.heard(&last);
+        other.parts.others.url("last").is_some()
+    })
+    .await;
+    assert!(asked() <= 2, "the store was asked {} times", asked());
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_right_could_not_be_read_after_something_was_missed_is_judged_when_the_store_is_back() {
+    let world = World::new().await;
+    let (other, store) = other_door(&world).await;
+    let begun = other.start(world.ada, world.wish("a", Visibility::Public), now_ms()).await.expect("begun");
+    let id = begun.live.id;
+    other.join(world.bob.into(), SessionId::new(1), id).await.expect("joined");
+    let ban = Ban { live_id: id, user: world.bob.user, on: true, at: now_ms() };
+    world.stores.chat.set_ban(world.ada, ban, Box::new(|_| Ok(()))).await.expect("banned by another node");
+    store.is_away.store(true, Ordering::Relaxed);
+    let before = store.asked.load(Ordering::Relaxed);
+    other.missed();
+    until("a look in vain", async || store.asked.load(Ordering::Relaxed) > before + 1).await;
+    let live = other.parts.registry.live(id).expect("it is carried here");
+    assert_eq!(live.ask(Ask::Report).await.expect("so far").leaves, 0);
+    store.is_away.store(false, Ordering::Relaxed);
+    until("a cut", async || live.ask(Ask::Report).await.expect("so far").leaves == 1).await;
     world.tasks.stop(Duration::from_millis(1)).await;
 }

@@ -368,7 +368,7 @@ async fn a_deleted_post_ends_its_live_here_too() {
     let peer = peer.expect("answered").peer;
     let post = started.live.post_id;
     world.stores.posts.delete(world.ada, post, now_ms(), Box::new(|_| Ok(()))).await.expect("deleted");
-    world.lives.posts_removed().await;
+    world.lives.post_removed(post).await;
     assert_eq!(code(world.lives.get(world.ada.into(), started.live.id).await), Some(Code::NotFound));
     for _ in 0..500 {
         if world.lives.parts.registry.live(started.live.id).is_none() {

@@ -192,6 +192,11 @@ impl Ahead {
         self.reactions.felt(post, person)
     }
 
+    /// Of how many people it was read what they feel about a post.
+    pub(super) fn felt_count(&self, post: PostId) -> usize {
+        self.reactions.felt_count(post)
+    }
+
     /// Those whose reactions to a post a notification counts, as far as they were read.
     pub(super) fn counted(&self, post: PostId, by: Counted) -> impl Iterator<Item = UserId> {
         self.reactions.counted(post, by)

@@ -58,7 +58,10 @@ impl Heads {
                 return Ok(Head { no, head: 0, first: 1 });
             }
         };
-        self.known.insert(channel.clone(), head);
+        // Without an entry yet, it may be the row that an operation which is undone has made a moment ago.
+        if head.head > 0 {
+            self.known.insert(channel.clone(), head);
+        }
         Ok(head)
     }
 
@@ -66,7 +69,8 @@ impl Heads {
         self.known.contains_key(channel)
     }
 
-    /// Reads heads of many channels at once, and makes the channels that are not there.
+    /// Reads heads of many channels at once, and makes the channels that are not there: outside any operation, so that their
+    /// rows stay whatever becomes of those that follow.
     pub(super) fn read(&mut self, connection: &Connection, channels: HashSet<Channel>) -> db::Result<()> {
         let unknown: Vec<Channel> =
             channels.into_iter().filter(|channel| !self.known.contains_key(channel)).collect();

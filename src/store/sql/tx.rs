@@ -144,6 +144,11 @@ impl<'a> Tx<'a> {
         self.ahead.felt(post, person)
     }
 
+    /// Of how many people it was read ahead what they feel about a post.
+    pub(super) fn felt_ahead_count(&self, post: PostId) -> usize {
+        self.ahead.felt_count(post)
+    }
+
     /// Those whose reactions to a post a notification counts, as far as they were read ahead.
     pub(super) fn counted_ahead(&self, post: PostId, by: Counted) -> impl Iterator<Item = UserId> {
         self.ahead.counted(post, by)

@@ -17,6 +17,7 @@ export class Communities {
   /** parent id, or '' for the outermost -> ids in order */
   #children = new Map();
   #asked = new Map();
+  #exploring = null;
   /** How many states have come: what was asked before one of a community may be older than it. */
   #told = 0;
 
@@ -77,8 +78,13 @@ export class Communities {
     return this.children(parentId);
   }
 
-  /** Looks at the tree breadth first, as far as `FIRST_LISTS` reach. */
-  async explore() {
+  /** Looks at the tree breadth first, as far as `FIRST_LISTS` reach; once at a time. */
+  explore() {
+    this.#exploring ??= this.#lookAround().finally(() => (this.#exploring = null));
+    return this.#exploring;
+  }
+
+  async #lookAround() {
     const waiting = [''];
     for (let lists = 0; lists < FIRST_LISTS && waiting.length > 0; lists += 1) {
       const found = await this.loadChildren(waiting.shift());

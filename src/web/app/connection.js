@@ -19,6 +19,8 @@ export class Connection {
   /** For peers that send or receive a live. Repeats nothing: they know themselves what to do about a lost answer. */
   signalling = new Signalling((type, body) => this.#client.command(type, body));
   state = 'connecting';
+  /** `{code, reason}` of the close after which this does not come back by itself. */
+  farewell = {};
   /** Characters of texts; the server tells its own with every welcome. */
   limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80 };
   #account;
@@ -123,6 +125,7 @@ export class Connection {
     if (state === 'reconnecting' && !this.#wasOnline && attempt === 0) state = 'connecting';
     if (state === this.state) return;
     this.state = state;
+    if (state === 'closed') this.farewell = { code, reason };
     this.changed.emit(state);
   }
 

@@ -2,6 +2,7 @@
 
 import { h, icon } from './dom.js';
 import { t } from './i18n.js';
+import { placeToasts } from './toasts.js';
 
 /** Opens a dialog; `build(close)` gives its content. Returns the element; it removes itself when it closes. */
 export function openDialog({ title, testid, build }) {
@@ -12,7 +13,10 @@ export function openDialog({ title, testid, build }) {
       h('h2', {}, title),
       h('button', { class: 'icon-button', type: 'button', 'aria-label': t('dialog.close'), testid: 'dialog-close', onclick: close }, icon('close'))),
     build(close));
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    placeToasts();
+    dialog.remove();
+  });
   let written = false;
   dialog.addEventListener('input', () => (written = true));
   dialog.addEventListener('pointerdown', (event) => {
@@ -21,6 +25,7 @@ export function openDialog({ title, testid, build }) {
   });
   document.body.append(dialog);
   dialog.showModal();
+  placeToasts();
   dialog.querySelector('[autofocus], input, textarea')?.focus();
   return dialog;
 }

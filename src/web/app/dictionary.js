@@ -17,6 +17,7 @@ export const DICTIONARY = {
   'nav.logout': { en: 'Log out', fr: 'Se déconnecter' },
   'nav.back': { en: 'Back', fr: 'Retour' },
   'nav.unread': { one: { en: '{count} unread', fr: '{count} non lue' }, other: { en: '{count} unread', fr: '{count} non lues' } },
+  'label': { en: '{label}: {value}', fr: '{label} : {value}' },
   'language': { en: 'Language', fr: 'Langue' },
   'theme': { en: 'Theme', fr: 'Thème' },
   'theme.auto': { en: 'As the system', fr: 'Comme le système' },
@@ -32,6 +33,8 @@ export const DICTIONARY = {
     fr: 'La connexion est perdue. Ce que vous écrivez est gardé et envoyé dès son retour.',
   },
   'connection.closed': { en: 'The server has closed this connection. Load the page again to come back.', fr: 'Le serveur a fermé cette connexion. Rechargez la page pour revenir.' },
+  'connection.closed.by': { en: 'Whoever runs this server has closed your connection: {reason}', fr: 'La personne qui gère ce serveur a fermé votre connexion : {reason}' },
+  'connection.reload': { en: 'Load again', fr: 'Recharger' },
   'connection.try': { en: 'Try now', fr: 'Réessayer' },
 
   'auth.register': { en: 'Create an account', fr: 'Créer un compte' },

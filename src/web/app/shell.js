@@ -3,13 +3,17 @@
 
 import { avatar } from './avatar.js';
 import { fill, h, icon } from './dom.js';
-import { currentLanguage, t } from './i18n.js';
+import { currentLanguage, labelled, t } from './i18n.js';
 import { nameOf } from './model.js';
 import { openAuth } from './authdialog.js';
 import { communityTree, openCommunityDialog } from './tree.js';
 import { keepingFocus } from './views.js';
 import { remember, remembered } from './storage.js';
 
+/** The close code of an operator (SPEC §8). */
+const OPERATOR = 4507;
+/** What the server writes where the operator gave no reason. */
+const UNSAID = 'closed by an operator';
 const THEMES = ['auto', 'light', 'dark'];
 
 export class Shell {
@@ -58,6 +62,8 @@ export class Shell {
       site.onAir.changed.listen(() => this.#showOnAir()),
       site.communities.changed.listen(() => this.#showTree()));
     if (site.notices) this.#ends.push(site.notices.changed.listen((unread) => this.#showUnread(unread)));
+    // Nobody tells of a community that somebody else has opened, and to press where one is already changes no address.
+    this.#links.get('communities').addEventListener('click', () => this.#place.name === 'communities' && site.exploreAgain());
     this.#showState();
     this.#showTree();
     this.#showOnAir();
@@ -110,15 +116,17 @@ export class Shell {
     const behind = state === 'reconnecting' || state === 'offline' || state === 'closed';
     this.#banner.hidden = !behind;
     fill(this.#banner,
-      h('span', {}, t(state === 'closed' ? 'connection.closed' : 'connection.behind')),
-      state !== 'closed' && h('button', { class: 'button button-small', type: 'button', testid: 'connection-try', onclick: () => this.#site.connection.tryNow() }, t('connection.try')));
+      h('span', {}, state === 'closed' ? closedWords(this.#site.connection.farewell) : t('connection.behind')),
+      state === 'closed'
+        ? h('button', { class: 'button button-small', type: 'button', testid: 'connection-reload', onclick: () => location.reload() }, t('connection.reload'))
+        : h('button', { class: 'button button-small', type: 'button', testid: 'connection-try', onclick: () => this.#site.connection.tryNow() }, t('connection.try')));
   }
 
   #themeSwitch() {
     const current = () => remembered('cc.theme') ?? 'auto';
     const show = () => {
       const theme = current();
-      const words = `${t('theme')}: ${t(`theme.${theme}`)}`;
+      const words = labelled(t('theme'), t(`theme.${theme}`));
       fill(button, icon({ auto: 'auto', light: 'sun', dark: 'moon' }[theme]));
       button.setAttribute('aria-label', words);
       button.title = words;
@@ -162,6 +170,11 @@ export class Shell {
     event.preventDefault(); // the hash belongs to the router
     this.main.focus();
   }
+}
+
+/** Why the server has closed for good. What an operator gives as a reason is meant to be read; other reasons are for developers. */
+function closedWords({ code, reason }) {
+  return code === OPERATOR && reason && reason !== UNSAID ? t('connection.closed.by', { reason }) : t('connection.closed');
 }
 
 function brandMark() {

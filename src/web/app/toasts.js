@@ -4,20 +4,33 @@ import { h, icon } from './dom.js';
 import { t } from './i18n.js';
 
 const SHOWN_MS = 6_000;
-/** What is left when pointer and focus have gone. */
+/** What is left at least when pointer and focus have gone. */
 const LINGERS_MS = 3_000;
 const AT_ONCE = 3;
 const ANNOUNCE_MS = 800;
 
 /** The messages that are shown, the oldest first. */
 const shown = [];
+let messages = null;
+
+/**
+ * Brings the messages to where they can be seen and pressed: all that lies outside the topmost dialog is below it and
+ * inert, so they go into it. Whoever opens or closes a dialog calls this, before the dialog is removed.
+ */
+export function placeToasts() {
+  messages ??= document.getElementById('toasts');
+  const place = [...document.querySelectorAll('dialog:modal')].at(-1) ?? document.body;
+  if (messages.parentElement !== place) place.append(messages);
+  // Shown above the dialog, not within its bounds.
+  if (!messages.matches(':popover-open')) messages.showPopover();
+}
 
 /**
  * Shows a message for a while; `action` is `{text, run}` of a button in it. It stays as long as the pointer is on it or the
  * focus in it. `dismiss()` takes it away; `gone` is a promise of when it is, however that came.
  */
 export function toast(text, kind = 'done', action = null) {
-  while (shown.length >= AT_ONCE) shown[0].dismiss();
+  while (shown.length >= AT_ONCE) (shown.find((one) => !one.isKept) ?? shown[0]).dismiss();
   const message = new Message(text, kind, action);
   shown.push(message);
   return message;
@@ -27,6 +40,9 @@ class Message {
   gone;
   #element;
   #timer;
+  #endsAt;
+  /** What was left when it was first kept. */
+  #rest = 0;
   /** What keeps it: `pointer`, `focus`. */
   #kept = new Set();
   /** Where the focus was before it came here. */
@@ -52,8 +68,13 @@ class Message {
       this.#keep('focus');
     });
     this.#element.addEventListener('focusout', () => this.#letGo('focus'));
-    document.getElementById('toasts').append(this.#element);
+    placeToasts();
+    messages.append(this.#element);
     this.#endAfter(SHOWN_MS);
+  }
+
+  get isKept() {
+    return this.#kept.size > 0;
   }
 
   dismiss() {
@@ -68,17 +89,19 @@ class Message {
   }
 
   #keep(by) {
+    if (!this.isKept) this.#rest = this.#endsAt - performance.now();
     this.#kept.add(by);
     clearTimeout(this.#timer);
   }
 
   #letGo(by) {
     this.#kept.delete(by);
-    if (this.#kept.size === 0) this.#endAfter(LINGERS_MS);
+    if (!this.isKept) this.#endAfter(Math.max(this.#rest, LINGERS_MS));
   }
 
   #endAfter(ms) {
     clearTimeout(this.#timer);
+    this.#endsAt = performance.now() + ms;
     this.#timer = setTimeout(() => this.dismiss(), ms);
   }
 }

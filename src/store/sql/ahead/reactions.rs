@@ -68,9 +68,14 @@ impl Reactions {
         self.felt.now.get(&(post, person)).copied()
     }
 
+    /// Of how many people it is known what they feel about a post.
+    pub(super) fn felt_count(&self, post: PostId) -> usize {
+        self.felt.now.keys().filter(|(known, _)| *known == post).count()
+    }
+
     /// Some of those whose reactions to a post a notification counts.
     pub(super) fn counted(&self, post: PostId, by: Counted) -> impl Iterator<Item = UserId> {
-        let counts = move |felt: &Felt| felt.is_some_and(|(_, told)| told == by);
+        let counts = move |felt: &Felt| felt.is_some_and(|(_, told)| told.is_by(by));
         let of_post = self.felt.now.iter().filter(move |((known, _), felt)| *known == post && counts(felt));
         of_post.map(|((_, person), _)| *person)
     }

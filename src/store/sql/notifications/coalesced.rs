@@ -58,6 +58,11 @@ impl Counted {
         self.0
     }
 
+    /// Whether a reaction with this in its column is among those that the notification counts.
+    pub(in crate::store::sql) fn is_by(self, notification: Self) -> bool {
+        self == notification || self == Self::ANYWHERE
+    }
+
     /// The first half of the id: the millisecond and a part of the counter (RFC 9562 §5.7), one of a kind per target.
     fn by(id: NotificationId) -> Self {
         let (half, _) = id.as_bytes().split_first_chunk().expect("an id has sixteen bytes");
@@ -88,7 +93,7 @@ pub(in crate::store::sql) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted, cou
     }
     let (_, Some(standing)) = standing(tx, reacted)? else { return Ok(()) };
     let by = Counted::by(standing.id);
-    if standing.count == 0 || counted != by && counted != Counted::ANYWHERE {
+    if standing.count == 0 || !counted.is_by(by) {
         return Ok(());
     }
     let left = standing.count - 1;
@@ -107,9 +112,12 @@ pub(in crate::store::sql) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted, cou
 
 /// Some of those whom the notification counts, beside the one who takes it back.
 fn others(tx: &Tx<'_>, reacted: &Reacted, by: Counted) -> Result<Vec<UserId>> {
+    // Those known ahead are left out of what the table says, and must not take the place of others there.
+    let known_ahead = reacted.post().map_or(0, |post| tx.felt_ahead_count(post));
+    let limit = REMEMBERED + known_ahead;
     let mut found: Vec<UserId> =
         tx.sql("SELECT user FROM reactions WHERE target = ?1 AND told IN (?3, ?4) LIMIT ?2")?.query_map(
-            params![reacted.target(), REMEMBERED as i64, by.column(), Counted::ANYWHERE.column()],
+            params![reacted.target(), limit as i64, by.column(), Counted::ANYWHERE.column()],
             |row| row.get(0).map(UserId::from_bytes),
         )?;
     // What was read ahead is newer than the table.
@@ -119,7 +127,7 @@ fn others(tx: &Tx<'_>, reacted: &Reacted, by: Counted) -> Result<Vec<UserId>> {
         *user != reacted.person && is_known.is_none()
     });
     if reacted.post().is_some() {
-        found.extend(tx.counted_ahead(post, by));
+        found.extend(tx.counted_ahead(post, by).filter(|user| *user != reacted.person));
     }
     found.truncate(REMEMBERED);
     Ok(found)

@@ -171,6 +171,25 @@ mod core {
     }
 
     #[tokio::test]
+    async fn a_channel_that_was_only_looked_at_in_vain_leaves_its_place_to_others() {
+        let core = core(SqlSettings::default());
+        let failing = core.store.write(|tx| {
+            for _ in 0..2 {
+                tx.place(&channel("never"))?;
+            }
+            Err::<(), _>(StoreError::NotFound("luck"))
+        });
+        assert_eq!(failing.await, Err(StoreError::NotFound("luck")));
+        assert_eq!(core.store.write(say).await, Ok(1));
+        let both = core.store.write(|tx| {
+            let [one, other] = ["never", "old"].map(|name| tx.place(&channel(name)));
+            Ok((one?.no, other?.no))
+        });
+        let (one, other) = both.await.expect("looked at");
+        assert_ne!(one, other, "each has a row of its own");
+    }
+
+    #[tokio::test]
     async fn erased_entries_say_nothing_and_keep_their_place() {
         let core = core(SqlSettings::default());
         core.store.write(say).await.expect("said");

@@ -5,11 +5,12 @@ import { avatar } from '../avatar.js';
 import { menu } from '../dialogs.js';
 import { fill, h, icon, timeTag, written } from '../dom.js';
 import { complainIn, errorLine, onSubmit } from '../forms.js';
-import { t } from '../i18n.js';
+import { labelled, t } from '../i18n.js';
 import { nameOf, oneLine } from '../model.js';
-import { announce, complain, explain } from '../toasts.js';
+import { announce, complain } from '../toasts.js';
 import { banFromLive } from './bans.js';
 import { ChatLog } from './chatlog.js';
+import { explainLive } from './refusal.js';
 import { SLOW_MODES, clockText } from './rules.js';
 
 const PAGE = 60;
@@ -34,6 +35,8 @@ export class Chat {
   #input;
   #replying = h('div', { class: 'chat-replying', hidden: true });
   #replyTo = null;
+  /** The key of why nobody writes here, once that is so. */
+  #shut = null;
   #end;
 
   constructor(site, live) {
@@ -48,7 +51,7 @@ export class Chat {
       publication: (item) => this.#take([item], { isNews: true }),
       opened: () => this.#load(),
       reset: () => this.#load(),
-      closed: (reason) => (reason === 'forbidden' ? this.#shutOut() : this.#load()),
+      closed: (reason) => (reason === 'forbidden' ? this.shut('chat.banned') : this.#load()),
     });
     if (live.state === 'ended') this.#load();
   }
@@ -90,16 +93,22 @@ export class Chat {
   }
 
   #say() {
-    this.#note.hidden = this.#log.size > 0 || this.#pending.size > 0;
-    this.#note.textContent = t(this.#live.state === 'ended' ? 'chat.none.ended' : 'chat.none');
+    const isOver = this.#live.state === 'ended';
+    const shut = isOver ? null : this.#shut;
+    this.#note.classList.toggle('chat-shut', shut !== null);
+    this.#note.hidden = !shut && (this.#log.size > 0 || this.#pending.size > 0);
+    this.#note.textContent = t(shut ?? (isOver ? 'chat.none.ended' : 'chat.none'));
   }
 
-  /** Whoever was taken out neither reads on nor writes. */
-  #shutOut() {
+  /** Nobody writes here any more; `key` says why. What was under way is not taken. */
+  shut(key) {
+    this.#shut = key;
     this.#form?.remove();
     this.#form = null;
-    this.#note.hidden = false;
-    fill(this.#note, t('chat.banned'));
+    this.#replying.hidden = true;
+    for (const copy of this.#pending.values()) copy.remove();
+    this.#pending.clear();
+    this.#say();
   }
 
   // --- messages ---------------------------------------------------------------------------------------------------
@@ -119,7 +128,7 @@ export class Chat {
       this.#take(publications.filter((item) => !item.skip));
       this.#more.hidden = !more || this.#log.size === 0;
     } catch (error) {
-      if (error.code === 'forbidden') this.#shutOut();
+      if (error.code === 'forbidden') this.shut('chat.banned');
       else if (error.code !== 'cancelled' && error.code !== 'not_found') complain(error);
     }
   }
@@ -154,7 +163,7 @@ export class Chat {
     return h('article', { class: 'chat-message', testid: 'chat-message', 'data-message-id': message.id, 'data-user-id': user.id },
       avatar(user, 's'),
       h('div', { class: 'chat-main' },
-        answered && h('p', { class: 'chat-answered', dir: 'auto' }, icon('reply'), `${nameOf(answered.user)}: ${oneLine(answered.content)}`),
+        answered && h('p', { class: 'chat-answered', dir: 'auto' }, icon('reply'), labelled(nameOf(answered.user), oneLine(answered.content))),
         h('p', { class: 'chat-line', dir: 'auto' },
           h('a', { class: 'chat-author', href: `#/u/${user.id}` }, nameOf(user)), isOwner && h('span', { class: 'badge-soft' }, t('chat.owner')), ' ',
           h('span', { class: 'chat-content', testid: 'chat-content' }, written(content))),
@@ -228,7 +237,7 @@ export class Chat {
         this.#pending.get(body.op)?.remove();
         this.#pending.delete(body.op);
         if (!this.#input.value) this.#input.value = content;
-        complainIn(form, error, error.code === 'forbidden' ? t('chat.banned') : explain(error));
+        complainIn(form, error, error.code === 'forbidden' ? t('chat.banned') : explainLive(error));
         this.#say();
       },
     );

@@ -9,10 +9,12 @@ import { Chat } from './chat.js';
 import { keyCard } from './keys.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
+import { explainLive } from './refusal.js';
 import { Hearts } from './hearts.js';
 import { bitrateText, deviceProblem, healthWords, pictureText, pictureWait } from './rules.js';
 import { SourcePicker } from './sourcepicker.js';
 import { Viewers } from './viewers.js';
+import { endCard } from './watch.js';
 
 /** A warning that is not repeated for so long is over. */
 const WARNING_MS = 15_000;
@@ -36,6 +38,8 @@ export class Cockpit {
   #chat;
   #hearts;
   #player = null;
+  /** Another node carries it, so nothing can be sent from here. */
+  #isElsewhere = false;
   #figures = null;
   #sent = null;
   #timer;
@@ -118,8 +122,17 @@ export class Cockpit {
   #showElsewhere() {
     this.#own.srcObject = null;
     if (this.#player || this.#live.state === 'ended') return;
-    this.#player = new Player(this.#site, this.#live, { label: this.#live.title, onOver: () => {} });
+    this.#player = new Player(this.#site, this.#live, {
+      label: this.#live.title, interrupted: 'live.note.nobody', onOver: (reason, error) => reason === 'elsewhere' && this.#carriedElsewhere(error),
+    });
     fill(this.#screen, this.#player.element, this.#overlay);
+  }
+
+  #carriedElsewhere(error) {
+    this.#isElsewhere = true;
+    this.#chat.shut('chat.elsewhere');
+    fill(this.#screen, endCard(this.#live, 'elsewhere', { error }));
+    this.#showNote();
   }
 
   #showBar(here) {
@@ -159,6 +172,7 @@ export class Cockpit {
     if (!onAir.is(this.#live.id)) {
       if (phase === 'over' && reason === 'replaced') return { key: 'cockpit.replaced' };
       if (phase === 'over' && reason === 'bitrate') return { key: 'cockpit.bitrate' };
+      if (this.#isElsewhere) return { key: 'cockpit.node' };
       return { key: this.#live.state === 'live' ? 'cockpit.elsewhere' : 'cockpit.nobody' };
     }
     if (onAir.lostSource) return { key: 'cockpit.source', action: { key: 'live.switch', run: () => this.#choose('live.switch', (picked) => onAir.switchTo(picked)) } };
@@ -172,7 +186,7 @@ export class Cockpit {
   }
 
   #choose(key, use) {
-    const picker = new SourcePicker(this.#site.onAir.source?.wish.height ?? 720);
+    const picker = new SourcePicker(this.#site.onAir.source?.wish.height ?? 720, 'live.preview.take');
     const dialog = openDialog({
       title: t(key),
       testid: 'source-dialog',
@@ -186,7 +200,7 @@ export class Cockpit {
               await use(source);
             } catch (error) {
               source.stop();
-              complain(error);
+              await this.#refused(error);
             }
           },
         }, t('live.use'));
@@ -195,6 +209,13 @@ export class Cockpit {
       },
     });
     dialog.addEventListener('close', () => picker.destroy());
+  }
+
+  /** What cannot be gone on with may have ended meanwhile; then that is the news. */
+  async #refused(error) {
+    const live = error.code === 'conflict' ? await this.#site.lives.load(this.#live.id).catch(() => null) : null;
+    if (live?.state !== 'ended') return void toast(explainLive(error), 'error');
+    return void toast(t(live.reason === 'timeout' ? 'live.over.late' : 'live.over.ended'), 'error');
   }
 
   async #hide(on) {
@@ -213,7 +234,7 @@ export class Cockpit {
         : (await this.#site.connection.ask('live.stop', { live_id: this.#live.id })).report;
       this.#onOver(report);
     } catch (error) {
-      complain(error);
+      await this.#refused(error);
     }
   }
 

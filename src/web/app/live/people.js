@@ -12,17 +12,20 @@ export function openPeople(site, live, { moderates }) {
   const list = h('ul', { class: 'people-list', testid: 'live-people' });
   const note = h('p', { class: 'hint' }, t('loading'));
   const more = moreButton('live-people-more');
-  const load = async (cursor) => {
+  const listed = new Set();
+  const load = once(async (cursor) => {
     try {
       const page = await site.connection.ask('presence', { channel: `live:${live.id}`, ...(cursor && { cursor }) });
-      list.append(...page.users.map(row));
+      const unlisted = page.users.filter(({ id }) => !listed.has(id));
+      for (const { id } of unlisted) listed.add(id);
+      list.append(...unlisted.map(row));
       more.hidden = !page.cursor;
       more.onclick = () => load(page.cursor);
       fill(note, t('live.people.here', { count: page.count }));
     } catch (error) {
       fill(note, explain(error));
     }
-  };
+  });
   const row = (person) => h('li', { class: 'people-row', testid: 'live-person', 'data-user-id': person.id },
     avatar(person, 's'), h('a', { class: 'people-name', href: `#/u/${person.id}` }, named(nameOf(person))),
     person.id === live.owner.id && h('span', { class: 'badge-soft' }, t('chat.owner')),
@@ -30,7 +33,10 @@ export function openPeople(site, live, { moderates }) {
       class: 'icon-button', type: 'button', 'aria-label': t('live.ban.name', { name: nameOf(person) }), title: t('live.ban'), testid: 'live-ban',
       onclick: async ({ currentTarget }) => {
         const line = currentTarget.closest('li');
-        if (await banFromLive(site, live, person)) line.remove();
+        if (!(await banFromLive(site, live, person))) return;
+        // The button that had the focus goes.
+        if (line.contains(document.activeElement)) line.closest('dialog')?.querySelector('[data-testid=dialog-close]')?.focus();
+        line.remove();
       },
     }, icon('block')));
   const out = moderates && new Out(site, live);
@@ -49,7 +55,10 @@ class Out {
   #more = moreButton('live-banned-more');
   /** user id -> row */
   #rows = new Map();
+  /** Those who were let in while a page was under way, which may still name them. */
+  #letIn = new Set();
   #end;
+  #load;
 
   constructor(site, live) {
     this.#site = site;
@@ -61,6 +70,7 @@ class Out {
       if (on) this.#add(person, 'first');
       else this.#remove(person.id);
     });
+    this.#load = once((cursor) => this.#ask(cursor));
     void this.#load();
   }
 
@@ -68,10 +78,11 @@ class Out {
     this.#end();
   }
 
-  async #load(cursor) {
+  async #ask(cursor) {
+    this.#letIn.clear();
     try {
       const page = await this.#site.connection.ask('live.bans', { live_id: this.#live.id, ...(cursor && { cursor }) });
-      for (const person of page.users) this.#add(person, 'last');
+      for (const person of page.users) if (!this.#letIn.has(person.id)) this.#add(person, 'last');
       this.#more.hidden = !page.cursor;
       this.#more.onclick = () => this.#load(page.cursor);
       this.#say('');
@@ -81,6 +92,7 @@ class Out {
   }
 
   #add(person, where) {
+    if (where === 'first') this.#letIn.delete(person.id);
     if (this.#rows.has(person.id)) return;
     const row = this.#row(person);
     this.#rows.set(person.id, row);
@@ -90,6 +102,7 @@ class Out {
   }
 
   #remove(id) {
+    this.#letIn.add(id);
     this.#rows.get(id)?.remove();
     this.#rows.delete(id);
     this.#show();
@@ -116,6 +129,12 @@ class Out {
         },
       }, t('live.unban')));
   }
+}
+
+/** Does it not again before it is done: a button may be pressed twice. */
+function once(work) {
+  let underWay = null;
+  return (...given) => (underWay ??= work(...given).finally(() => (underWay = null)));
 }
 
 function moreButton(testid) {

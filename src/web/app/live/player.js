@@ -4,8 +4,9 @@
 import { Viewer } from '../../live.js';
 import { fill, h, icon } from '../dom.js';
 import { t } from '../i18n.js';
-import { announce, explain } from '../toasts.js';
-import { qualities } from './rules.js';
+import { announce } from '../toasts.js';
+import { explainLive } from './refusal.js';
+import { carrierOf, qualities } from './rules.js';
 
 /** A picture that has not moved for so long stands still. A still screen is repeated once a second at least. */
 const STILL_SECONDS = 3;
@@ -37,11 +38,14 @@ export class Player {
   #still = 0;
   #timer;
 
-  /** `onOver(reason)` is told that watching has ended for good. */
-  constructor(site, live, { onOver, label }) {
+  /**
+   * `onOver(reason, error)` is told that watching has ended for good. `interrupted` is the key of what is said while nothing
+   * comes from the broadcaster.
+   */
+  constructor(site, live, { onOver, label, interrupted = 'live.note.interrupted' }) {
     this.#site = site;
     this.#live = live;
-    this.#options = { onOver };
+    this.#options = { onOver, interrupted };
     this.#video.muted = !soundWanted;
     this.#video.srcObject = this.#stream;
     this.#video.setAttribute('aria-label', label);
@@ -129,9 +133,18 @@ export class Player {
     this.element.dataset.phase = status.phase;
     if (status.reason) this.element.dataset.reason = status.reason;
     if (status.phase === 'over') this.#options.onOver(status.reason, status.error);
+    // Not at once: the peer that tells this has yet to set the alarm of its next try.
+    else if (carrierOf(status.error)?.isSilent === false) queueMicrotask(() => this.#isElsewhere(status.error));
     // Where the picture gets through again, the socket need not wait for its next turn.
     if (status.phase === 'flowing' && this.#site.connection.state !== 'online') this.#site.connection.tryNow();
     this.#say();
+  }
+
+  /** Asking again would be answered the same. */
+  #isElsewhere(error) {
+    if (this.#viewer.phase === 'idle') return;
+    this.#viewer.stop();
+    this.#became({ phase: 'over', reason: 'elsewhere', error });
   }
 
   // --- what is said -----------------------------------------------------------------------------------------------
@@ -149,10 +162,11 @@ export class Player {
     const { phase, reason, error } = this.#status;
     if (phase === 'over') return null; // the card below says more
     if (this.#live.state === 'created' || this.#live.state === 'connecting') return t('live.note.soon');
-    if (this.#live.state === 'interrupted') return t('live.note.interrupted');
+    if (this.#live.state === 'interrupted') return t(this.#options.interrupted);
+    if (carrierOf(error)) return explainLive(error);
     if (phase === 'reconnecting') return t('live.note.reconnecting');
     if (reason === 'unreachable') return t('live.note.unreachable');
-    if (phase === 'waiting') return error && error.code !== 'conflict' ? explain(error) : t('live.note.soon');
+    if (phase === 'waiting') return error && error.code !== 'conflict' ? explainLive(error) : t('live.note.soon');
     if (phase === 'connecting' || !this.#hasPicture) return t(this.#isWaitingForKeyFrame ? 'live.note.keyframe' : 'live.note.connecting');
     return this.#still >= STILL_SECONDS ? t('live.note.still') : null;
   }

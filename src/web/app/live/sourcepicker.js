@@ -17,6 +17,7 @@ export class SourcePicker {
   /** Why the last one could not be opened, as the end of a key. */
   problem = null;
   height;
+  #invitation;
   #turn = 0;
   #video = h('video', { class: 'preview-video', playsinline: true, autoplay: true, muted: true, testid: 'live-preview' });
   #note = h('p', { class: 'preview-note' });
@@ -26,8 +27,10 @@ export class SourcePicker {
   #meterRow;
   #hearing = null;
 
-  constructor(height = 720) {
+  /** `invitation` is the key of what is said while nothing is chosen. */
+  constructor(height = 720, invitation = 'live.preview.none') {
     this.height = height;
+    this.#invitation = invitation;
     this.#video.muted = true; // the attribute counts in parsed pages alone
     this.#choices = h('div', { class: 'segments', role: 'group', 'aria-label': t('live.source') }, SOURCES.map((kind) => h('button', {
       class: 'segment', type: 'button', 'aria-pressed': 'false', 'data-kind': kind, testid: `live-source-${kind}`, onclick: () => this.choose(kind),
@@ -99,7 +102,7 @@ export class SourcePicker {
 
   #say() {
     this.#note.hidden = this.source !== null;
-    fill(this.#note, this.problem ? t(`live.check.${this.problem}`) : t('live.preview.none'));
+    fill(this.#note, this.problem ? t(`live.check.${this.problem}`) : t(this.#invitation));
   }
 
   async #offerDevices(turn) {

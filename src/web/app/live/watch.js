@@ -4,12 +4,12 @@ import { avatar } from '../avatar.js';
 import { fill, h, icon, named, timeTag, written } from '../dom.js';
 import { number, t } from '../i18n.js';
 import { nameOf } from '../model.js';
-import { explain } from '../toasts.js';
 import { runningClock, stateBadge, viewersBadge } from './badge.js';
 import { Chat } from './chat.js';
 import { Hearts } from './hearts.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
+import { explainLive } from './refusal.js';
 import { clockText } from './rules.js';
 
 /** How long the channel's end waits for the peer's, which names the reason. */
@@ -44,7 +44,7 @@ export class Watch {
         signal: (event, data) => event === 'live.reactions' && this.#hearts?.burst(data.counts),
         closed: (reason) => reason === 'forbidden' && this.#shutOut(),
       }),
-      site.connection.welcomed.listen((_, returned) => returned && site.lives.load(live.id).catch(() => {})));
+      site.connection.welcomed.listen((_, returned) => returned && this.#returned()));
     if (live.state === 'ended') this.#end('ended');
     else this.#begin();
     this.#update(live);
@@ -105,7 +105,14 @@ export class Watch {
       return this.#end(live.state === 'ended' ? 'ended' : 'failed', error);
     }
     if (reason === 'not_found') return this.#end('gone');
-    return this.#end(reason === 'banned' || reason === 'forbidden' ? reason : 'failed', error);
+    if (reason === 'elsewhere') this.#chat.shut('chat.elsewhere');
+    return this.#end(['banned', 'forbidden', 'elsewhere'].includes(reason) ? reason : 'failed', error);
+  }
+
+  /** The connection may have come back to the very node that carries it. */
+  #returned() {
+    if (this.#over === 'elsewhere') this.#onAgain();
+    else this.#site.lives.load(this.#live.id).catch(() => {});
   }
 
   /** The right is lost. The peer says why, and may say it a little later. */
@@ -129,10 +136,10 @@ export function endCard(live, how, { error, again } = {}) {
   const fact = (key, value) => h('div', { class: 'fact-tile' }, h('strong', {}, value), h('span', {}, t(key)));
   return h('div', { class: 'live-card', testid: 'live-over', 'data-reason': how },
     icon(how === 'ended' ? 'live' : 'info'),
-    h('p', { class: 'live-card-words' }, how === 'failed' && error ? explain(error) : t(`live.over.${how}`)),
+    h('p', { class: 'live-card-words' }, (how === 'failed' || how === 'elsewhere') && error ? explainLive(error) : t(`live.over.${how}`)),
     how === 'ended' && duration > 0 && h('div', { class: 'fact-tiles' },
       fact('live.figure.duration', clockText(duration)), fact('live.figure.peak', number(live.viewers.peak)),
       live.result && fact('live.figure.unique', number(live.result.unique))),
-    ['failed', 'banned', 'forbidden'].includes(how) && h('button', { class: 'button', type: 'button', testid: 'live-again', onclick: again }, t('again')),
+    again && ['failed', 'banned', 'forbidden', 'elsewhere'].includes(how) && h('button', { class: 'button', type: 'button', testid: 'live-again', onclick: again }, t('again')),
     h('a', { class: 'button', href: '#/live', testid: 'live-to-list' }, t('live.list')));
 }
