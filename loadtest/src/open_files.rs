@@ -1,22 +1,24 @@
 //! Open files of this process: each socket is one.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::fs;
 
-/// Files beside the sockets: runtimes, pipes, publishing connections.
-const BESIDE: u64 = 100;
+/// Files that may yet be opened beside the sockets: those of runtimes and pipes, and what is read of processes.
+const BESIDE: u64 = 50;
 
 /// Raises the limit of open files to the hard one.
 ///
 /// # Errors
-/// Where that is too little for so many sockets; says how to get more.
+/// Where that is too little for so many sockets beside what is open by now; says how to get more.
 pub fn allow(sockets: usize) -> Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
-    let needed = sockets as u64 + BESIDE;
+    let open = fs::read_dir("/proc/self/fd").context("what is open, of proc(5)")?.count();
+    let needed = (open + sockets) as u64 + BESIDE;
     ensure!(
         needed <= hard,
-        "{sockets} sockets need {needed} open files, and this process may have {hard}. Raise the hard limit of the shell, as \
+        "{sockets} more sockets need {needed} open files, and this process may have {hard}. Raise the hard limit of the shell, as \
          root: `prlimit --pid $$ --nofile={needed}:{needed}` (for a service: LimitNOFILE=; for a container: --ulimit nofile=)"
     );
     Ok(())

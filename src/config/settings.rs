@@ -240,7 +240,7 @@ settings! {
         data: PathBuf = "./data";
         /// Which store: `sqlite` in the data folder, or `postgres://user:password@host:5432/database`, which several nodes may use.
         url: BackendUrl = "sqlite";
-        /// Writing operations that may wait; beyond it `unavailable`.
+        /// Writing operations that may wait, and as many queries: a crowd that comes back asks several for each socket. Beyond it `unavailable`.
         queue: usize = "8192", 1..=1_000_000;
         /// Operations of one group commit: more make one sync cheaper for each and the first wait longer.
         batch: usize = "500", 1..=100_000;

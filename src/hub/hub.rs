@@ -2,8 +2,8 @@
 
 use super::{
     Access, Denied, HubSettings, Neighbour, SessionEnds, SessionHandle, Tally, Traffic,
-    channel::ChannelEntry, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers, people::People,
-    reads::Reads, registry::Registry, resync::Wholeness,
+    channel::ChannelEntry, crowds::Crowds, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers,
+    people::People, reads::Reads, registry::Registry, resync::Wholeness,
 };
 use crate::{
     auth::Identity,
@@ -60,6 +60,7 @@ pub struct Hub {
     is_draining: AtomicBool,
     pub(super) whole: Wholeness,
     pub(super) peers: Peers,
+    pub(super) crowds: Crowds,
 }
 
 impl Hub {
@@ -83,6 +84,7 @@ impl Hub {
             is_draining: AtomicBool::new(false),
             whole: Wholeness::default(),
             peers: Peers::default(),
+            crowds: Crowds::default(),
         })
     }
 

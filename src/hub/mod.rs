@@ -8,6 +8,7 @@ mod access;
 mod away;
 mod channel;
 mod control;
+mod crowds;
 pub mod delivery;
 mod dispatch;
 mod handle;

@@ -4,7 +4,7 @@
 //! Nothing here is kept: a node that falls silent takes with it what it said. The broker carries these words without
 //! understanding them.
 
-use super::{Dismissed, Elsewhere, Hub, NodeView, SessionView, Whom, presence::Present};
+use super::{Dismissed, Elsewhere, Hub, NodeView, SessionView, Whom, crowds::Told, presence::Present};
 use crate::{
     broker::{Broadcast, Memo},
     clock,
@@ -14,7 +14,10 @@ use communiconnect_protocol::{Channel, Code, Data, ErrorBody, UserId};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 use tokio::{sync::mpsc, time::Instant};
 
 /// Between two signs of life.
@@ -28,6 +31,8 @@ const USED_PACE: Duration = Duration::from_millis(250);
 const ANSWER_TIME: Duration = Duration::from_millis(500);
 /// Answers that wait to be given; who is not answered in time asks again.
 const ERRANDS: usize = 256;
+/// Answers to one question for which there is room beside those of the nodes that are known: of nodes that have just come.
+const NEWCOMERS: usize = 16;
 /// Nodes that are known at once: a bound against nonsense.
 const NODES: usize = 1_024;
 
@@ -50,8 +55,14 @@ enum Word {
     Beat,
     /// I stop; my people come to you.
     Leaving,
-    /// Who is in this channel, from this person on?
-    Ask { question: u64, channel: Channel, after: Option<UserId> },
+    /// Who is in this channel, from this person on? With everybody's ids, or without.
+    Ask {
+        question: u64,
+        channel: Channel,
+        after: Option<UserId>,
+        #[serde(default = "yes")]
+        ids: bool,
+    },
     /// These.
     Told { question: u64, present: Present },
     /// So many commands of these people went through.
@@ -98,7 +109,7 @@ pub(super) struct Peers {
     me: NodeKey,
     /// When each was last heard.
     heard: Mutex<HashMap<NodeKey, Instant>>,
-    questions: Mutex<HashMap<u64, mpsc::Sender<Answer>>>,
+    questions: Mutex<HashMap<u64, mpsc::Sender<(NodeKey, Answer)>>>,
     /// What others ask or must know, until [`Hub::keep_company`] answers: not where deliveries come, which a large crowd would hold up.
     errands: (mpsc::Sender<Errand>, Mutex<Option<mpsc::Receiver<Errand>>>),
 }
@@ -107,7 +118,7 @@ pub(super) struct Peers {
 #[derive(Debug)]
 enum Errand {
     /// Who is in this channel, from this person on.
-    Present { to: NodeKey, question: u64, channel: Channel, after: Option<UserId> },
+    Present { to: NodeKey, question: u64, channel: Channel, after: Option<UserId>, ids: bool },
     /// What was counted before it was known.
     Counted { to: NodeKey },
 }
@@ -135,9 +146,9 @@ impl Peers {
     }
 
     /// Gives an answer to whoever waits for it.
-    fn take(&self, question: u64, answer: Answer) {
+    fn take(&self, question: u64, by: NodeKey, answer: Answer) {
         if let Some(waiting) = self.questions.lock().get(&question) {
-            let _ = waiting.try_send(answer);
+            let _ = waiting.try_send((by, answer));
         }
     }
 
@@ -189,8 +200,9 @@ impl Hub {
 
     fn run(&self, errand: Errand) {
         match errand {
-            Errand::Present { to, question, channel, after } => {
+            Errand::Present { to, question, channel, after, ids } => {
                 let present = self.present_here(&channel, after);
+                let present = if ids { present } else { present.without_ids() };
                 let _ = self.say(inbox(to), Word::Told { question, present });
             }
             Errand::Counted { to } => {
@@ -241,7 +253,7 @@ impl Hub {
         }
     }
 
-    /// Who is in a channel on the other nodes, from `after` on.
+    /// Who is in a channel on the other nodes, as it was at most a moment ago: everybody, and the page behind `after`.
     ///
     /// # Errors
     /// `unavailable` while they cannot be asked.
@@ -249,14 +261,32 @@ impl Hub {
         &self,
         channel: &Channel,
         after: Option<UserId>,
-    ) -> Result<Vec<Present>, ErrorBody> {
+    ) -> Result<(Told, Told), ErrorBody> {
         if self.peers.count() == 0 {
-            return Ok(Vec::new());
+            return Ok(Default::default());
         }
         if self.whole.is_away() {
             return Err(cannot_be_asked());
         }
-        let word = |question| Word::Ask { question, channel: channel.clone(), after };
+        let crowds = &self.crowds;
+        let whole = crowds.whole.get(channel.clone(), || self.ask_who_is_in(channel, None)).await?;
+        let page = match after {
+            None => Told::clone(&whole),
+            Some(last) => {
+                crowds.pages.get((channel.clone(), last), || self.ask_who_is_in(channel, after)).await?
+            }
+        };
+        Ok((whole, page))
+    }
+
+    /// Asks who is in a channel: for everybody's ids with the first page alone, which is kept for those who page on.
+    async fn ask_who_is_in(
+        &self,
+        channel: &Channel,
+        after: Option<UserId>,
+    ) -> Result<Vec<Present>, ErrorBody> {
+        let ids = after.is_none();
+        let word = |question| Word::Ask { question, channel: channel.clone(), after, ids };
         let present = |answer| match answer {
             Answer::Present(present) => Some(present),
             _ => None,
@@ -280,28 +310,34 @@ impl Hub {
         word: impl FnOnce(u64) -> Word,
         read: impl Fn(Answer) -> Option<T>,
     ) -> Elsewhere<T> {
-        let nodes = self.peers.count();
-        let mut told = Vec::with_capacity(nodes);
+        let mut silent: HashSet<NodeKey> = self.peers.heard.lock().keys().copied().collect();
+        let mut heard = HashSet::with_capacity(silent.len());
+        let mut told = Vec::with_capacity(silent.len());
         let mut is_told = true;
-        if nodes > 0 {
-            let (sender, mut answers) = mpsc::channel(nodes);
+        if !silent.is_empty() {
+            let (sender, mut answers) = mpsc::channel(silent.len() + NEWCOMERS);
             let question = rand::random();
             self.peers.questions.lock().insert(question, sender);
             let _asked = Asked { peers: &self.peers, question };
             is_told = self.say(everybody(), word(question));
             let gathering = async {
-                while told.len() < nodes
-                    && let Some(answer) = answers.recv().await
+                while !silent.is_empty()
+                    && let Some((by, answer)) = answers.recv().await
                 {
-                    told.extend(read(answer));
+                    // One that was not known yet is heard as well, and stands for no other.
+                    if heard.insert(by)
+                        && let Some(answer) = read(answer)
+                    {
+                        silent.remove(&by);
+                        told.push(answer);
+                    }
                 }
             };
             if is_told {
                 let _ = tokio::time::timeout(ANSWER_TIME, gathering).await;
             }
         }
-        let silent = nodes - told.len();
-        Elsewhere { told, silent, is_cut_off: self.whole.is_away() || !is_told }
+        Elsewhere { told, silent: silent.len(), is_cut_off: self.whole.is_away() || !is_told }
     }
 
     /// Another node, or this one, has said something.
@@ -320,18 +356,18 @@ impl Hub {
         match word {
             Word::Beat => {}
             Word::Leaving => drop(self.peers.heard.lock().remove(&by)),
-            Word::Ask { question, channel, after } => {
+            Word::Ask { question, channel, after, ids } => {
                 // One that finds no room is asked again.
-                let errand = Errand::Present { to: by, question, channel, after };
+                let errand = Errand::Present { to: by, question, channel, after, ids };
                 let _ = self.peers.errands.0.try_send(errand);
             }
-            Word::Told { question, present } => self.peers.take(question, Answer::Present(present)),
+            Word::Told { question, present } => self.peers.take(question, by, Answer::Present(present)),
             Word::Inquire { question, inquiry } => {
                 if let Some(answer) = self.answer(inquiry) {
                     let _ = self.say(inbox(by), Word::Answered { question, answer });
                 }
             }
-            Word::Answered { question, answer } => self.peers.take(question, answer),
+            Word::Answered { question, answer } => self.peers.take(question, by, answer),
             Word::Used { commands } => {
                 let per_second = self.settings.commands_per_second_user;
                 self.people.spend(&commands, clock::steady_ms(), per_second);
@@ -360,6 +396,11 @@ impl Hub {
         let taken = broker.publish(vec![Broadcast::Memo(Memo { channel, body: body.into() })]).now_or_never();
         !matches!(taken, Some(Err(_)))
     }
+}
+
+/// Nodes that do not say whether they wish ids want them.
+fn yes() -> bool {
+    true
 }
 
 fn cannot_be_asked() -> ErrorBody {

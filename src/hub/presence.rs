@@ -39,21 +39,24 @@ impl Hub {
         self.may_read(caller, &channel).await?;
         let unnamed = self.access.unnamed_in(&channel).await?;
         let blocked = self.blocked_of(caller).await?;
-        let mut told = self.present_elsewhere(&channel, after).await?;
-        told.push(self.present_here(&channel, after));
+        let (whole, page) = self.present_elsewhere(&channel, after).await?;
+        let here = self.present_here(&channel, after);
+        let everywhere = || whole.iter().chain([&here]);
         let people: BTreeSet<UserId> =
-            told.iter().flat_map(Present::people).filter(|person| Some(*person) != unnamed).collect();
-        let unlisted: u64 = told.iter().map(|present| present.guests + present.beyond).sum();
+            everywhere().flat_map(Present::people).filter(|person| Some(*person) != unnamed).collect();
+        let unlisted: u64 = everywhere().map(|present| present.guests + present.beyond).sum();
         let count = unlisted + people.len() as u64;
         // Behind the last that a node had room for, others may come that it did not tell.
-        let told_upto = told.iter().filter_map(|present| present.told_upto).min();
-        let users: BTreeMap<UserId, User> =
-            told.into_iter().flat_map(|present| present.users).map(|user| (user.id, user)).collect();
+        let told = || page.iter().chain([&here]);
+        let told_upto = told().filter_map(|present| present.told_upto).min();
+        let users: BTreeMap<UserId, &User> =
+            told().flat_map(|present| &present.users).map(|user| (user.id, user)).collect();
         let mut users: Vec<User> = users
             .into_values()
             .filter(|user| Some(user.id) != unnamed && !blocked.contains(&user.id))
             .filter(|user| told_upto.is_none_or(|last| user.id <= last))
             .take(PAGE_PEOPLE + 1)
+            .cloned()
             .collect();
         let has_more = users.len() > PAGE_PEOPLE;
         users.truncate(PAGE_PEOPLE);
@@ -86,6 +89,11 @@ pub(super) struct Present {
 }
 
 impl Present {
+    /// For whoever has the ids already.
+    pub(super) fn without_ids(self) -> Self {
+        Self { ids: Bytes::new(), ..self }
+    }
+
     fn people(&self) -> impl Iterator<Item = UserId> {
         self.ids.as_chunks().0.iter().map(|id| UserId::from_bytes(*id))
     }

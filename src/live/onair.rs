@@ -3,6 +3,7 @@
 //! Everything that happens to a live comes by its mailbox, one at a time; so states are noted, told and closed in one
 //! order. What it decides is decided in the pure cores (`machine`, `audience`, `chat`); here is only who does it.
 
+mod cuts;
 mod figures;
 mod peers;
 
@@ -30,6 +31,7 @@ use communiconnect_protocol::{
     Channel, Code, Data, ErrorBody, Live, LiveId, LiveReason, LiveReport, LiveState, PeerId, PostId,
     ReactionKind, RtcCloseReason, SessionId, UserId, Viewers, event,
 };
+use cuts::Cuts;
 use peers::Viewer;
 pub(super) use peers::refused;
 use std::{
@@ -71,7 +73,7 @@ pub(super) struct Watcher {
     pub(super) owner: PeerOwner,
     /// The session that asked, which ends the watching by leaving.
     pub(super) session: Option<SessionId>,
-    /// When it asked: joining is timed from there.
+    /// When it asked, which is before its right to was judged: joining is timed from there.
     pub(super) asked: Instant,
 }
 
@@ -82,7 +84,8 @@ type Answer<T> = oneshot::Sender<Result<T, ErrorBody>>;
 pub(super) enum Ask {
     Publish(Offered, PeerOwner, Answer<Answered>),
     Watch(Offered, Watcher, Answer<Answered>),
-    Join(Person, SessionId, Answer<()>),
+    /// A session watches, as it asked then.
+    Join(Person, SessionId, Instant, Answer<()>),
     Leave(SessionId, Answer<bool>),
     Stop(Stop, Answer<LiveReport>),
     Report(Answer<LiveReport>),
@@ -158,6 +161,7 @@ pub(super) struct OnAir {
     chat: ChatPace,
     bursts: Bursts,
     viewers: HashMap<PeerId, Viewer>,
+    cuts: Cuts,
     sight: watch::Sender<Sight>,
     upload: PublisherFigures,
     totals: UploadTotals,
@@ -202,6 +206,7 @@ impl OnAir {
             chat: ChatPace::new(settings.rates),
             bursts: Bursts::new(settings.rates),
             viewers: HashMap::new(),
+            cuts: Cuts::default(),
             sight: show,
             upload: PublisherFigures::default(),
             totals: UploadTotals::default(),
@@ -252,9 +257,8 @@ impl OnAir {
         match ask {
             Ask::Publish(offered, owner, answer) => return self.publish(offered, owner, answer).await,
             Ask::Watch(offered, who, answer) => drop(answer.send(self.watch(offered, who))),
-            Ask::Join(person, session, answer) => {
-                let joined = self.audience.join(person, Tie::Session(session), now);
-                drop(answer.send(joined.map(|_| ()).map_err(|_| full())));
+            Ask::Join(person, session, asked, answer) => {
+                drop(answer.send(self.join(person, session, asked)));
             }
             Ask::Leave(session, answer) => drop(answer.send(Ok(self.leave(session, now)))),
             Ask::Stop(by, answer) => {
@@ -328,8 +332,8 @@ impl OnAir {
                 }
                 Effect::ClosePublisher(peer, reason) => self.close_peer(peer, reason),
                 Effect::End { reason, viewers, encoder_left } => {
-                    let end =
-                        LiveEnd { id: self.id, reason, report: self.report(now), encoder_left, at: now_ms() };
+                    let (report, at) = (self.report(now), now_ms());
+                    let end = LiveEnd { id: self.id, reason, report, encoder_left, seen: None, at };
                     self.end(end).await;
                     self.close_viewers(viewers);
                     course = Course::Over;

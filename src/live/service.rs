@@ -32,7 +32,7 @@ use crate::{
         Actor, LiveFacts, Op, Reader, Stores,
         chat::{Ban, NewMessage, SlowMode},
         live_keys::DefaultsChange,
-        lives::{Abandoned, Lease, LiveEnd, LiveQuery, LiveView, NewLive, WhichLive},
+        lives::{Abandoned, Lease, LiveEnd, LiveQuery, LiveView, NewLive, Silent, WhichLive},
     },
     tasks::Tasks,
 };
@@ -277,31 +277,40 @@ impl LiveService {
             && self.parts.leases.is_silent(*until, Instant::now(), now_ms())
     }
 
-    /// Ends a live that nobody carries any more, with what was last noted of it. A node that carries it all the same hears of
-    /// the end when it next renews its lease.
-    async fn end_uncarried(&self, id: LiveId, reason: LiveReason) -> Result<LiveReport, ErrorBody> {
+    /// Ends a live that nobody carries any more, with what was last noted of it.
+    ///
+    /// # Errors
+    /// `unavailable` where its node has come back meanwhile.
+    async fn end_uncarried(&self, view: LiveView, reason: LiveReason) -> Result<LiveReport, ErrorBody> {
+        let (id, seen) = (view.live.id, Some(view.lease));
         let report = self.stored_report(id).await?.report;
-        let end = LiveEnd { id, reason, report, encoder_left: true, at: now_ms() };
+        let end = LiveEnd { id, reason, report, encoder_left: true, seen, at: now_ms() };
         Ok(self.parts.stores.lives.end(end).await?)
     }
 
-    /// The live that a person runs. One whose node has fallen silent does not keep its owner from beginning another: it ends
-    /// here.
-    async fn running_of(&self, owner: Actor) -> Result<Option<LiveView>, ErrorBody> {
+    /// The live that a person runs. One whose node has fallen silent does not keep its owner from beginning another.
+    async fn running_of(&self, owner: Actor) -> Result<Running, ErrorBody> {
         let found = self.parts.stores.lives.get(owner.into(), WhichLive::RunningOf(owner.user)).await?;
-        let Some(view) = found else { return Ok(None) };
-        if !self.is_silent(&view) {
-            return Ok(Some(view));
-        }
-        tracing::warn!(live = %view.live.id, node = %view.lease.node, "ended a live of a silent node for its owner");
-        self.end_uncarried(view.live.id, LiveReason::Lost).await?;
-        Ok(None)
+        Ok(match found {
+            None => Running::None,
+            Some(view) if self.is_silent(&view) => {
+                Running::Silent(Silent { id: view.live.id, lease: view.lease })
+            }
+            Some(view) => Running::Carried(view.live.id),
+        })
     }
 
     fn lease(&self) -> Lease {
         let until = now_ms() + i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
         Lease { node: self.parts.settings.node.clone(), until }
     }
+}
+
+/// The live that a person runs.
+enum Running {
+    None,
+    Silent(Silent),
+    Carried(LiveId),
 }
 
 /// Which peer an event is about; none for figures of many.

@@ -21,8 +21,19 @@ pub struct NewLive {
     pub visibility: Visibility,
     /// Which node carries it.
     pub lease: Lease,
+    /// The live of the same person that it takes the place of, unless that one's node comes back before.
+    pub in_place_of: Option<Silent>,
     /// When.
     pub at: i64,
+}
+
+/// A running live whose node has fallen silent, as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// Which.
+    pub id: LiveId,
+    /// Its lease then: one that was renewed since is that of a node that is there.
+    pub lease: Lease,
 }
 
 /// Which node answers for a live, and until when: one that is not renewed in time is anybody's to end.
@@ -97,6 +108,8 @@ pub struct LiveEnd {
     pub report: LiveReport,
     /// Whether its encoder had said good-bye before: then a lasting key opens a new live at once.
     pub encoder_left: bool,
+    /// The lease that was seen, where it ends because nobody carries it: only while that stands.
+    pub seen: Option<Lease>,
     /// When.
     pub at: i64,
 }
@@ -128,7 +141,8 @@ pub enum Abandoned {
 #[async_trait::async_trait]
 pub trait Lives: Send + Sync {
     /// Begins a live with its post and their publications, in one transaction. Where the person runs one already, that one
-    /// is answered and its key becomes older; so it is for a retry while its live runs. The flag says whether the operation
+    /// is answered and its key becomes older, unless it is the silent one that the new one takes the place of: that ends as
+    /// lost in the same transaction. So it is answered for a retry while its live runs. The flag says whether the operation
     /// began it.
     async fn start(
         &self,
@@ -144,6 +158,7 @@ pub trait Lives: Send + Sync {
     /// Notes a state and tells it where the live's events go; `NotFound` where the live has ended or is gone.
     async fn change(&self, change: LiveChange) -> Result<()>;
     /// Stores the report, notes the end and tells it. A live that has ended before keeps its end; answers its report.
+    /// `Refused` as `unavailable` where another lease stands than was seen.
     async fn end(&self, end: LiveEnd) -> Result<LiveReport>;
     /// Renews leases, notes viewers and tells where they changed; answers lives that run no longer.
     async fn pulse(&self, lease: Lease, pulses: Vec<LivePulse>) -> Result<Vec<LiveId>>;

@@ -33,6 +33,7 @@ test('somebody without a mouse registers, founds a community, posts, reacts, com
   await person.key('Enter');
   await person.at('me').first().waitFor({ state: 'attached' });
   await person.online();
+  await person.page.waitForFunction(() => document.activeElement.tagName === 'H1');
 
   await person.at('home-community-create').waitFor();
   await tabTo(person, 'home-community-create');
@@ -54,6 +55,10 @@ test('somebody without a mouse registers, founds a community, posts, reacts, com
   await tabTo(person, 'react-open');
   await person.key('Enter');
   await person.isAt('react-like');
+  await person.key('ArrowRight');
+  await person.isAt('react-love');
+  await person.key('ArrowLeft', 'ArrowLeft');
+  await person.isAt('react-angry');
   await person.key('Escape');
   await person.isAt('react-open');
   await person.key('Enter', 'Tab', 'Enter');
@@ -74,6 +79,12 @@ test('somebody without a mouse registers, founds a community, posts, reacts, com
   await person.isAt('comment-reply');
 
   await tabTo(person, 'comment-menu');
+  await person.key('Enter', 'Tab', 'Enter');
+  await person.isAt('comment-edit-content');
+  await person.page.keyboard.type(' better');
+  await person.key('Control+Enter');
+  await person.at('comment-content').filter({ hasText: 'better' }).waitFor();
+  await person.isAt('comment-menu');
   await person.key('Enter', 'Tab', 'Tab');
   await person.isAt('comment-delete');
   await person.key('Enter');

@@ -207,3 +207,13 @@ test('the page fits a phone and speaks French', async () => {
   assert.equal(wide, 0, 'nothing sticks out to the side');
   assertNoComplaints(person);
 });
+
+test('a community that somebody else has opened shows once the list is asked for again', async () => {
+  const { alice, bob } = await pair();
+  await bob.visit('#/communities');
+  await bob.at('community-item').first().waitFor();
+  const name = fresh('Newest ');
+  await alice.makeCommunity(name);
+  await bob.press('nav-communities');
+  await bob.at('community-item').filter({ hasText: name }).waitFor();
+});

@@ -105,7 +105,14 @@ async fn what_is_decided_on_another_node_counts_where_the_live_is_carried() {
     let mut talker = far.stage.server.client("talker", Encoding::Json).await;
     within("the slow mode", async {
         let say = || json!({"op": op(), "live_id": live, "content": "and"});
-        while talker.command("chat.send", say()).await.is_ok {}
+        // Who may write five a second is told to wait a second at most, and who is slowed minutes.
+        loop {
+            let said = talker.command("chat.send", say()).await;
+            assert!(["ok", "rate_limited"].contains(&said.code()), "{}", said.body);
+            if said.body["retry_after_ms"].as_u64().is_some_and(|wait| wait > 10_000) {
+                break;
+            }
+        }
     })
     .await;
     let mut guest = Player::start(&far.stage, None).await;

@@ -22,4 +22,4 @@ pub use seat::Manner;
 pub use tally::{Second, Tally, Voice};
 
 pub(crate) use frames::server_text;
-pub(crate) use log::log_page;
+pub(crate) use log::{LogPage, log_page};

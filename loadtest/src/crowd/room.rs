@@ -22,6 +22,9 @@ use tokio::{
 /// Bytes that are read at once, for whichever socket: more than a kernel hands over.
 const BUFFER: usize = 256 << 10;
 
+/// How long readers stay once all have everything: a repair that comes late, and brings something again, is seen.
+const STAYING: Duration = Duration::from_millis(1_500);
+
 /// How often the run looks at how far the readers are.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -81,6 +84,7 @@ pub struct Order {
 pub(super) struct Status {
     settled: AtomicUsize,
     comings: AtomicUsize,
+    whole: AtomicUsize,
     pushed: AtomicU64,
     trouble: Mutex<Option<String>>,
 }
@@ -93,6 +97,10 @@ impl Status {
 
     pub(super) fn unsettled(&self) {
         self.settled.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn whole(&self) {
+        self.whole.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn pushed(&self, count: u64) {
@@ -181,7 +189,8 @@ impl Crowd {
         self.orders.send_modify(change);
     }
 
-    /// Lets the readers leave once they have everything up to `heads`, by channel, or after `patience`; answers the account.
+    /// Lets the readers leave once all have everything up to `heads`, by channel, and [`STAYING`] longer, or after `patience`;
+    /// answers the account.
     ///
     /// # Errors
     /// Where the readers' thread failed.
@@ -191,9 +200,11 @@ impl Crowd {
             order.heads = Some(Arc::new(heads));
         });
         let until = Instant::now() + patience;
-        while !self.is_over() && Instant::now() < until {
+        let are_whole = || self.status.whole.load(Ordering::Relaxed) == self.readers;
+        while !are_whole() && !self.is_over() && Instant::now() < until {
             tokio::time::sleep(LOOK).await;
         }
+        tokio::time::sleep(STAYING).await;
         self.order(|order| order.is_over = true);
         while !self.is_over() {
             tokio::time::sleep(LOOK).await;
@@ -230,7 +241,8 @@ fn run(plan: Plan, orders: watch::Receiver<Order>, status: Arc<Status>) -> Resul
             let session = Session::new(number, wish.voice, Arc::clone(&names), channels);
             let session = session.with_token(wish.token.take());
             let session = if is_bare { session.unasked() } else { session };
-            let seat = Seat { number, wish, session, room: Rc::clone(&room), orders: orders.clone() };
+            let (room, orders) = (Rc::clone(&room), orders.clone());
+            let seat = Seat { number, wish, session, room, orders, wished: None, is_whole: false };
             seats.spawn_local(seat.sit());
         }
         while let Some(sat) = seats.join_next().await {

@@ -4,7 +4,7 @@ use super::{
     dial,
     frames::{self, Frame, Frames},
     room::{Order, Room, Wish},
-    session::{Moment, Session, SessionError},
+    session::{Moment, Session},
 };
 use crate::clock::now_us;
 use anyhow::{Context, Result};
@@ -51,6 +51,10 @@ pub(super) struct Seat {
     pub(super) session: Session,
     pub(super) room: Rc<Room>,
     pub(super) orders: watch::Receiver<Order>,
+    /// Since when it has wished to be there, and whether for the first time; over all tries, until it has what it came for.
+    pub(super) wished: Option<(u64, bool)>,
+    /// Whether it has told that everything has come.
+    pub(super) is_whole: bool,
 }
 
 impl Seat {
@@ -82,15 +86,28 @@ impl Seat {
             };
             self.wait(pause).await;
         }
+        // Nobody waits for whoever has given up, either.
+        self.whole();
         let order = self.orders.borrow().clone();
         if let Some(heads) = order.heads {
             self.session.end(&heads, &order.versions, &mut self.room.tally.borrow_mut());
         }
     }
 
+    /// Whether there is nothing to come back for.
     fn is_done(&self) -> bool {
-        let order = self.orders.borrow();
-        order.is_over || order.heads.as_ref().is_some_and(|heads| self.session.is_whole(heads))
+        self.orders.borrow().is_over || self.has_everything()
+    }
+
+    fn has_everything(&self) -> bool {
+        self.orders.borrow().heads.as_ref().is_some_and(|heads| self.session.is_whole(heads))
+    }
+
+    /// Tells once that everything has come.
+    fn whole(&mut self) {
+        if !std::mem::replace(&mut self.is_whole, true) {
+            self.room.status.whole();
+        }
     }
 
     /// Waits, but not beyond the end of the run.
@@ -106,8 +123,8 @@ impl Seat {
 
     async fn connection(&mut self) -> Result<End> {
         let room = Rc::clone(&self.room);
-        let began = now_us();
         let is_first = !self.session.has_come();
+        self.wished.get_or_insert((now_us(), is_first));
         let permit = if is_first { Some(room.opening.acquire().await?) } else { None };
         let receive = if let Manner::Stalls(bytes) = self.wish.manner { Some(bytes) } else { None };
         let opening = dial::open(self.wish.server, self.number, receive, !room.is_bare);
@@ -118,15 +135,18 @@ impl Seat {
             stream.write_all(&out).await?;
         }
         let cuts = self.orders.borrow_and_update().cuts;
-        let began = Some((began, is_first));
-        let mut line = Line { stream, frames: Frames::default(), began, permit, out: Vec::new() };
+        let mut line = Line { stream, frames: Frames::default(), permit, out: Vec::new() };
         let stays = if let Manner::ComesAndGoes(longest) = self.wish.manner { Some(longest) } else { None };
         let mut leaves = None;
         loop {
             if self.settled(&mut line) {
                 room.status.settled();
             }
-            if self.is_done() {
+            if self.has_everything() {
+                // It stays, so that what comes once more is seen.
+                self.whole();
+            }
+            if self.orders.borrow().is_over {
                 break;
             }
             let order = self.orders.borrow().clone();
@@ -146,16 +166,19 @@ impl Seat {
             tokio::select! {
                 changed = self.orders.changed() => if changed.is_err() { break },
                 ready = line.stream.readable(), if !stalls => {
-                    ready?;
-                    if let Some(closed) = self.read(&mut line)? {
+                    if let Err(error) = ready {
+                        return Ok(self.unsettle(self.closed(error.to_string())));
+                    }
+                    if let Some(closed) = self.read(&mut line) {
                         return Ok(self.unsettle(closed));
                     }
-                    if !line.out.is_empty() {
-                        line.stream.write_all(&line.out).await?;
-                        line.out.clear();
+                    if let Err(error) = line.stream.write_all(&line.out).await {
+                        return Ok(self.unsettle(self.closed(error.to_string())));
                     }
+                    line.out.clear();
                 }
                 () = at(leaves) => {
+                    self.wished = None;
                     let away = stays.unwrap_or_default().mul_f64(rand::rng().random());
                     // Half of those who go say so, as in life.
                     if rand::rng().random() {
@@ -173,8 +196,11 @@ impl Seat {
 
     /// Whether this is the moment in which the reader has all that it came for.
     fn settled(&mut self, line: &mut Line<'_>) -> bool {
-        let Some((began, is_first)) = line.began.filter(|_| self.session.is_settled()) else { return false };
-        (line.permit, line.began) = (None, None);
+        if !self.session.is_settled() {
+            return false;
+        }
+        let Some((began, is_first)) = self.wished.take() else { return false };
+        line.permit = None;
         let voice = &mut self.room.tally.borrow_mut().voices[self.session.voice()];
         let spread = if is_first { &mut voice.came } else { &mut voice.back };
         spread.saturating_record(now_us().saturating_sub(began));
@@ -196,13 +222,13 @@ impl Seat {
     }
 
     /// Reads what is there; answers the end of the connection, where this is it.
-    fn read(&mut self, line: &mut Line<'_>) -> Result<Option<End>> {
+    fn read(&mut self, line: &mut Line<'_>) -> Option<End> {
         let mut buffer = self.room.buffer.borrow_mut();
         let count = match line.stream.try_read(&mut buffer) {
-            Ok(0) => return Ok(Some(self.closed("the connection ended".into()))),
+            Ok(0) => return Some(self.closed("the connection ended".into())),
             Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Ok(Some(self.closed(error.to_string()))),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error) => return Some(self.closed(error.to_string())),
         };
         let (now, mut tally) = (now_us(), self.room.tally.borrow_mut());
         let Line { frames, out, .. } = line;
@@ -224,18 +250,14 @@ impl Seat {
                 error.to_string()
             }
             (_, Some(error), _) => {
-                let kind = match &error {
-                    SessionError::Malformed(_) | SessionError::OutOfTurn(_) => "malformed",
-                    SessionError::Refused { .. } | SessionError::Unsubscribed(..) => "refused",
-                };
-                tally.findings.wrong(kind, format!("socket {}: {error}", self.number));
+                tally.findings.wrong(error.kind(), format!("socket {}: {error}", self.number));
                 error.to_string()
             }
             (.., Some(code)) => format!("closed with {code}"),
-            _ => return Ok(None),
+            _ => return None,
         };
         drop(tally);
-        Ok(Some(self.closed(reason)))
+        Some(self.closed(reason))
     }
 
     fn closed(&self, reason: String) -> End {
@@ -247,8 +269,6 @@ impl Seat {
 struct Line<'a> {
     stream: TcpStream,
     frames: Frames,
-    /// When the reader wished to connect, and whether for the first time; until it has what it came for.
-    began: Option<(u64, bool)>,
     /// Kept until the reader has what it came for, so that not too many come at a time.
     permit: Option<tokio::sync::SemaphorePermit<'a>>,
     out: Vec<u8>,

@@ -32,6 +32,18 @@ pub(super) enum SessionError {
     OutOfTurn(u64),
     #[error("the subscription of {0} was ended: {1}")]
     Unsubscribed(String, String),
+    #[error("the subscription of {0} was answered `{1}`, which is no answer to what was asked")]
+    Subscribed(String, String),
+}
+
+impl SessionError {
+    /// The word for it in figures.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) | Self::OutOfTurn(_) | Self::Subscribed(..) => "malformed",
+            Self::Refused { .. } | Self::Unsubscribed(..) => "refused",
+        }
+    }
 }
 
 /// A command without its reply.
@@ -202,19 +214,19 @@ impl Session {
             "publication" => self.publication(&serde_json::from_str(envelope.2.get())?, moment),
             "skip" => {
                 let skip: OfChannel = envelope.body()?;
-                if let Some(at) = self.place(&skip.channel) {
+                if let Some(at) = self.listens(&skip.channel, "a skip", moment.tally) {
                     self.given(at, Item { offset: skip.offset, data: None }, Way::Pushed, moment);
                 }
             }
             "gap" => {
                 let gap: Gap = envelope.body()?;
-                if let Some(at) = self.place(&gap.channel) {
+                if let Some(at) = self.listens(&gap.channel, "a gap", moment.tally) {
                     self.gap(at, &gap, moment);
                 }
             }
             "state" => {
                 let state: State = envelope.body()?;
-                if let Some(at) = self.place(&state.channel) {
+                if let Some(at) = self.listens(&state.channel, "a state", moment.tally) {
                     moment.tally.voices[voice].states += 1;
                     let version = &mut self.places[at].version;
                     *version = state.version.max(*version);
@@ -238,7 +250,7 @@ impl Session {
     }
 
     fn publication(&mut self, publication: &Publication<'_>, moment: &mut Moment<'_>) {
-        if let Some(at) = self.place(&publication.channel) {
+        if let Some(at) = self.listens(&publication.channel, "a publication", moment.tally) {
             let item = Item { offset: publication.offset, data: Some(publication.data) };
             self.given(at, item, Way::Pushed, moment);
         }
@@ -260,7 +272,7 @@ impl Session {
         let came = if way == Way::Pushed { track.pushed(item.offset) } else { track.fetched(item.offset) };
         match tally.judge(place.channel, item.offset, item.data.map(RawValue::get)) {
             Ok(due) if way == Way::Pushed => tally.pushed_to(self.voice, due, moment.now),
-            Ok(_) => tally.voices[self.voice].fetched += 1,
+            Ok(due) => tally.fetched_by(self.voice, due, moment.now),
             Err(fault) => tally.fault(self.number, place.channel, fault),
         }
         self.judge(at, came, tally);
@@ -270,6 +282,18 @@ impl Session {
         if let Err(fault) = verdict {
             tally.fault(self.number, self.places[at].channel, fault);
         }
+    }
+
+    /// The place of a channel of which something was pushed. A channel of the run that this reader has not subscribed to, or
+    /// whose subscription was not answered yet, is a finding; of others, as its own `user:`, it knows nothing.
+    fn listens(&self, channel: &str, what: &str, tally: &mut Tally) -> Option<usize> {
+        self.names.number(channel)?;
+        let at = self.place(channel).filter(|&at| self.places[at].track.is_some());
+        if at.is_none() {
+            let reader = super::tally::Reader(self.number);
+            tally.findings.wrong("stranger", format!("{reader}, {channel}: {what} without a subscription"));
+        }
+        at
     }
 
     fn place(&self, channel: &str) -> Option<usize> {

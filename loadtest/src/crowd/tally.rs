@@ -34,6 +34,8 @@ pub struct Voice {
     pub failed: u64,
     /// From due to pushed, in microseconds.
     pub delay: Histogram<u64>,
+    /// From due to come with a position or by `history`, in microseconds.
+    pub late: Histogram<u64>,
     /// From the first wish to connect to all channels subscribed, in microseconds.
     pub came: Histogram<u64>,
     /// From the wish to connect again to all channels recovered, in microseconds.
@@ -107,6 +109,15 @@ impl Tally {
         self.second.1.saturating_record(delay);
     }
 
+    /// A reader was given the publication at `offset` when it asked for it.
+    pub(super) fn fetched_by(&mut self, voice: usize, due: Option<u64>, now: u64) {
+        let voice = &mut self.voices[voice];
+        voice.fetched += 1;
+        if let Some(due) = due {
+            voice.late.saturating_record(now.saturating_sub(due));
+        }
+    }
+
     /// Judges what an offset holds (none: `skip`). Answers when it was due, where it tells.
     pub(super) fn judge(
         &mut self,
@@ -154,6 +165,7 @@ impl Voice {
             closed: 0,
             failed: 0,
             delay: spread::histogram(),
+            late: spread::histogram(),
             came: spread::histogram(),
             back: spread::histogram(),
         }

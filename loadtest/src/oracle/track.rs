@@ -35,12 +35,12 @@ impl Track {
     pub fn pushed(&mut self, offset: u64) -> Result<(), Fault> {
         if offset > self.last {
             self.advance(offset);
-            Ok(())
-        } else if self.fill(offset) {
-            Err(Fault::Reordered(Fault::at(offset)))
-        } else {
-            Err(Fault::Repeated(Fault::at(offset)))
+            return Ok(());
         }
+        Err(match self.fill(offset) {
+            Some(_) => Fault::Reordered(Fault::at(offset)),
+            None => Fault::Repeated(Fault::at(offset)),
+        })
     }
 
     /// The push `gap` of these offsets: they have to be fetched.
@@ -63,15 +63,16 @@ impl Track {
     /// An entry of a page that was asked for, by `history` or with a position.
     ///
     /// # Errors
-    /// Where it had come before.
+    /// Where it had come before, or comes after what follows it although no gap told of it.
     pub fn fetched(&mut self, offset: u64) -> Result<(), Fault> {
         if offset > self.last {
             self.advance(offset);
-            Ok(())
-        } else if self.fill(offset) {
-            Ok(())
-        } else {
-            Err(Fault::Repeated(Fault::at(offset)))
+            return Ok(());
+        }
+        match self.fill(offset) {
+            Some(hole) if hole.is_told => Ok(()),
+            Some(_) => Err(Fault::Reordered(Fault::at(offset))),
+            None => Err(Fault::Repeated(Fault::at(offset))),
         }
     }
 
@@ -81,7 +82,8 @@ impl Track {
     /// Always: the reader will never have them.
     pub fn expired(&mut self, gone: Span) -> Result<(), Fault> {
         for offset in gone.from..=gone.to.min(self.last) {
-            self.fill(offset);
+            // What had come is told as gone with the rest.
+            let _ = self.fill(offset);
         }
         if gone.to > self.last {
             self.advance(gone.from.max(self.last + 1));
@@ -131,14 +133,15 @@ impl Track {
         self.last = offset;
     }
 
-    /// Takes `offset` out of the hole that it lies in; false where it lies in none.
-    fn fill(&mut self, offset: u64) -> bool {
-        let Some(at) = self.holes.iter().position(|hole| hole.span.holds(offset)) else { return false };
-        let Hole { span, is_told } = self.holes[at];
+    /// Takes `offset` out of the hole that it lies in, and answers that hole as it was; none where it lies in none.
+    fn fill(&mut self, offset: u64) -> Option<Hole> {
+        let at = self.holes.iter().position(|hole| hole.span.holds(offset))?;
+        let hole = self.holes[at];
+        let Hole { span, is_told } = hole;
         let sides = [Span { from: span.from, to: offset - 1 }, Span { from: offset + 1, to: span.to }];
         let left = sides.into_iter().filter(|side| !side.is_empty()).map(|span| Hole { span, is_told });
         self.holes.splice(at..=at, left);
-        true
+        Some(hole)
     }
 }
 
@@ -212,6 +215,16 @@ mod tests {
     }
 
     #[test]
+    fn a_page_fills_only_what_a_gap_told_of() {
+        let mut track = Track::after(0);
+        assert_eq!(track.pushed(2), Ok(()));
+        assert_eq!(track.told(span(3, 3)), Ok(()));
+        assert_eq!(track.fetched(3), Ok(()));
+        assert_eq!(track.fetched(1), Err(Fault::Reordered(span(1, 1))));
+        assert_eq!(track.end(3), [], "told once");
+    }
+
+    #[test]
     fn a_gap_does_not_hide_what_was_lost_before_it() {
         let mut track = Track::after(0);
         assert_eq!(track.told(span(3, 4)), Ok(()));
@@ -254,9 +267,11 @@ mod tests {
     }
 
     proptest! {
-        /// Any one thing done to a whole delivery is found.
+        /// Any one thing done to a whole delivery is found, pushed or fetched, or pushed at first and fetched from some offset on.
         #[test]
-        fn one_mistake_in_a_delivery_is_found(count in 3_u64..60, place in 1_u64..1_000, kind in 0..3) {
+        fn one_mistake_in_a_delivery_is_found(
+            count in 3_u64..60, place in 1_u64..1_000, kind in 0..3, pushes in 0_usize..80,
+        ) {
             let place = 1 + place % (count - 1);
             let mut offsets: Vec<u64> = (1..=count).collect();
             let at = place as usize - 1;
@@ -266,7 +281,11 @@ mod tests {
                 _ => offsets.swap(at, at + 1),
             }
             let mut track = Track::after(0);
-            let mut faults: Vec<_> = offsets.iter().filter_map(|&offset| track.pushed(offset).err()).collect();
+            let given = |(number, &offset): (usize, &u64)| {
+                let came = if number < pushes { track.pushed(offset) } else { track.fetched(offset) };
+                came.err()
+            };
+            let mut faults: Vec<_> = offsets.iter().enumerate().filter_map(given).collect();
             faults.extend(track.end(count));
             prop_assert_eq!(faults.len(), 1);
             prop_assert_eq!(faults[0].kind(), ["lost", "repeated", "reordered"][kind as usize]);

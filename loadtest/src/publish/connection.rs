@@ -2,10 +2,10 @@
 
 use super::pace::{Class, Work};
 use crate::{clock::now_us, oracle::Findings, spread};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use hdrhistogram::Histogram;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -13,8 +13,12 @@ use tokio::{
         tcp::{ReadHalf, WriteHalf},
     },
     sync::mpsc,
+    time::timeout,
 };
 
+/// How long an answer may take once it is the next, and the kernel to take a request: far beyond `limits.command_ms`, so that
+/// only a listener that has stopped is given up.
+pub(super) const ANSWERING: Duration = Duration::from_secs(30);
 /// The longest answer.
 const ANSWER: usize = 65_536;
 /// Headers of an answer at most.
@@ -38,13 +42,20 @@ pub(super) struct Served {
 /// A job without its answer.
 type Open = (u32, u32, u64);
 
-pub(super) async fn serve(mut stream: TcpStream, jobs: mpsc::Receiver<Job>, work: Work) -> Served {
+/// Sends the jobs and takes their answers, each of which may take as long as `patience` ([`ANSWERING`]).
+pub(super) async fn serve(
+    mut stream: TcpStream,
+    jobs: mpsc::Receiver<Job>,
+    work: Work,
+    patience: Duration,
+) -> Served {
     let mut served =
         Served { wait: spread::histogram(), versions: HashMap::new(), findings: Findings::default() };
     let (read, write) = stream.split();
     // Bounded by the jobs that the pace may have waiting, and what the kernel takes.
     let (told, open) = mpsc::unbounded_channel();
-    let (sent, received) = tokio::join!(send(write, jobs, told), receive(read, open, &work, &mut served));
+    let (sent, received) =
+        tokio::join!(send(write, jobs, told, patience), receive(read, open, &work, &mut served, patience));
     for failure in [sent, received].into_iter().filter_map(Result::err) {
         served.findings.wrong("not_published", format!("a connection of operators failed: {failure:#}"));
     }
@@ -55,10 +66,11 @@ async fn send(
     mut write: WriteHalf<'_>,
     mut jobs: mpsc::Receiver<Job>,
     told: mpsc::UnboundedSender<Open>,
+    patience: Duration,
 ) -> Result<()> {
     while let Some(job) = jobs.recv().await {
         ensure!(told.send((job.channel, job.n, job.due)).is_ok(), "nobody reads answers any more");
-        write.write_all(&job.request).await?;
+        timeout(patience, write.write_all(&job.request)).await.context("no request is taken any more")??;
     }
     Ok(())
 }
@@ -68,6 +80,7 @@ async fn receive(
     mut open: mpsc::UnboundedReceiver<Open>,
     work: &Work,
     served: &mut Served,
+    patience: Duration,
 ) -> Result<()> {
     #[derive(Deserialize)]
     struct Answer {
@@ -75,7 +88,8 @@ async fn receive(
     }
     let mut buffer = Vec::new();
     while let Some((channel, n, due)) = open.recv().await {
-        let (status, body) = answer(&mut read, &mut buffer).await?;
+        let answer = timeout(patience, answer(&mut read, &mut buffer)).await;
+        let (status, body) = answer.with_context(|| format!("no answer after {patience:?}"))??;
         let name = work.names.name(channel);
         if status != 200 {
             let text = String::from_utf8_lossy(&body);
@@ -131,6 +145,36 @@ fn parse(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{crowd::Names, oracle::Ledger};
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_listener_that_answers_nothing_is_given_up() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let admin = silent.local_addr().expect("an address");
+        let work = Work {
+            admin,
+            names: Arc::new(Names::new(["test:a".to_owned()])),
+            ledger: Arc::new(Ledger::new(1)),
+            class: Class::A,
+            rate: 1.0,
+            duration: Duration::from_secs(1),
+            size: 64,
+        };
+        let (lines, jobs) = mpsc::channel(1);
+        let job = Job { channel: 0, n: 0, due: 0, request: b"POST".to_vec() };
+        lines.send(job).await.expect("room");
+        drop(lines);
+        let served = serve(
+            TcpStream::connect(admin).await.expect("it listens"),
+            jobs,
+            work,
+            Duration::from_millis(10),
+        )
+        .await;
+        assert_eq!(served.findings.count("not_published"), 1, "{}", served.findings);
+        drop(silent);
+    }
 
     #[test]
     fn answers_are_told_apart_in_a_stream() {

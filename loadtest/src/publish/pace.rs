@@ -4,6 +4,7 @@ use super::connection::{self, Job, Served};
 use crate::{
     clock::now_us,
     crowd::{Names, make},
+    open_files,
     oracle::{Findings, Ledger},
     spread,
 };
@@ -68,10 +69,11 @@ pub struct Published {
 /// Publishes all of it and waits for the answers.
 ///
 /// # Errors
-/// Where the listener cannot be reached.
+/// Where the listener cannot be reached, or too few files may be open.
 pub async fn publish(work: Work) -> Result<Published> {
     let count = (work.rate * work.duration.as_secs_f64()) as u32;
     let connections = ((work.rate / RATE_OF_ONE).ceil() as usize).clamp(1, CONNECTIONS);
+    open_files::allow(connections)?;
     let (mut lines, mut served) = (Vec::with_capacity(connections), JoinSet::new());
     for _ in 0..connections {
         let stream = TcpStream::connect(work.admin)
@@ -80,7 +82,7 @@ pub async fn publish(work: Work) -> Result<Published> {
         stream.set_nodelay(true)?;
         let (jobs, receiver) = mpsc::channel(WAITING);
         lines.push(jobs);
-        served.spawn(connection::serve(stream, receiver, work.clone()));
+        served.spawn(connection::serve(stream, receiver, work.clone(), connection::ANSWERING));
     }
     let channels = work.names.len();
     let pacing = thread::Builder::new().name("pace".into()).spawn(move || pace(&work, count, &lines))?;

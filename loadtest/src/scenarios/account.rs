@@ -40,7 +40,12 @@ pub(super) fn delivery(report: &mut Report, played: Played) {
 
 /// Where everybody has to stay connected: whose connection was closed or failed is a finding.
 pub(super) fn undisturbed(played: &mut Played) {
-    for voice in &played.tally.voices {
+    undisturbed_where(played, |_| true);
+}
+
+/// Where these have to, by their voice.
+pub(super) fn undisturbed_where(played: &mut Played, stays: impl Fn(&Voice) -> bool) {
+    for voice in played.tally.voices.iter().filter(|voice| stays(voice)) {
         let disturbed = voice.closed + voice.failed;
         if disturbed > 0 {
             let text = format!("{}: {disturbed} connections were closed or failed, unasked", voice.name);
@@ -57,10 +62,12 @@ pub(super) fn cpu_of_a_delivery(played: &Played) -> Option<f64> {
 }
 
 fn one_voice(report: &mut Report, voice: &Voice) {
-    let Voice { name, pushed, fetched, cut, states, signals, flows, closed, failed, delay, came, back } =
+    let Voice { name, pushed, fetched, cut, states, signals, flows, closed, failed, delay, late, came, back } =
         voice;
     report.line(format!("{name}: {pushed} deliveries, after {}", Spread::of(delay)));
-    for (spread, what) in [(came, "subscribed"), (back, "back with everything")] {
+    let spreads =
+        [(late, "fetched what was not pushed"), (came, "subscribed"), (back, "back with everything")];
+    for (spread, what) in spreads {
         if !spread.is_empty() {
             report.line(format!("{name}: {what} after {}", Spread::of(spread)));
         }
@@ -88,7 +95,7 @@ fn figures(voice: &Voice) -> serde_json::Value {
     json!({
         "name": voice.name, "pushed": voice.pushed, "fetched": voice.fetched, "cut": voice.cut,
         "states": voice.states, "signals": voice.signals, "flows": voice.flows, "closed": voice.closed,
-        "failed": voice.failed, "delay_ms": Spread::of(&voice.delay), "subscribed_ms": Spread::of(&voice.came),
+        "failed": voice.failed, "delay_ms": Spread::of(&voice.delay), "fetched_ms": Spread::of(&voice.late), "subscribed_ms": Spread::of(&voice.came),
         "back": voice.back.len(), "back_ms": Spread::of(&voice.back),
     })
 }

@@ -60,7 +60,7 @@ pub async fn run(options: &Options) -> Result<Report> {
          {rate} publications a second"
     );
     let mut report = Report::new("churn", title);
-    let before = sessions(&target.admin).await?;
+    let before = sessions(&target).await?;
     let mut cast = audience.cast(&target)?;
     let steady = cast.voices.len();
     cast.voices = ["those who come and go", "those who stay"]
@@ -79,13 +79,13 @@ pub async fn run(options: &Options) -> Result<Report> {
     let published = stage.publish(programme).await?;
     let played = stage.finish(Vec::new()).await?;
     broadcast::tell(&mut report, published, played);
-    let mut after = sessions(&target.admin).await?;
+    let mut after = sessions(&target).await?;
     for _ in 0..LOOKS {
         if after <= before {
             break;
         }
         tokio::time::sleep(LOOK).await;
-        after = sessions(&target.admin).await?;
+        after = sessions(&target).await?;
     }
     report.line(format!("sessions at the server: {before} before, {after} after"));
     report.figure("sessions", [before, after]);
@@ -95,8 +95,16 @@ pub async fn run(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-/// How many sessions the node of this operators' listener has.
-async fn sessions(admin: &str) -> Result<u64> {
-    let told = Api::new(admin)?.get("/v1/admin/sessions").await?;
-    told["sessions"].as_u64().with_context(|| format!("no number of sessions in {told}"))
+/// How many sessions all nodes have together.
+async fn sessions(target: &Target) -> Result<u64> {
+    let told = Api::new(&target.admin)?.get("/v1/admin/sessions").await?;
+    let sum = || {
+        let nodes = told["nodes"].as_array()?;
+        nodes.iter().map(|node| node["sessions"].as_u64()).sum::<Option<u64>>()
+    };
+    let sum = sum().with_context(|| format!("no number of sessions in {told}"))?;
+    // One node alone hears no other, and is not whole by that.
+    let is_whole = target.urls.len() == 1 || told["whole"] == true;
+    ensure!(is_whole, "a node did not tell how many sessions it has: {told}");
+    Ok(sum)
 }

@@ -40,6 +40,9 @@ pub struct Options {
 /// The kernel's buffer of a reader that will stop: small, so that the server has to do something about it.
 const BUFFER: u32 = 16 << 10;
 
+/// What those that stop are called.
+const SLOW: &str = "slow readers";
+
 /// The parts of the run, each with an account of its own.
 const PARTS: [&str; 3] = ["before", "while some do not read", "after"];
 
@@ -57,10 +60,8 @@ pub async fn run(options: &Options) -> Result<Report> {
     );
     let mut report = Report::new("slow", title);
     let mut cast = Audience { readers: connections, channels: 1, each: 1 }.cast(&target)?;
-    cast.voices = PARTS
-        .iter()
-        .flat_map(|part| ["readers", "slow readers"].map(|who| format!("{who} {part}")))
-        .collect();
+    cast.voices =
+        PARTS.iter().flat_map(|part| ["readers", SLOW].map(|who| format!("{who} {part}"))).collect();
     for (number, reader) in cast.readers.iter_mut().enumerate() {
         reader.voice = usize::from(number < slow);
         if number < slow {
@@ -85,7 +86,9 @@ pub async fn run(options: &Options) -> Result<Report> {
     let all = async { tokio::join!(publications, states, signals, stalling) };
     let (publications, states, signals, ()) = stage.during("publishing", duration, all).await;
     let (publications, states, signals) = (publications?, states?, signals?);
-    let played = stage.finish(states.versions.clone()).await?;
+    let mut played = stage.finish(states.versions.clone()).await?;
+    // Whoever does not read at all may be closed (`protocol/SPEC.md`, section 6); whoever reads may not.
+    account::undisturbed_where(&mut played, |voice| !voice.name.starts_with(SLOW));
     report.figure("states", states.acknowledged);
     report.figure("signals", signals.acknowledged);
     report.findings.add(states.findings);

@@ -16,6 +16,9 @@ use communiconnect_protocol::{
 };
 use std::{sync::Arc, time::Instant};
 
+/// Milliseconds after which who was cut off while they asked may ask again: the store knows it already.
+const JUDGED_AGAIN_MS: u64 = 100;
+
 /// One peer that watches.
 #[derive(Debug)]
 pub(super) struct Viewer {
@@ -66,6 +69,7 @@ impl OnAir {
     }
 
     pub(super) fn watch(&mut self, offered: Offered, who: Watcher) -> Result<Answered, ErrorBody> {
+        self.admit(who.person, who.asked)?;
         let prepared = self.parts.plane.watch(&self.relay, &offered.sdp, offered.client).map_err(refused)?;
         let media = prepared.peer;
         let answered = self.enter(prepared, who.owner, PeerRole::Viewer);
@@ -92,6 +96,29 @@ impl OnAir {
         };
         self.viewers.insert(viewer.entry.id, viewer);
         Ok(answered)
+    }
+
+    /// Counts a session among those who watch.
+    pub(super) fn join(
+        &mut self,
+        person: Person,
+        session: SessionId,
+        asked: Instant,
+    ) -> Result<(), ErrorBody> {
+        self.admit(person, asked)?;
+        let joined = self.audience.join(person, Tie::Session(session), Instant::now());
+        joined.map(|_| ()).map_err(|_| full())
+    }
+
+    /// Refuses what may have been judged before its person was cut off; asked again, it is judged as things are then.
+    fn admit(&self, person: Person, asked: Instant) -> Result<(), ErrorBody> {
+        match person {
+            Person::User(user) if self.cuts.came_after(user, asked) => {
+                let message = "whether you may watch has just changed: ask again";
+                Err(ErrorBody::new(Code::Unavailable, message).retry_after(JUDGED_AGAIN_MS))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn enter(&self, prepared: Prepared, owner: PeerOwner, role: PeerRole) -> Answered {
@@ -225,6 +252,7 @@ impl OnAir {
 
     /// A person may no longer watch: ends what ties them to the live.
     pub(super) fn cut(&mut self, user: UserId, reason: RtcCloseReason, now: Instant) {
+        self.cuts.note(user, now);
         for tie in self.audience.ties_of(Person::User(user)) {
             match tie {
                 Tie::Peer(peer) => self.close_peer(peer, reason),

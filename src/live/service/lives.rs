@@ -32,24 +32,31 @@ impl LiveService {
             Some(raw) => Text { field: "description", raw, max: settings.description_chars }.check()?,
         };
         let (community_id, visibility) = (body.community_id, body.visibility);
-        Ok(NewLive { community_id, title, description, visibility, lease: self.lease(), at })
+        let lease = self.lease();
+        Ok(NewLive { community_id, title, description, visibility, lease, in_place_of: None, at })
     }
 
     pub(super) async fn begin(
         &self,
         actor: Actor,
         op: Op,
-        new: NewLive,
+        mut new: NewLive,
     ) -> Result<(LiveView, bool), ErrorBody> {
         self.parts.rates.count(actor.user, Act::Post, Some(&op.id), new.at)?;
         let registry = &self.parts.registry;
         let running = self.running_of(actor).await?;
-        if running.is_none() && registry.len() >= self.parts.settings.lives {
+        let is_another = !matches!(running, Running::Carried(_));
+        if is_another && registry.len() >= self.parts.settings.lives {
             let message = "this node carries as many lives as it may: try again later";
             return Err(ErrorBody::new(Code::Unavailable, message).retry_after(BUSY_MS));
         }
-        if running.is_none() {
+        if is_another {
             self.unless_draining()?;
+        }
+        if let Running::Silent(silent) = running {
+            let Silent { id, lease } = &silent;
+            tracing::warn!(live = %id, node = %lease.node, "a live of a silent node gives way to another of its owner's");
+            new.in_place_of = Some(silent);
         }
         let rule = Box::new(policy::post_into);
         let (view, changed) = self.parts.stores.lives.start(actor, op, new, rule).await?;
@@ -82,7 +89,7 @@ impl LiveService {
             self.unless_elsewhere(&view)?;
         }
         if view.live.state != LiveState::Ended {
-            return Ok(LiveReportReply { report: self.end_uncarried(id, LiveReason::Stopped).await? });
+            return Ok(LiveReportReply { report: self.end_uncarried(view, LiveReason::Stopped).await? });
         }
         self.stored_report(id).await
     }
@@ -126,10 +133,11 @@ impl LiveService {
     /// `not_found`, `forbidden` for who was banned, `conflict` after the end, `unavailable` where it is full or
     /// another node carries it.
     pub async fn join(&self, reader: Reader, session: SessionId, id: LiveId) -> Result<LiveReply, ErrorBody> {
+        let asked = Instant::now();
         let view = self.view(reader, id).await?;
         policy::join_live(&view.facts)?;
         let person = super::signalling::person_of(reader, session);
-        self.running(&view)?.ask(|answer| Ask::Join(person, session, answer)).await?;
+        self.running(&view)?.ask(|answer| Ask::Join(person, session, asked, answer)).await?;
         self.parts.registry.note_join(session, id);
         Ok(LiveReply { live: view.live })
     }

@@ -124,9 +124,12 @@ mod tests {
         let parts = &world.lives.parts;
         let media = parts.probes.running.lock()[&person(7).user].media.get().copied().expect("answered");
         parts.plane.close(media);
-        while parts.probes.running.lock().len() == AT_ONCE {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let is_free = async {
+            while parts.probes.running.lock().len() == AT_ONCE {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), is_free).await.expect("its place is given back");
         probe(AT_ONCE).expect("a place is free");
         probe(7).expect_err("and taken");
     }

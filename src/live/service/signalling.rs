@@ -196,8 +196,8 @@ impl LiveService {
         let at = now_ms();
         let stores = &self.parts.stores;
         let owner = stores.live_keys.open(hash, at).await?.ok_or_else(no_such_key)?;
-        if let Some(view) = self.running_of(owner).await? {
-            return Ok((owner, view.live.id));
+        if let Running::Carried(live) = self.running_of(owner).await? {
+            return Ok((owner, live));
         }
         // Nothing is begun for an offer that cannot be read.
         readable(offered)?;

@@ -9,14 +9,17 @@ use crate::{
     store::{
         Actor, StoreError,
         live_keys::{DefaultsChange, LastEnd},
-        lives::{Abandoned, Lease, LiveChange, LiveEnd, LivePulse, LiveQuery, LiveView, NewLive, WhichLive},
+        lives::{
+            Abandoned, Lease, LiveChange, LiveEnd, LivePulse, LiveQuery, LiveView, NewLive, Silent, WhichLive,
+        },
         log::{PageSize, Range},
         posts::{FeedQuery, FeedScope, OnlyLive},
     },
 };
 use communiconnect_protocol::{
-    Channel, CommunityId, LiveEnded, LiveEvent, LiveId, LiveInterrupted, LiveKeyInfo, LiveReason, LiveReport,
-    LiveState, LiveViewersState, PostEvent, PostKind, ReportViewers, Viewers, Visibility, event,
+    Channel, Code, CommunityId, ErrorBody, LiveEnded, LiveEvent, LiveId, LiveInterrupted, LiveKeyInfo,
+    LiveReason, LiveReport, LiveState, LiveViewersState, PostEvent, PostKind, ReportViewers, Viewers,
+    Visibility, event,
 };
 
 fn lease(world: &World) -> Lease {
@@ -30,6 +33,7 @@ fn draft(world: &World, community_id: CommunityId, visibility: Visibility) -> Ne
         description: String::new(),
         visibility,
         lease: lease(world),
+        in_place_of: None,
         at: world.now(),
     }
 }
@@ -55,7 +59,7 @@ async fn change(
 fn end_of(world: &World, id: LiveId) -> LiveEnd {
     let viewers = ReportViewers { peak: 3, average: 1.5, unique: 4 };
     let report = LiveReport { viewers, joins: 5, ..LiveReport::default() };
-    LiveEnd { id, reason: LiveReason::Stopped, report, encoder_left: false, at: world.now() }
+    LiveEnd { id, reason: LiveReason::Stopped, report, encoder_left: false, seen: None, at: world.now() }
 }
 
 async fn running(world: &World, by: Actor) -> Vec<LiveId> {
@@ -191,6 +195,39 @@ pub(crate) async fn a_live_ends_once_with_its_report(world: World) {
     assert_eq!(running(&world, ada).await, []);
     let last = LastEnd { reason: LiveReason::Stopped, at: world.now() - 1_000, encoder_left: false };
     assert_eq!(world.stores.live_keys.last_end(ada.user).await, Ok(Some(last)));
+}
+
+pub(crate) async fn a_silent_live_gives_way_unless_its_node_has_come_back(world: World) {
+    let ada = world.person("ada").await;
+    let community = world.community(ada, "All", None).await.id;
+    let old = on_air(&world, ada, community).await;
+    let id = old.live.id;
+    let lives = &world.stores.lives;
+    let wish = |seen: &Lease| {
+        let in_place_of = Some(Silent { id, lease: seen.clone() });
+        NewLive { in_place_of, ..draft(&world, community, Visibility::Public) }
+    };
+    lives.start(ada, world.op(), wish(&old.lease), no()).await.expect_err("the rule says no");
+    assert_eq!(running(&world, ada).await, [id], "a live that is refused takes no place");
+
+    world.pass(1_000);
+    let viewers = Viewers::default();
+    lives
+        .pulse(lease(&world), vec![LivePulse { id, viewers, report: None }])
+        .await
+        .expect("its node is back");
+    let end = LiveEnd { seen: Some(old.lease.clone()), ..end_of(&world, id) };
+    let refused = lives.end(end.clone()).await.expect_err("somebody carries it");
+    assert_eq!(ErrorBody::from(refused).code, Code::Unavailable);
+    let (view, changed) = lives.start(ada, world.op(), wish(&old.lease), yes()).await.expect("answered");
+    assert_eq!((view.live.id, changed), (id, false));
+
+    let (new, changed) = lives.start(ada, world.op(), wish(&view.lease), yes()).await.expect("begun");
+    assert!(changed);
+    assert_eq!(running(&world, ada).await, [new.live.id]);
+    let live = lives.get(GUEST, WhichLive::Id(id)).await.expect("read").expect("kept").live;
+    assert_eq!((live.state, live.reason), (LiveState::Ended, Some(LiveReason::Lost)));
+    lives.end(end).await.expect("what has ended keeps its end, whoever saw what");
 }
 
 pub(crate) async fn a_pulse_tells_viewers_and_keeps_the_lease(world: World) {

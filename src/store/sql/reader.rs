@@ -12,9 +12,6 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// Queries waiting per reader thread; a page of results each, so this bounds memory as well.
-const WAITING_PER_READER: usize = 512;
-
 type Job = Box<dyn FnOnce(&mut Link) + Send>;
 
 /// The reading side.
@@ -25,7 +22,8 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn start(place: &Place, settings: &SqlSettings) -> std::result::Result<Self, OpenError> {
         let count = settings.readers.max(1);
-        let (jobs, queue) = crossbeam_channel::bounded::<Job>(count * WAITING_PER_READER);
+        // A query takes little until it runs, and a crowd that comes back asks thousands of them at once.
+        let (jobs, queue) = crossbeam_channel::bounded::<Job>(settings.queue.max(1));
         for number in 0..count {
             let mut link = place.reader()?;
             let queue = queue.clone();

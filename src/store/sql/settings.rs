@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The bounds of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqlSettings {
-    /// Operations that may wait for the writer; more are refused as `unavailable` rather than kept in memory.
+    /// Operations that may wait for the writer, and queries for the readers; more are refused as `unavailable` rather than kept in memory.
     pub queue: usize,
     /// Operations of one group commit: enough to hide the disk's wait, few enough to answer soon.
     pub batch: usize,

@@ -293,9 +293,6 @@ export class Comments {
       h('div', { class: 'comment-form-foot' },
         h('label', { class: 'check', title: t('post.anonymous') }, anonymous, icon('mask'), h('span', {}, t('post.anonymous'))),
         h('button', { class: 'button button-primary', testid: parent ? 'reply-submit' : 'comment-submit' }, t(parent ? 'comment.reply' : 'comment.send'))));
-    form.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-    });
     return onSubmit(form, async () => {
       if (!area.value.trim()) {
         area.focus();

@@ -45,9 +45,6 @@ export class Composer {
     form.addEventListener('focusout', (event) => {
       if (!form.contains(event.relatedTarget) && !fields.content.value && !fields.title.value) form.classList.remove('composer-open');
     });
-    form.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-    });
     fields.content.addEventListener('input', () => this.#count());
     fields.anonymous.addEventListener('change', () => {
       if (fields.anonymous.checked) fields.visibility.value = 'public';

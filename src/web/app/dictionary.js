@@ -17,6 +17,7 @@ export const DICTIONARY = {
   'nav.logout': { en: 'Log out', fr: 'Se déconnecter' },
   'nav.back': { en: 'Back', fr: 'Retour' },
   'nav.unread': { one: { en: '{count} unread', fr: '{count} non lue' }, other: { en: '{count} unread', fr: '{count} non lues' } },
+  'label': { en: '{label}: {value}', fr: '{label} : {value}' },
   'language': { en: 'Language', fr: 'Langue' },
   'theme': { en: 'Theme', fr: 'Thème' },
   'theme.auto': { en: 'As the system', fr: 'Comme le système' },

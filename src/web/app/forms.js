@@ -68,7 +68,7 @@ export function errorLine() {
   return h('p', { class: 'form-error', role: 'alert', testid: 'form-error' });
 }
 
-/** Listens to a form: one sending at a time, and what was said of the last one is taken back. */
+/** Listens to a form: one sending at a time, also by Ctrl+Enter, and what was said of the last one is taken back. */
 export function onSubmit(form, send) {
   let busy = false;
   form.addEventListener('submit', async (event) => {
@@ -83,6 +83,11 @@ export function onSubmit(form, send) {
       busy = false;
       form.removeAttribute('aria-busy');
     }
+  });
+  form.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || event.target.closest('button')) return;
+    event.preventDefault(); // some browsers would send a line of text by it, too
+    form.requestSubmit();
   });
   // On the way down, so that what `checkedAsTyped` finds in the new text is said after this.
   form.addEventListener('input', ({ target }) => mark(target, ''), { capture: true });

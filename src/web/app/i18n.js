@@ -27,6 +27,11 @@ export function t(key, values = {}) {
   return form[language].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
 }
 
+/** A label and what it says, with the language's own colon. */
+export function labelled(label, value) {
+  return t('label', { label, value });
+}
+
 export function number(value) {
   return new Intl.NumberFormat(language, { notation: value >= 10_000 ? 'compact' : 'standard' }).format(value);
 }

@@ -35,7 +35,7 @@
 // People      profile, profile-name, follow (aria-pressed), block (aria-pressed), profile-logout
 // Notices     notifications, notification (data-unread, data-kind) with notification-excerpt, notifications-read-all, notifications-more,
 //             notifications-empty
-// Live        nav-live, on-air (shown while this page sends), go-live, live-list with live-item (data-live-id), live-list-empty,
+// Live        nav-live, on-air (shown while this page sends), go-live, live-list and live-list-soon with live-item (data-live-id), live-list-empty,
 //             live-list-more; community-go-live; in a post-card live-open (data-live-id, data-state); live-badge (data-state),
 //             live-viewers (data-count), live-duration
 // Going live  live-source-camera, live-source-screen, live-source-test (aria-pressed), live-preview, live-camera, live-microphone,
@@ -49,7 +49,7 @@
 //             cockpit-stop; source-dialog with source-use; cockpit-figures with figure-current, figure-peak, figure-unique,
 //             figure-joins, figure-chat, figure-reactions, figure-bitrate, figure-picture (data-value); cockpit-health (data-level);
 //             figure-join; cockpit-viewers-open with cockpit-viewers-state (data-troubled) and cockpit-viewers (rows with data-user-id);
-//             afterwards live-past with live-report: report-duration, report-unique, report-peak, report-bitrate and so on (data-value), report-curve
+//             afterwards live-past with live-report: report-duration, report-unique, report-peak, report-bitrate and so on (data-value), report-curve, report-again
 // Watching    live-watch (data-live-id, data-state), live-title-shown, live-player (data-phase, data-state, data-frames, data-connections:
 //             peer connections so far, data-width, data-height, data-layer, data-first-frame-ms), live-video, live-note, live-unmute,
 //             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then
@@ -213,7 +213,18 @@ class Site {
     this.onAir.leave();
     this.#rebuild();
     if (reason === 'expired' || (reason === 'elsewhere' && !this.me)) toast(t('auth.ended'), 'error');
-    if (reason === 'login') toast(t('auth.hello', { name: nameOf(this.me) }));
+    if (reason === 'login') {
+      toast(t('auth.hello', { name: nameOf(this.me) }));
+      setTimeout(() => this.#focusHeading()); // once the dialog is closed: behind it nothing takes the focus
+    }
+  }
+
+  /** What had the focus is gone with the page of the guest. */
+  #focusHeading() {
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const heading = this.#shell.main.querySelector('h1') ?? this.#shell.main;
+    heading.setAttribute('tabindex', '-1');
+    heading.focus({ preventScroll: true });
   }
 
   /** Looks whether others have opened communities meanwhile. */

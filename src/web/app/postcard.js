@@ -35,7 +35,8 @@ export class PostCard {
     parts.body = h('div', { class: 'post-body', dir: 'auto', testid: 'post-content' });
     parts.fold = h('a', { class: 'post-fold', href: `#/p/${post.id}` }, t('post.more'));
     parts.comments = h('span', { testid: 'comment-count' });
-    parts.views = h('span', { testid: 'view-count' });
+    parts.views = h('span', { 'aria-hidden': 'true', testid: 'view-count' });
+    parts.viewWords = h('span', { class: 'unseen' });
     parts.foot = h('footer', { class: 'post-foot' });
     this.element = h('article', { class: `post${detail ? ' post-detail' : ''}`, testid: 'post-card' },
       parts.head, parts.title, parts.body, parts.fold, post.live_id && new LivePanel(site, post.live_id).element, parts.foot);
@@ -72,14 +73,14 @@ export class PostCard {
       });
       fill(this.#parts.foot, this.#reactions.element,
         h('a', { class: 'chip chip-quiet', href: `#/p/${post.id}`, testid: 'post-comments' }, icon('comment'), this.#parts.comments),
-        h('span', { class: 'post-views' }, icon('eye'), this.#parts.views));
+        h('span', { class: 'post-views' }, icon('eye'), this.#parts.views, this.#parts.viewWords));
     }
     this.#show(post);
   }
 
   #show(post) {
     this.#post = post;
-    const { title, body, fold, comments, views } = this.#parts;
+    const { title, body, fold, comments, views, viewWords } = this.#parts;
     this.element.dataset.kind = post.kind;
     this.element.dataset.version = post.version;
     this.#showHead(post);
@@ -104,7 +105,8 @@ export class PostCard {
     comments.dataset.count = post.counts.comments;
     comments.parentElement.setAttribute('aria-label', t('post.comments', { count: post.counts.comments }));
     views.textContent = number(post.counts.views);
-    views.parentElement.title = t('post.views', { count: post.counts.views });
+    viewWords.textContent = t('post.views', { count: post.counts.views });
+    views.parentElement.title = viewWords.textContent;
     views.dataset.count = post.counts.views;
   }
 

@@ -2,7 +2,7 @@
 // and the tray offers all six. What a person wishes shows at once; the server's answer and states correct it.
 
 import { h, icon } from './dom.js';
-import { number, t } from './i18n.js';
+import { labelled, number, t } from './i18n.js';
 import { REACTIONS, withReaction } from './model.js';
 import { complain } from './toasts.js';
 
@@ -42,6 +42,7 @@ export class ReactionBar {
       onclick: () => this.#toggleTray(this.#tray.hidden),
     }, icon('react'));
     this.element = h('div', { class: 'reactions' }, [...this.#chips.values()].map(({ button }) => button), this.#opener, this.#tray);
+    this.#tray.addEventListener('keydown', (event) => this.#move(event));
     this.element.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || this.#tray.hidden) return;
       this.#toggleTray(false);
@@ -62,7 +63,7 @@ export class ReactionBar {
       const value = reactions[kind] ?? 0;
       button.hidden = value === 0 && kind !== 'like';
       button.setAttribute('aria-pressed', String(mine === kind));
-      button.setAttribute('aria-label', `${t(`reaction.${kind}`)}: ${value}`);
+      button.setAttribute('aria-label', labelled(t(`reaction.${kind}`), number(value)));
       count.textContent = value === 0 ? '' : number(value);
       count.dataset.count = value;
     }
@@ -82,6 +83,16 @@ export class ReactionBar {
     if (!open) return;
     addEventListener('pointerdown', this.#pressedElsewhere);
     this.#tray.querySelector('button').focus();
+  }
+
+  /** Arrows go round among the choices; Tab goes on as everywhere. */
+  #move(event) {
+    const choices = [...this.#tray.children];
+    const at = choices.indexOf(document.activeElement);
+    const to = { ArrowLeft: at - 1, ArrowUp: at - 1, ArrowRight: at + 1, ArrowDown: at + 1, Home: 0, End: -1 }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    choices.at(to % choices.length).focus();
   }
 
   #pressedElsewhere = ({ target }) => {

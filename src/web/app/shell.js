@@ -3,7 +3,7 @@
 
 import { avatar } from './avatar.js';
 import { fill, h, icon } from './dom.js';
-import { currentLanguage, t } from './i18n.js';
+import { currentLanguage, labelled, t } from './i18n.js';
 import { nameOf } from './model.js';
 import { openAuth } from './authdialog.js';
 import { communityTree, openCommunityDialog } from './tree.js';
@@ -12,6 +12,8 @@ import { remember, remembered } from './storage.js';
 
 /** The close code of an operator (SPEC §8). */
 const OPERATOR = 4507;
+/** What the server writes where the operator gave no reason. */
+const UNSAID = 'closed by an operator';
 const THEMES = ['auto', 'light', 'dark'];
 
 export class Shell {
@@ -124,7 +126,7 @@ export class Shell {
     const current = () => remembered('cc.theme') ?? 'auto';
     const show = () => {
       const theme = current();
-      const words = `${t('theme')}: ${t(`theme.${theme}`)}`;
+      const words = labelled(t('theme'), t(`theme.${theme}`));
       fill(button, icon({ auto: 'auto', light: 'sun', dark: 'moon' }[theme]));
       button.setAttribute('aria-label', words);
       button.title = words;
@@ -172,7 +174,7 @@ export class Shell {
 
 /** Why the server has closed for good. What an operator gives as a reason is meant to be read; other reasons are for developers. */
 function closedWords({ code, reason }) {
-  return code === OPERATOR && reason ? t('connection.closed.by', { reason }) : t('connection.closed');
+  return code === OPERATOR && reason && reason !== UNSAID ? t('connection.closed.by', { reason }) : t('connection.closed');
 }
 
 function brandMark() {

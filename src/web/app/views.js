@@ -192,7 +192,7 @@ export class CommunityView {
       h('div', { class: 'view-head' },
         h('h1', { class: 'view-title', dir: 'auto', testid: 'community-title' }, community.name),
         joinButton(this.#site, community, 'community-join')),
-      h('p', { class: 'community-facts' }, h('span', { testid: 'community-members' }, t('community.members', { count: community.members })), role && h('span', { class: 'badge-soft', testid: 'community-role' }, role)),
+      h('p', { class: 'community-facts' }, h('span', { testid: 'community-members' }, t('community.members', { count: community.members })), role && [h('span', { class: 'unseen' }, ', '), h('span', { class: 'badge-soft', testid: 'community-role' }, role)]),
       h('div', { class: 'community-inside' },
         children.map((child) => h('a', { class: 'filter-chip', href: `#/c/${child.id}`, 'data-focus': `child-${child.id}`, testid: 'community-child' }, icon('tree'), named(child.name))),
         community.my?.member && h('a', { class: 'filter-chip', href: `#/live/start/${this.#id}`, 'data-focus': 'live', testid: 'community-go-live' }, icon('live'), t('live.go')),

@@ -1,7 +1,10 @@
 //! Replies, and the pages in them: what was missed is applied, what is still missing is asked for.
 
 use super::{
-    super::wire::{Connected, Envelope, Page, Refusal, Synced},
+    super::{
+        tally::Reader,
+        wire::{Connected, Envelope, Page, Refusal, Synced},
+    },
     AT_ONCE, Asked, Moment, PAGE, Place, Session, SessionError, Way,
 };
 use crate::oracle::{Fault, Span, Track};
@@ -23,16 +26,13 @@ impl Session {
         match asked {
             Asked::Connect => {
                 let connected: Connected<'_> = serde_json::from_str(body)?;
-                for (channel, page) in connected.subscriptions {
-                    self.subscribed(&channel, page, moment)?;
-                }
+                self.all_subscribed(connected.subscriptions, moment)?;
                 self.subscribe(moment.out);
             }
             Asked::Sync => {
                 let synced: Synced<'_> = serde_json::from_str(body)?;
-                for page in synced.subscriptions {
-                    self.subscribed(&page.channel.clone(), page, moment)?;
-                }
+                let pages = synced.subscriptions.into_iter();
+                self.all_subscribed(pages.map(|page| (page.channel.clone(), page)), moment)?;
             }
             Asked::Rest(at) => {
                 let page: Page<'_> = serde_json::from_str(body)?;
@@ -61,6 +61,25 @@ impl Session {
         }
     }
 
+    /// Takes all pages, and only then ends the connection for one of them: each that is wrong is counted, the last by whoever
+    /// ends the connection.
+    fn all_subscribed<'p>(
+        &mut self,
+        pages: impl IntoIterator<Item = (String, Page<'p>)>,
+        moment: &mut Moment<'_>,
+    ) -> Result<(), SessionError> {
+        let mut ended = Ok(());
+        for (channel, page) in pages {
+            if let Err(error) = self.subscribed(&channel, page, moment)
+                && let Err(earlier) = std::mem::replace(&mut ended, Err(error))
+            {
+                let reader = Reader(self.number);
+                moment.tally.findings.wrong(earlier.kind(), format!("{reader}: {earlier}"));
+            }
+        }
+        ended
+    }
+
     fn subscribed(
         &mut self,
         channel: &str,
@@ -72,17 +91,30 @@ impl Session {
             return Err(SessionError::Refused { command: "subscribe", code, message });
         }
         let place = &mut self.places[at];
+        let is_same = *place.epoch == *page.epoch;
         place.epoch = page.epoch.as_str().into();
         place.version = page.states.iter().map(|state| state.version).fold(place.version, u64::max);
         let mut more = page.more;
         match (page.recovered.as_str(), &place.track) {
-            ("ok" | "gap", Some(_)) => (more, _) = self.apply(at, page, moment),
-            ("reset", Some(track)) => {
+            ("ok" | "gap", Some(_)) if is_same => (more, _) = self.apply(at, page, moment),
+            // Whoever named a position must not be told that there was none, nor be given the log of another epoch.
+            ("reset" | "new" | "ok" | "gap", Some(track)) => {
                 let last = track.last();
                 place.track = Some(Track::after(page.offset));
                 self.judge(at, Err(Fault::Reset(Span { from: last, to: last })), moment.tally);
             }
-            _ => place.track = Some(Track::after(page.offset)),
+            ("new", None) => {
+                place.track = Some(Track::after(page.offset));
+                // A run has `test:` channels of its own, and publishes once everybody has come.
+                if channel.starts_with("test:") && page.offset > 0 {
+                    let text =
+                        format!("{}, {channel}: begins at {}, not at 0", Reader(self.number), page.offset);
+                    moment.tally.findings.wrong("wrong_start", text);
+                }
+            }
+            (word, _) => {
+                return Err(SessionError::Subscribed(channel.to_owned(), word.to_owned()));
+            }
         }
         self.rest(at, more, moment.out);
         Ok(())

@@ -177,3 +177,74 @@ fn a_refusal_and_a_wrong_turn_end_the_connection() {
     assert!(say(r#"[9,"ok",{}]"#).is_err(), "a reply to nothing");
     assert!(say("{}").is_err(), "no envelope");
 }
+
+#[test]
+fn a_position_that_is_ignored_or_answered_from_another_epoch_is_a_reset() {
+    for page in [
+        r#""epoch":"e","offset":1,"recovered":"new""#,
+        r#""epoch":"f","offset":1,"recovered":"ok""#,
+        r#""epoch":"f","offset":1,"recovered":"gap""#,
+    ] {
+        let mut told = Told::subscribed();
+        told.publication(1);
+        told.begin();
+        told.say(&format!(r#"[3,"ok",{{"subscriptions":{{"test:a":{{{page}}}}}}}]"#));
+        assert_eq!(told.tally.findings.count("reset"), 1, "{page}");
+    }
+}
+
+#[test]
+fn a_subscription_that_is_answered_otherwise_ends_the_connection() {
+    let mut told = Told::subscribed();
+    told.begin();
+    let page = r#"{"epoch":"e","offset":0,"recovered":"perhaps"}"#;
+    let said = format!(r#"[3,"ok",{{"subscriptions":{{"test:a":{page}}}}}]"#);
+    let mut moment = Moment { now: 0, tally: &mut told.tally, out: &mut Vec::new() };
+    let error = told.session.message(said.as_bytes(), &mut moment).expect_err("no such word");
+    assert_eq!(error.kind(), "malformed", "{error}");
+}
+
+/// A reader of two channels, of which a run has three, that has asked for them.
+fn asked() -> Told {
+    let names = Arc::new(Names::new([CHANNEL, "test:b", "test:c"].map(str::to_owned)));
+    let tally = Tally::new(&["readers".into()], Arc::clone(&names), Arc::new(Ledger::new(3)));
+    let mut told = Told { session: Session::new(0, 0, names, vec![0, 1]), tally };
+    told.begin();
+    told.say(r#"[1,"ok",{"subscriptions":{}}]"#);
+    told
+}
+
+#[test]
+fn each_refused_page_is_counted_and_a_log_that_is_not_new_is_found() {
+    let mut told = asked();
+    let refused = r#""error":{"code":"unavailable","message":"later"}"#;
+    let said = format!(
+        r#"[2,"ok",{{"subscriptions":[{{"channel":"test:a",{refused}}},{{"channel":"test:b",{refused}}}]}}]"#
+    );
+    let mut moment = Moment { now: 0, tally: &mut told.tally, out: &mut Vec::new() };
+    let error = told.session.message(said.as_bytes(), &mut moment).expect_err("refused");
+    assert_eq!(error.kind(), "refused", "counted by whoever ends the connection");
+    assert_eq!(told.tally.findings.count("refused"), 1, "the other");
+
+    let mut told = asked();
+    let page = |channel, offset| {
+        format!(r#"{{"channel":"{channel}","epoch":"e","offset":{offset},"recovered":"new"}}"#)
+    };
+    told.say(&format!(r#"[2,"ok",{{"subscriptions":[{},{}]}}]"#, page("test:a", 4), page("test:b", 0)));
+    assert_eq!(told.tally.findings.count("wrong_start"), 1);
+}
+
+#[test]
+fn what_is_pushed_to_a_stranger_is_found() {
+    let mut told = asked();
+    told.publication(1);
+    assert_eq!(told.tally.findings.count("stranger"), 1, "before its subscription was answered");
+    told.say(r#"[0,"publication",{"channel":"test:c","offset":1,"event":"load","data":{},"at":1}]"#);
+    assert_eq!(told.tally.findings.count("stranger"), 2, "never subscribed");
+    told.say(r#"[0,"skip",{"channel":"test:c","offset":2}]"#);
+    told.say(r#"[0,"gap",{"channel":"test:c","from":3,"to":4,"reason":"slow"}]"#);
+    told.say(r#"[0,"state",{"channel":"test:c","event":"load","key":"latest","version":7,"data":{}}]"#);
+    assert_eq!(told.tally.findings.count("stranger"), 5);
+    told.say(r#"[0,"publication",{"channel":"user:me","offset":1,"event":"load","data":{},"at":1}]"#);
+    assert_eq!(told.tally.findings.count("stranger"), 5, "its own channel, which the run knows nothing of");
+}

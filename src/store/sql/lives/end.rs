@@ -4,23 +4,32 @@ use super::{channels, pulse::tell_viewers, row};
 use crate::store::sql::db::{Connection, OptionalExtension, params};
 use crate::store::{
     Result, StoreError,
-    lives::{Abandoned, LiveEnd},
+    lives::{Abandoned, Lease, LiveEnd},
     sql::{
         Tx,
         events::{Happening, LIVE_ENDED, tell},
     },
 };
 use communiconnect_protocol::{
-    Data, LiveEnded, LiveId, LiveReason, LiveReport, LiveState, Viewers, ViewersTotal,
+    Code, Data, ErrorBody, LiveEnded, LiveId, LiveReason, LiveReport, LiveState, Viewers, ViewersTotal,
 };
 
 /// Lives that one call ends: each is a handful of rows.
 const ABANDONED: usize = 100;
 
+/// Milliseconds after which a live whose node has come back may be asked for.
+const CAME_BACK_MS: u64 = 1_000;
+
 pub(super) fn end(tx: &mut Tx<'_>, end: LiveEnd) -> Result<LiveReport> {
     let live = row(tx, end.id)?;
     if live.state == LiveState::Ended {
         return Ok(report(tx.connection(), end.id)?.unwrap_or_default());
+    }
+    if let Some(seen) = &end.seen
+        && !stands(tx, end.id, seen)?
+    {
+        let message = "the node that carries this live has come back: ask again";
+        return Err(ErrorBody::new(Code::Unavailable, message).retry_after(CAME_BACK_MS).into());
     }
     let id = end.id.as_bytes();
     let lasted = live.started_at.map_or(0, |started| end.at.saturating_sub(started));
@@ -68,11 +77,23 @@ pub(super) fn abandon(tx: &mut Tx<'_>, which: &Abandoned, at: i64) -> Result<Vec
         )?
         .query_map(params![node, until, ABANDONED as i64], |row| row.get(0).map(LiveId::from_bytes))?;
     for id in &ids {
-        let report = report(tx.connection(), *id)?.unwrap_or_default();
-        let reason = LiveReason::Lost;
-        end(tx, LiveEnd { id: *id, reason, report, encoder_left: true, at })?;
+        lose(tx, *id, at)?;
     }
     Ok(ids)
+}
+
+/// Ends a live that nobody carries, with the last report that was noted.
+pub(super) fn lose(tx: &mut Tx<'_>, id: LiveId, at: i64) -> Result<LiveReport> {
+    let report = report(tx.connection(), id)?.unwrap_or_default();
+    end(tx, LiveEnd { id, reason: LiveReason::Lost, report, encoder_left: true, seen: None, at })
+}
+
+/// Whether this is the lease of a live still. Writes it, so that no other transaction renews it meanwhile.
+pub(super) fn stands(tx: &mut Tx<'_>, id: LiveId, Lease { node, until }: &Lease) -> Result<bool> {
+    let held = tx
+        .sql("UPDATE live_counts SET until = until WHERE live = ?1 AND node = ?2 AND until = ?3")?
+        .execute(params![id.as_bytes(), node, until])?;
+    Ok(held == 1)
 }
 
 /// The last report that was noted; an empty one before the first.

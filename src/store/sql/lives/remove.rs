@@ -22,7 +22,7 @@ pub(in crate::store::sql) fn remove_of_post(tx: &mut Tx<'_>, post_id: PostId, at
         .optional()?;
     let Some(id) = id.map(LiveId::from_bytes) else { return Ok(()) };
     let report = end::report(tx.connection(), id)?.unwrap_or_default();
-    end::end(tx, LiveEnd { id, reason: LiveReason::Stopped, report, encoder_left: false, at })?;
+    end::end(tx, LiveEnd { id, reason: LiveReason::Stopped, report, encoder_left: false, seen: None, at })?;
     // Those who listen hear of the end; the log keeps nothing of a thing that is gone.
     let channel = Channel::Live(id);
     let upto = tx.place(&channel)?.head;

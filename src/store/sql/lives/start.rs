@@ -1,6 +1,9 @@
 //! Beginning a live.
 
-use super::view::live;
+use super::{
+    end::{lose, stands},
+    view::live,
+};
 use crate::store::sql::db::{OptionalExtension, params};
 use crate::store::{
     Actor, CommunityFacts, Op, Result, Rule, StoreError,
@@ -28,7 +31,11 @@ pub(super) fn start(
     let (id, changed): Begun = tx.once(actor.user, op, at, |tx| {
         is_first = true;
         if let Some(id) = running(tx, actor)? {
-            return Ok((id, false));
+            match &new.in_place_of {
+                // Where the rule refuses the new one, this is undone with all else.
+                Some(silent) if silent.id == id && stands(tx, id, &silent.lease)? => drop(lose(tx, id, at)?),
+                _ => return Ok((id, false)),
+            }
         }
         begin(tx, actor, &op.id, new, rule).map(|id| (id, true))
     })?;

@@ -48,6 +48,7 @@ mod core {
         },
     };
     use communiconnect_protocol::{Channel, Data, event};
+    use futures_util::future::join_all;
     use tempfile::TempDir;
     use tokio::sync::mpsc;
 
@@ -93,6 +94,33 @@ mod core {
         let page = core.store.page(&channel(name), Range::After(0), size).await.expect("a page");
         assert_eq!(page.head, page.publications.len() as u64);
         page.publications.iter().map(|publication| publication.offset).collect()
+    }
+
+    #[tokio::test]
+    async fn a_crowd_of_queries_waits_and_only_beyond_the_bound_is_one_refused() {
+        const CROWD: usize = 4_000;
+        let core = core(SqlSettings { readers: 1, queue: CROWD, ..SqlSettings::default() });
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let busy = core.store.read(move |_| {
+            let _ = began.send(());
+            Ok(wait.recv().is_ok())
+        });
+        let crowd = async {
+            begun.await.expect("the reader is busy");
+            let crowd = join_all((0..CROWD).map(|number| core.store.read(move |_| Ok(number))));
+            tokio::join!(crowd, async {
+                // Behind all of these.
+                let refused = core.store.read(|_| Ok(())).await.expect_err("no room for this one");
+                assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
+                go.send(()).expect("it waits");
+            })
+        };
+        let (busy, (crowd, ())) = tokio::join!(busy, crowd);
+        assert!(busy.expect("answered"));
+        for (number, answer) in crowd.into_iter().enumerate() {
+            assert_eq!(answer.expect("nobody of the crowd is refused"), number);
+        }
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ export function stateBadge(live) {
 /** How many watch now. */
 export function viewersBadge(live) {
   return h('span', { class: 'live-viewers', testid: 'live-viewers', 'data-count': live.viewers.current, title: t('live.viewers', { count: live.viewers.current }) },
-    icon('eye'), h('span', { 'aria-hidden': 'true' }, number(live.viewers.current)), h('span', { class: 'unseen' }, t('live.viewers', { count: live.viewers.current })));
+    icon('people'), h('span', { 'aria-hidden': 'true' }, number(live.viewers.current)), h('span', { class: 'unseen' }, t('live.viewers', { count: live.viewers.current })));
 }
 
 /** A clock that runs while a live does; `read` gives milliseconds, or null where there is nothing to show. */

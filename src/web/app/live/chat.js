@@ -5,7 +5,7 @@ import { avatar } from '../avatar.js';
 import { menu } from '../dialogs.js';
 import { fill, h, icon, timeTag, written } from '../dom.js';
 import { complainIn, errorLine, onSubmit } from '../forms.js';
-import { t } from '../i18n.js';
+import { labelled, t } from '../i18n.js';
 import { nameOf, oneLine } from '../model.js';
 import { announce, complain } from '../toasts.js';
 import { banFromLive } from './bans.js';
@@ -95,6 +95,7 @@ export class Chat {
   #say() {
     const isOver = this.#live.state === 'ended';
     const shut = isOver ? null : this.#shut;
+    this.#note.classList.toggle('chat-shut', shut !== null);
     this.#note.hidden = !shut && (this.#log.size > 0 || this.#pending.size > 0);
     this.#note.textContent = t(shut ?? (isOver ? 'chat.none.ended' : 'chat.none'));
   }
@@ -162,7 +163,7 @@ export class Chat {
     return h('article', { class: 'chat-message', testid: 'chat-message', 'data-message-id': message.id, 'data-user-id': user.id },
       avatar(user, 's'),
       h('div', { class: 'chat-main' },
-        answered && h('p', { class: 'chat-answered', dir: 'auto' }, icon('reply'), `${nameOf(answered.user)}: ${oneLine(answered.content)}`),
+        answered && h('p', { class: 'chat-answered', dir: 'auto' }, icon('reply'), labelled(nameOf(answered.user), oneLine(answered.content))),
         h('p', { class: 'chat-line', dir: 'auto' },
           h('a', { class: 'chat-author', href: `#/u/${user.id}` }, nameOf(user)), isOwner && h('span', { class: 'badge-soft' }, t('chat.owner')), ' ',
           h('span', { class: 'chat-content', testid: 'chat-content' }, written(content))),

@@ -6,16 +6,32 @@ import { REACTIONS } from '../model.js';
 import { explain } from '../toasts.js';
 import { bitrateText, clockText, curve, pictureWait } from './rules.js';
 
+/** An answer that takes longer is worth a word. */
+const SLOW_MS = 3_000;
 const WIDTH = 640;
 const HEIGHT = 170;
 
 /** The report as a section; asks for it where it is not given. */
 export function reportSection(site, live, given) {
-  const body = h('div', { class: 'report-body' }, h('p', { class: 'hint' }, t('loading')));
+  const body = h('div', { class: 'report-body' });
   const section = h('section', { class: 'sheet report', 'aria-label': t('report.title'), testid: 'live-report' }, h('h2', { class: 'section-title' }, t('report.title')), body);
-  const asked = given ? Promise.resolve(given) : site.connection.ask('live.report', { live_id: live.id }).then(({ report }) => report);
-  asked.then((report) => fill(body, reportParts(report)), (error) => fill(body, h('p', { class: 'empty' }, explain(error))));
+  if (given) fill(body, reportParts(given));
+  else void askInto(body, site, live);
   return section;
+}
+
+/** A question waits while there is no connection, so whoever reads is told what is waited for. */
+async function askInto(body, site, live) {
+  fill(body, h('p', { class: 'hint' }, t('loading')));
+  const waiting = setTimeout(() => fill(body, h('p', { class: 'hint', role: 'status' }, t('report.waiting'))), SLOW_MS);
+  try {
+    const { report } = await site.connection.ask('live.report', { live_id: live.id });
+    fill(body, reportParts(report));
+  } catch (error) {
+    fill(body, h('p', { class: 'empty' }, explain(error)), h('button', { class: 'button', type: 'button', testid: 'report-again', onclick: () => askInto(body, site, live) }, t('again')));
+  } finally {
+    clearTimeout(waiting);
+  }
 }
 
 function reportParts(report) {

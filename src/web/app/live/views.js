@@ -102,6 +102,9 @@ export class LiveListView {
   element;
   #site;
   #list = h('div', { class: 'live-grid', testid: 'live-list' });
+  /** Lives that are not on the air yet, under words of their own. */
+  #soon = h('div', { class: 'live-grid', testid: 'live-list-soon' });
+  #soonTitle = h('h2', { class: 'section-title', hidden: true }, t('live.list.soon'));
   #note = h('div', { class: 'feed-note' });
   #more;
   #cards = new Map();
@@ -117,10 +120,10 @@ export class LiveListView {
           class: 'button button-live', href: '#/live/start', testid: 'go-live',
           onclick: (event) => site.loggedIn() || event.preventDefault(),
         }, icon('live'), t('live.go'))),
-      this.#list, this.#note, this.#more);
+      this.#list, this.#note, this.#soonTitle, this.#soon, this.#more);
     this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#load(), REFRESH_MS);
     this.#ends.push(
-      site.lives.changed.listen((id) => this.#cards.get(id)?.update(site.lives.get(id))),
+      site.lives.changed.listen((id) => this.#cards.has(id) && this.#place(site.lives.get(id))),
       site.connection.welcomed.listen(() => this.#load()));
     this.#load();
   }
@@ -142,22 +145,29 @@ export class LiveListView {
           card.element.remove();
           this.#cards.delete(id);
         }
+        this.#soonTitle.hidden = this.#soon.childElementCount === 0;
       }
       for (const live of page.lives) this.#place(live);
       this.#more.hidden = !page.cursor;
       this.#more.onclick = () => this.#load(page.cursor);
-      fill(this.#note, this.#cards.size === 0 ? h('div', { class: 'empty-place', testid: 'live-list-empty' }, icon('live'), h('p', {}, t('live.list.none'))) : null);
+      fill(this.#note, this.#list.childElementCount === 0 ? h('div', { class: 'empty-place', testid: 'live-list-empty' }, icon('live'), h('p', {}, t('live.list.none'))) : null);
     } catch (error) {
       if (error.code !== 'cancelled') fill(this.#note, h('p', { class: 'empty' }, explain(error)));
     }
   }
 
   #place(live) {
-    if (this.#cards.has(live.id)) return;
-    const card = listCard(live);
+    const card = this.#cards.get(live.id) ?? listCard(live);
     this.#cards.set(live.id, card);
-    this.#list.append(card.element);
+    card.update(live);
+    const grid = isSoon(live) ? this.#soon : this.#list;
+    if (card.element.parentElement !== grid) grid.append(card.element);
+    this.#soonTitle.hidden = this.#soon.childElementCount === 0;
   }
+}
+
+function isSoon({ state }) {
+  return state === 'created' || state === 'connecting';
 }
 
 function listCard(live) {
@@ -166,7 +176,7 @@ function listCard(live) {
   const facts = h('span', { class: 'live-facts' });
   const update = (news) => {
     now = news;
-    fill(facts, stateBadge(now), clock.element, viewersBadge(now));
+    fill(facts, stateBadge(now), clock.element, !isSoon(now) && viewersBadge(now));
   };
   update(live);
   return {
