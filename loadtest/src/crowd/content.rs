@@ -43,7 +43,7 @@ pub fn make(channel: &str, n: u32, due: u64, size: usize) -> String {
     serde_json::to_string(&Content::new(channel, n, due, size)).expect("numbers and text")
 }
 
-/// A text that tells when it was due, for what people write: posts and comments. [`due_in`] finds it in any JSON.
+/// A text that tells when it was due, for what people write: posts and comments. `due_in` finds it in any JSON.
 pub fn marked(due: u64, text: &str) -> String {
     format!("{text} {MARK}{due}")
 }

@@ -189,7 +189,7 @@ impl Crowd {
         self.orders.send_modify(change);
     }
 
-    /// Lets the readers leave once all have everything up to `heads`, by channel, and [`STAYING`] longer, or after `patience`;
+    /// Lets the readers leave once all have everything up to `heads`, by channel, and `STAYING` longer, or after `patience`;
     /// answers the account.
     ///
     /// # Errors

@@ -190,25 +190,32 @@ fn begin(connection: &Connection, turn: &NodeTurn, memory: &mut Memory) -> Resul
     Ok(())
 }
 
-/// Those whose questions can be read ahead come first, all together; the others one by one.
+/// Those whose questions can be read ahead run together, as many as come one behind the other. Over a network all of them
+/// go first: nobody has been answered yet, so nobody can tell.
 fn write_together(
     connection: &Connection,
     memory: &mut Memory,
-    jobs: Vec<Job>,
+    mut jobs: Vec<Job>,
     batch: &mut Batch,
 ) -> Result<()> {
-    let (together, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.wants.is_some());
-    if !together.is_empty() {
-        let wants = together.iter().filter_map(|job| job.wants.as_ref());
-        memory.ahead.read(connection, wants, &mut memory.heads)?;
-        for job in together {
+    if let Connection::Postgres(_) = connection {
+        jobs.sort_by_key(|job| job.wants.is_none());
+    }
+    let mut jobs = jobs.into_iter().peekable();
+    while jobs.peek().is_some() {
+        let together: Vec<Job> = iter::from_fn(|| jobs.next_if(|job| job.wants.is_some())).collect();
+        if !together.is_empty() {
+            let wants = together.iter().filter_map(|job| job.wants.as_ref());
+            memory.ahead.read(connection, wants, &mut memory.heads)?;
+            for job in together {
+                write_one(connection, memory, job, batch)?;
+            }
+            memory.later.settle(connection)?;
+            memory.ahead.settle(connection)?;
+        }
+        while let Some(job) = jobs.next_if(|job| job.wants.is_none()) {
             write_one(connection, memory, job, batch)?;
         }
-        memory.later.settle(connection)?;
-        memory.ahead.settle(connection)?;
-    }
-    for job in others {
-        write_one(connection, memory, job, batch)?;
     }
     Ok(())
 }
