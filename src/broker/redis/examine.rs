@@ -20,6 +20,12 @@ use std::{
 /// The oldest version that is looked for faults on: RESP3 came with 6.0, sharded pub/sub with 7.0.
 const OLDEST: (u32, u32) = (7, 0);
 
+/// How long it is asked again whether it delivers: connections may take longer to stand than a node waits for them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time between two such questions.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
 /// Time for connections to end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -92,7 +98,12 @@ impl RedisUrl {
     async fn hears_itself(&self) -> Result<(), BrokerError> {
         let tasks = Tasks::default();
         let broker = RedisBroker::open(self, NO_STORE, Arc::new(Nobody), &tasks).await;
-        let heard = broker.probe().await;
+        let begun = Instant::now();
+        let mut heard = broker.probe().await;
+        while heard.is_err() && begun.elapsed() < PATIENCE {
+            tokio::time::sleep(ASK_AGAIN).await;
+            heard = broker.probe().await;
+        }
         tasks.stop(GOODBYE).await;
         heard
     }
