@@ -5,7 +5,10 @@
 //! the store has told all of it.
 
 use super::{lives::NOBODY, *};
-use crate::hub::Neighbour;
+use crate::{
+    config::{Value, WebAddress},
+    hub::Neighbour,
+};
 use communiconnect_protocol::PostId;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -157,7 +160,13 @@ impl LiveService {
     async fn act_on(&self, word: Word) {
         let read = match word {
             Word::Reached { node, url } => {
-                self.parts.others.note(node, url);
+                // It goes into headers of answers: what could not be the setting is no address.
+                match WebAddress::read(&url) {
+                    Ok(url) => self.parts.others.note(node, url.as_str().to_owned()),
+                    Err(error) => {
+                        tracing::debug!(%node, reason = error.reason, "another node names no address")
+                    }
+                }
                 Ok(())
             }
             Word::Banned { live, user } => {

@@ -125,6 +125,20 @@ async fn however_many_words_are_too_many_everything_is_looked_at_once() {
     world.tasks.stop(Duration::from_millis(1)).await;
 }
 
+#[tokio::test]
+async fn nobody_is_led_to_what_is_no_address() {
+    let world = World::new().await;
+    let (other, _) = other_door(&world).await;
+    for (node, url) in [("liar", "http://a\r\nb"), ("vague", "example.org"), ("last", "http://last")] {
+        let word = elsewhere::Word::Reached { node: node.into(), url: url.into() };
+        other.heard(&rmp_serde::to_vec_named(&word).expect("encoded"));
+    }
+    // They are acted on in their order.
+    until("the last word", async || other.parts.others.url("last").is_some()).await;
+    assert_eq!(["liar", "vague"].map(|node| other.parts.others.url(node)), [None, None]);
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whose_right_could_not_be_read_after_something_was_missed_is_judged_when_the_store_is_back() {
     let world = World::new().await;

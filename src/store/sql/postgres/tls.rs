@@ -37,10 +37,11 @@ impl Security {
                 _ => rest.push(part),
             }
         }
-        let security = match mode {
-            Some("require") => Self::Encrypted,
-            Some(_) => Self::Verified { roots },
-            None => Self::Plain,
+        let security = match (mode, &roots) {
+            (None, None) => Self::Plain,
+            (Some("require"), None) => Self::Encrypted,
+            // Whoever names certificates wants them to count, as with libpq.
+            _ => Self::Verified { roots },
         };
         if security != Self::Plain {
             rest.push("sslmode=require");
@@ -148,6 +149,12 @@ mod tests {
             (
                 "postgres://db/hub?sslrootcert=%2Fetc%2Fca.pem&sslmode=verify-full",
                 roots("/etc/ca.pem"),
+                "postgres://db/hub?sslmode=require",
+            ),
+            ("postgres://db/hub?sslrootcert=ca.pem", roots("ca.pem"), "postgres://db/hub?sslmode=require"),
+            (
+                "postgres://db/hub?sslmode=require&sslrootcert=ca.pem",
+                roots("ca.pem"),
                 "postgres://db/hub?sslmode=require",
             ),
         ] {
