@@ -204,11 +204,27 @@ async fn h9_a_node_killed_under_load_takes_nothing_along_that_was_acknowledged()
     let readers = vec![two.reader(&two.left, "ada").await];
     let writers = vec![two.writer("eve", &[&two.left]), two.writer("dan", &[&two.right, &two.left])];
     sleep(A_WHILE).await;
+    // Somebody reads on the node that dies, and goes on at the other from where they were.
+    let channel = two.channel();
+    let mut bob = two.right.client("bob", Encoding::MessagePack).await;
+    let begun = bob.subscribe(&channel).await;
+    let start = begun["offset"].as_u64().expect("an offset");
+    let mut seen = Vec::new();
+    for _ in 0..10 {
+        seen.push(bob.event(&channel, "comment.added").await);
+    }
     two.right.kill().await;
+    let mut bob = two.left.client("bob", Encoding::MessagePack).await;
+    let place = json!({"channel": channel, "epoch": begun["epoch"], "offset": start + 10});
+    let back = bob.ok("subscribe", place).await;
+    assert_eq!(back["recovered"], "ok", "{back}");
+    seen.extend(list(&back["publications"]));
+    for _ in 0..10 {
+        seen.push(bob.event(&channel, "comment.added").await);
+    }
+    assert_whole(&seen, start + 1, start + seen.len() as u64);
     sleep(A_WHILE).await;
     two.right.restart().await;
-    let back = two.right.client("bob", Encoding::Json).await;
-    drop(back);
     sleep(A_WHILE).await;
     two.settles(writers, readers).await;
 }
