@@ -47,14 +47,21 @@ const GOOD_CONNECTION_MS = 10_000;
 
 /** A refusal by the server, or `offline`, `timeout`, `disconnected`, `cancelled`, `busy` from this side. */
 export class CommandError extends Error {
-  /** @param {{code: string, message?: string, field?: string, retry_after_ms?: number}} body */
+  /** @param {{code: string, message?: string, field?: string, retry_after_ms?: number, node?: string, url?: string, silent?: boolean}} body */
   constructor(body) {
     super(body.message || body.code);
     this.name = 'CommandError';
     this.code = body.code;
     this.field = body.field;
     this.retryAfterMs = body.retry_after_ms;
+    /** The node that carries what was asked of another: `{node, url, isSilent}`; null for whatever else was refused. */
+    this.carrier = carrierOf(body);
   }
+}
+
+/** Who could do instead what a refusal is about (SPEC §Errors); `url` is null where nobody can be led there. */
+function carrierOf({ node, url, silent }) {
+  return node === undefined ? null : { node, url: url ?? null, isSilent: silent === true };
 }
 
 /** What a close code asks for: `again`, `token` (a fresh token first, then again) or `stop`. */
@@ -294,6 +301,8 @@ export class StateVersions {
 /** Whether an error may be met by sending the same again, and after how long; `null` if not. */
 export function repeatDelayMs(error, command, random) {
   if (!command.repeat || command.tries >= 5) return null;
+  // What another node carries does not come here by waiting.
+  if (error.node !== undefined && error.silent !== true) return null;
   if (error.code === 'unavailable' || error.code === 'internal') {
     return error.retry_after_ms ?? backoffMs(command.tries, random);
   }

@@ -24,11 +24,13 @@ export class Server {
   mediaPort = 0;
 
   #udp;
+  #settings;
 
-  /** `udp`: where media is received. */
-  static async start({ udp = '127.0.0.1:0' } = {}) {
+  /** `udp`: where media is received; `settings` are further ones, as `name=value`. */
+  static async start({ udp = '127.0.0.1:0', settings = [] } = {}) {
     const server = new Server();
     server.#udp = udp;
+    server.#settings = settings;
     await server.restart();
     return server;
   }
@@ -39,7 +41,7 @@ export class Server {
 
   async restart() {
     const log = openSync(join(this.#home, 'server.log'), 'a');
-    const settings = [`live.udp=${this.#udp}`, 'admin.listen=127.0.0.1:0', 'limits.rates=off'];
+    const settings = [`live.udp=${this.#udp}`, 'admin.listen=127.0.0.1:0', 'limits.rates=off', ...this.#settings];
     const listen = `127.0.0.1:${this.#port}`;
     const flags = ['serve', '--listen', listen, '--data', join(this.#home, 'data'), ...settings.flatMap((each) => ['--set', each])];
     this.#child = spawn(BINARY, flags, { cwd: this.#home, stdio: ['ignore', 'pipe', log] });

@@ -76,6 +76,16 @@ test('only passing errors of repeatable commands are repeated', () => {
   assert.equal(repeatDelayMs({ code: 'conflict' }, repeatable, () => 0), null);
   assert.equal(repeatDelayMs({ code: 'unavailable' }, { repeat: false, tries: 1 }, () => 0), null);
   assert.equal(repeatDelayMs({ code: 'unavailable' }, { repeat: true, tries: 5 }, () => 0), null);
+  const elsewhere = { code: 'unavailable', retry_after_ms: 5_000, node: 'b' };
+  assert.equal(repeatDelayMs(elsewhere, repeatable, () => 0), null, 'another node carries it, and goes on to');
+  assert.equal(repeatDelayMs({ ...elsewhere, silent: true }, repeatable, () => 0), 5_000);
+});
+
+test('a refusal that names another node says where that is and whether it is heard of', () => {
+  const carrier = (body) => new CommandError({ code: 'unavailable', ...body }).carrier;
+  assert.deepEqual(carrier({ node: 'b', url: 'https://b.example' }), { node: 'b', url: 'https://b.example', isSilent: false });
+  assert.deepEqual(carrier({ node: 'b', silent: true }), { node: 'b', url: null, isSilent: true });
+  assert.equal(carrier({}), null);
 });
 
 test('the next offset is applied, an old one ignored', () => {

@@ -55,7 +55,7 @@
 //             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then
 //             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more, live-banned-more,
 //             live-banned-person (data-user-id) with live-unban; live-over (data-reason)
-//             with live-again, live-to-list; live-reload
+//             with live-again, live-there (the same live at the node that carries it), live-to-list; live-reload
 // Chat        chat with chat-message (data-message-id, data-user-id) and chat-content, chat-pending; chat-form with chat-input,
 //             chat-send; chat-menu, then chat-reply, chat-delete, chat-ban; chat-slow-mode, chat-slow (data-seconds), chat-more,
 //             guests see chat-login
