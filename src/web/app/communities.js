@@ -2,7 +2,7 @@
 
 import { Signal } from './signal.js';
 import { newOp } from '../client.js';
-import { oneLine } from './model.js';
+import { apartBy, foldedName, oneLine } from './model.js';
 
 /** Lists asked for when the page opens, to find one's memberships; deeper ones appear when they are unfolded. */
 const FIRST_LISTS = 24;
@@ -14,6 +14,8 @@ export class Communities {
   changed = new Signal();
   #connection;
   #known = new Map();
+  /** folded name -> ids of those that bear it */
+  #bearers = new Map();
   /** parent id, or '' for the outermost -> ids in order */
   #children = new Map();
   #asked = new Map();
@@ -54,6 +56,16 @@ export class Communities {
   /** Those directly inside `parentId` ('' for the outermost), or undefined if they have not been looked at. */
   children(parentId = '') {
     return this.#children.get(parentId)?.map((id) => this.#known.get(id)).sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  /** Whether no other is known that bears its name. */
+  isOnlyOne(community) {
+    return this.#namesakes(community).length === 0;
+  }
+
+  /** How precisely its beginning must be told to tell it from those of its name beside it; null where there are none. */
+  apart(community) {
+    return apartBy(community, this.#namesakes(community).filter((other) => (other.parent_id ?? '') === (community.parent_id ?? '')));
   }
 
   joined() {
@@ -111,13 +123,27 @@ export class Communities {
     this.changed.emit();
   }
 
+  #namesakes({ id, name }) {
+    return [...(this.#bearers.get(foldedName(name)) ?? [])].filter((other) => other !== id).map((other) => this.#known.get(other));
+  }
+
+  #bear({ id, name }, known) {
+    if (known?.name === name) return;
+    if (known) this.#bearers.get(foldedName(known.name))?.delete(id);
+    const folded = foldedName(name);
+    if (!this.#bearers.has(folded)) this.#bearers.set(folded, new Set());
+    this.#bearers.get(folded).add(id);
+  }
+
   /** An answer tells no version of its counts: a state that came while it was on its way stands. */
   #keep(community, since) {
     const known = this.#known.get(community.id);
     const isOvertaken = known?.toldAt > since;
+    const name = oneLine(community.name);
+    this.#bear({ id: community.id, name }, known);
     this.#known.set(community.id, {
       ...community,
-      name: oneLine(community.name),
+      name,
       path: community.path.map(oneLine),
       members: isOvertaken ? known.members : community.members,
       my: community.my ?? known?.my,

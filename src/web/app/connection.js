@@ -21,8 +21,8 @@ export class Connection {
   state = 'connecting';
   /** `{code, reason}` of the close after which this does not come back by itself. */
   farewell = {};
-  /** Characters of texts; the server tells its own with every welcome. */
-  limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80 };
+  /** Characters of texts, and how deep replies nest; the server tells its own with every welcome. */
+  limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80, replies_depth: 3 };
   #account;
   #client;
   #followed = new Map();

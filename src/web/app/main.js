@@ -15,7 +15,7 @@
 //             auth-to-login, auth-to-register; guests also see welcome-register, welcome-login
 // Communities community-create (on #/communities), community-create-inside (on a community), community-dialog: community-form with
 //             community-name, community-parent, community-submit; community-item (data-community-id),
-//             community-item-join, communities-empty, community-title, community-members, community-role, community-child,
+//             community-since (where another beside it bears the same name), community-item-join, communities-empty, community-title, community-members, community-role, community-child,
 //             community-join (data-member: true | false; the same button leaves)
 // Composer    composer with composer-content (focus unfolds the rest), composer-title, composer-community (home only),
 //             composer-kind, composer-visibility, composer-anonymous, composer-submit
@@ -28,7 +28,7 @@
 // Reactions   in a post-card or comment: reaction-like (always there) and reaction-<kind> where somebody chose it, both with
 //             aria-pressed; react-open unfolds react-<kind> for all six; reaction-count-<kind> (data-count)
 // Comments    comment-form with comment-content-input, comment-anonymous, comment-submit; comments; comment
-//             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply, then
+//             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply (comment-end where replies go no deeper), then
 //             reply-form with reply-content, reply-anonymous, reply-submit; comment-menu, then comment-edit,
 //             comment-delete; comment-edit-form with comment-edit-content, comment-edit-save; comment-pending,
 //             comments-more, comments-empty, comments-failed with comments-again, replies-more; guests see comment-login
