@@ -81,11 +81,17 @@ export class Server {
   }
 }
 
-/** A TCP relay in front of the server: while cut, what is open breaks and nothing new is let through. */
+/**
+ * A TCP relay in front of the server: while cut, what is open breaks and nothing new is let through; while held, what is open
+ * stays open and nothing passes.
+ */
 export class Network {
   #relay;
   #open = new Set();
+  /** Both directions of what is open, as `[from, to]`. */
+  #ways = new Set();
   #cut = false;
+  #held = false;
 
   static async before(server) {
     const network = new Network();
@@ -107,6 +113,16 @@ export class Network {
     this.#cut = false;
   }
 
+  hold() {
+    this.#held = true;
+    for (const [from, to] of this.#ways) from.unpipe(to);
+  }
+
+  release() {
+    this.#held = false;
+    for (const [from, to] of this.#ways) from.pipe(to);
+  }
+
   async close() {
     this.cut();
     await new Promise((resolve) => this.#relay.close(resolve));
@@ -118,14 +134,17 @@ export class Network {
       return;
     }
     const far = connect(server.port, '127.0.0.1');
-    for (const [from, to] of [[near, far], [far, near]]) {
+    for (const way of [[near, far], [far, near]]) {
+      const [from, to] = way;
       this.#open.add(from);
+      this.#ways.add(way);
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#open.delete(from);
+        this.#ways.delete(way);
         to.destroy();
       });
-      from.pipe(to);
+      if (!this.#held) from.pipe(to);
     }
   }
 }

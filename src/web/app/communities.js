@@ -6,6 +6,11 @@ import { apartBy, foldedName, oneLine } from './model.js';
 
 /** Lists asked for when the page opens, to find one's memberships; deeper ones appear when they are unfolded. */
 const FIRST_LISTS = 24;
+/**
+ * Nobody tells of communities that others open, so the lists are read again when somebody comes back to the page: but not
+ * sooner than this after the last time, since communities are opened rarely and each look is up to `FIRST_LISTS` commands.
+ */
+const LOOK_LEAST_MS = 5 * 60_000;
 /** Pages of one list. */
 const PAGES = 10;
 
@@ -20,11 +25,14 @@ export class Communities {
   #children = new Map();
   #asked = new Map();
   #exploring = null;
+  #exploredAt = -Infinity;
+  #now;
   /** How many states have come: what was asked before one of a community may be older than it. */
   #told = 0;
 
-  constructor(connection) {
+  constructor(connection, now = () => Date.now()) {
     this.#connection = connection;
+    this.#now = now;
   }
 
   get(id) {
@@ -96,12 +104,19 @@ export class Communities {
     return this.#exploring;
   }
 
+  /** The same, unless it was done lately. */
+  async exploreIfLongAgo() {
+    if (this.#now() - this.#exploredAt >= LOOK_LEAST_MS) await this.explore();
+  }
+
   async #lookAround() {
+    const begun = this.#now();
     const waiting = [''];
     for (let lists = 0; lists < FIRST_LISTS && waiting.length > 0; lists += 1) {
       const found = await this.loadChildren(waiting.shift());
       waiting.push(...found.map((community) => community.id));
     }
+    this.#exploredAt = begun;
   }
 
   async create(name, parentId) {

@@ -26,6 +26,7 @@ export const DICTIONARY = {
 
   'connection.online': { en: 'Online', fr: 'En ligne' },
   'connection.connecting': { en: 'Connecting…', fr: 'Connexion…' },
+  'connection.unanswered': { en: 'Waiting for an answer…', fr: 'En attente de réponse…' },
   'connection.reconnecting': { en: 'Reconnecting…', fr: 'Reconnexion…' },
   'connection.offline': { en: 'Offline', fr: 'Hors ligne' },
   'connection.behind': {

@@ -6,7 +6,7 @@
 // `site.connection.ask`, their channels through `site.connection.follow`.
 //
 // --- What an automated test may press and read (`data-testid`; these names are kept stable) --------------------------
-// Frame       connection-state (data-state: connecting | online | reconnecting | offline | closed), connection-banner,
+// Frame       connection-state (data-state: connecting | online | unanswered | reconnecting | offline | closed), connection-banner,
 //             connection-try, connection-reload, nav-home, nav-communities, nav-notifications, nav-me, unread-badge (data-count),
 //             me (data-user-id), me-name, logout, login-open, register-open, theme-switch (data-theme),
 //             language-switch, tree-item (data-community-id), rail-community-create, content, gone
@@ -116,12 +116,12 @@ class Site {
 
   start() {
     this.account.changed.listen((reason) => this.#becameAnother(reason));
-    this.connection.welcomed.listen((_, returned) => returned || this.#explore());
+    this.connection.welcomed.listen((_, returned) => (returned ? this.#explored(this.communities.exploreIfLongAgo()) : this.exploreAgain()));
     addEventListener('hashchange', () => {
       this.#moves += 1;
       this.#route();
     });
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.exploreAgain());
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.#lookAgain());
     setInterval(() => refreshTimes(), 30_000);
     this.connection.start();
     this.#build();
@@ -229,11 +229,16 @@ class Site {
 
   /** Looks whether others have opened communities meanwhile. */
   exploreAgain() {
-    if (this.connection.state === 'online') this.#explore();
+    if (this.connection.state === 'online') this.#explored(this.communities.explore());
   }
 
-  #explore() {
-    this.communities.explore().catch((error) => {
+  /** Somebody has come back to the page; while it is offline, its return does the same. */
+  #lookAgain() {
+    if (this.connection.state === 'online') this.#explored(this.communities.exploreIfLongAgo());
+  }
+
+  #explored(asking) {
+    asking.catch((error) => {
       if (error.code !== 'disconnected') complain(error);
     });
   }

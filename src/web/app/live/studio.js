@@ -117,7 +117,7 @@ export class StudioView {
     const found = findings({
       secure: devicesAllowed(),
       webrtc: typeof RTCPeerConnection === 'function',
-      online: this.#site.connection.state === 'online' || this.#site.connection.state === 'connecting',
+      online: ['online', 'unanswered', 'connecting'].includes(this.#site.connection.state),
       serverReady: this.#preflight.serverReady,
       selftest: this.#preflight.selftest,
       path: this.#preflight.path,
