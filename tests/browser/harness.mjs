@@ -71,6 +71,13 @@ export class Server {
     await gone;
   }
 
+  /** Ends it, and starts it on an empty folder, as after somebody has deleted `./data`. */
+  async forget() {
+    await this.kill();
+    rmSync(join(this.#home, 'data'), { recursive: true });
+    await this.restart();
+  }
+
   log() {
     return readFileSync(join(this.#home, 'server.log'), 'utf8').split('\n').slice(-60).join('\n');
   }

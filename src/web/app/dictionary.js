@@ -57,6 +57,10 @@ export const DICTIONARY = {
   'auth.taken.email': { en: 'This e-mail has an account already. Log in, or use another.', fr: 'Cet e-mail a déjà un compte. Connectez-vous, ou utilisez-en un autre.' },
   'auth.needed': { en: 'Log in to do this.', fr: 'Connectez-vous pour faire cela.' },
   'auth.ended': { en: 'You have been logged out. Log in to go on.', fr: 'Vous avez été déconnecté. Connectez-vous pour continuer.' },
+  'auth.forgotten': {
+    en: 'You are logged out, {name}: this server does not know your login any more. Log in again; if your account is gone from it as well, create a new one.',
+    fr: 'Vous êtes déconnecté, {name} : ce serveur ne connaît plus votre connexion. Reconnectez-vous ; si votre compte n’y existe plus non plus, créez-en un nouveau.',
+  },
   'auth.hello': { en: 'Hello, {name}!', fr: 'Bonjour, {name} !' },
 
   'welcome.title': { en: 'Talk where you belong.', fr: 'Parlez là où vous êtes chez vous.' },

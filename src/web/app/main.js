@@ -12,7 +12,8 @@
 //             language-switch, tree-item (data-community-id), rail-community-create, content, gone
 // Account     auth-dialog: register-form with register-name, register-username, register-email, register-password,
 //             register-submit; login-form with login-username (or e-mail), login-password, login-submit;
-//             auth-to-login, auth-to-register; guests also see welcome-register, welcome-login
+//             auth-to-login, auth-to-register; guests also see welcome-register, welcome-login; login-forgotten (the server does
+//             not know this login any more) with forgotten-login, forgotten-register, forgotten-dismiss
 // Communities community-create (on #/communities), community-create-inside (on a community), community-dialog: community-form with
 //             community-name, community-parent, community-submit; community-item (data-community-id),
 //             community-since (where another beside it bears the same name), community-item-join, communities-empty, community-title, community-members, community-role, community-child,
@@ -102,6 +103,8 @@ class Site {
   connection = new Connection(this.account);
   onAir = new OnAir(this.connection);
   me = null;
+  /** Who was logged in until the server did not know their login any more; null once somebody has read it, or logged in. */
+  forgotten = null;
   posts;
   communities;
   lives;
@@ -211,8 +214,9 @@ class Site {
 
   #becameAnother(reason) {
     this.onAir.leave();
+    this.forgotten = reason === 'expired' ? this.me : null;
     this.#rebuild();
-    if (reason === 'expired' || (reason === 'elsewhere' && !this.me)) toast(t('auth.ended'), 'error');
+    if (reason === 'elsewhere' && !this.me) toast(t('auth.ended'), 'error');
     if (reason === 'login') {
       toast(t('auth.hello', { name: nameOf(this.me) }));
       setTimeout(() => this.#focusHeading()); // once the dialog is closed: behind it nothing takes the focus
