@@ -3,7 +3,7 @@
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
 use crate::store::{
     LiveFacts, Reader, Result, StoreError,
-    lives::{Lease, LiveQuery, LiveView, WhichLive},
+    lives::{Held, Lease, LiveQuery, LiveView, WhichLive},
     sql::{
         columns::{count, optional_word, word},
         facts::{POST_FACTS, PostRow, post_at, post_fact_columns, reader_key},
@@ -11,6 +11,9 @@ use crate::store::{
     },
 };
 use communiconnect_protocol::{Live, LiveId, LiveReason, LiveState, Viewers};
+
+/// Leases that are read at once: a bound against nonsense.
+const LEASES: i64 = 10_000;
 
 /// Greater than every id.
 const END: [u8; 16] = [0xff; 16];
@@ -139,4 +142,17 @@ pub(super) fn running(connection: &Connection, query: &LiveQuery) -> Result<Vec<
             row.get(0).map(LiveId::from_bytes)
         })?;
     Ok(ids)
+}
+
+pub(super) fn leases(connection: &Connection) -> Result<Vec<Held>> {
+    let held = connection
+        .prepare_cached(
+            "SELECT l.id, n.node, n.until FROM lives l JOIN live_counts n ON n.live = l.id
+             WHERE l.state != 'ended' ORDER BY l.id LIMIT ?1",
+        )?
+        .query_map([LEASES], |row| {
+            let lease = Lease { node: row.get(1)?, until: row.get(2)? };
+            Ok(Held { id: LiveId::from_bytes(row.get(0)?), lease })
+        })?;
+    Ok(held)
 }
