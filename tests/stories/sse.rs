@@ -1,10 +1,11 @@
 //! Pushes without a socket: the same session of the hub, as server-sent events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
+use socket2::{SockFilter, SockRef};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::harness::{Claims, Client, Encoding, Events, Http, Server, assert_whole, list, op, text, with};
 
@@ -376,6 +377,28 @@ async fn a_stream_whose_reader_takes_nothing_is_cut_off() {
     crate::harness::within("the stream to be given up", async {
         while sessions().await != 0 {
             publish(&admin, "test:a", "A", json!({"op": op(), "fill": fill}), json!({})).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn h11_a_stream_whose_reader_is_gone_without_a_word_is_let_go() {
+    let settings = ["ws.ping_ms=300", "ws.pong_ms=500", "ws.write_timeout_ms=1000", "admin.test_channels=on"];
+    let server = Server::with(&settings).await;
+    let tcp = std::net::TcpStream::connect(server.http_address()).expect("the server listens");
+    tcp.set_nonblocking(true).expect("a socket");
+    let reader = TcpStream::from_std(tcp.try_clone().expect("a second handle")).expect("a socket");
+    let mut events = Events::over(reader, "channels=test:a", &[]).await;
+    events.find("connected").await;
+    let sessions = async || server.admin().get("/v1/admin/sessions").await.ok()["sessions"].clone();
+    assert_eq!(sessions().await, 1);
+    // As if its cable was cut: nothing reaches it any more, so that nothing is acknowledged, and it says nothing itself.
+    let drop_everything = SockFilter::new(0x06, 0, 0, 0);
+    SockRef::from(&tcp).attach_filter(&[drop_everything]).expect("a filter");
+    crate::harness::within("the stream to be given up", async {
+        while sessions().await != 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     })
     .await;

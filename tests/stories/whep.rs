@@ -278,8 +278,9 @@ async fn a_full_live_says_when_to_ask_again() {
 
 #[tokio::test]
 async fn a_full_node_says_when_to_ask_again() {
-    let stage = Stage::begin(&["live.peers=1", "live.selftest=off"]).await;
+    let stage = Stage::begin(&["live.peers=2", "live.selftest=off"]).await;
     let _broadcast = stage.goes_live().await;
+    let _first = Player::start(&stage, None).await;
     asked_back(&stage.watch(CHROMIUM_WATCH).await);
 }
 
