@@ -228,6 +228,11 @@ impl Server {
         self.restart().await;
     }
 
+    /// Every node: this one, and the one beside it where there are two.
+    pub fn nodes(&self) -> Vec<&Self> {
+        std::iter::once(self).chain(self.beside.iter().map(|beside| &*beside.node)).collect()
+    }
+
     /// Where HTTP and WebSocket clients connect.
     pub fn http_address(&self) -> SocketAddr {
         self.running().http

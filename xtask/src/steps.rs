@@ -129,7 +129,8 @@ fn doc(root: &Path) -> Result<Outcome> {
 /// The stories of [`crate::two_nodes`], whose servers are two nodes now.
 fn two_nodes(root: &Path) -> Result<Outcome> {
     let mut command = cargo_command(root);
-    command.args(["test", "--locked", "--test", "main", "--"]).args(two_nodes::ROWS);
+    // The workspace, as in the step before: one package alone would have dependencies built anew, with fewer features.
+    command.args(["test", "--workspace", "--locked", "--test", "main", "--"]).args(two_nodes::ROWS);
     for (story, why) in two_nodes::LEFT_OUT {
         println!("left out: {story}: {why}");
         command.args(["--skip", story]);
