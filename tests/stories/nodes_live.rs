@@ -42,6 +42,7 @@ impl Far {
                     return reply;
                 }
                 assert!(reply.text().contains("node carrier"), "{}", reply.text());
+                assert!(reply.header("retry-after").is_some(), "it may be led there then");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         })
@@ -104,6 +105,22 @@ async fn who_asks_another_node_for_a_live_is_led_to_the_one_that_carries_it() {
     elsewhere.offer(&whep, None, "nonsense").await.problem(400, "bad_request");
     far.stage.owner.ok("live.stop", json!({"live_id": far.stage.live})).await;
     elsewhere.offer(&whep, None, CHROMIUM_WATCH).await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn a_drained_node_still_leads_to_the_one_that_carries_the_live() {
+    let far = Far::begin().await;
+    let _broadcast = far.stage.goes_live().await;
+    let (whep, whip) = (far.stage.whep(), far.stage.whip());
+    far.led(&whep, None, CHROMIUM_WATCH).await;
+    far.other.admin().post("/v1/admin/drain", &json!({"over_ms": 0})).await.ok();
+    for (path, token, sdp) in
+        [(&whep, None, CHROMIUM_WATCH), (&whip, Some(far.stage.key.as_str()), FFMPEG_PUBLISH)]
+    {
+        let reply = far.other.http().offer(path, token, sdp).await;
+        assert_eq!(reply.status, 307, "{path}: {}", reply.text());
+        assert_eq!(reply.header("location"), Some(format!("https://carrier.example{path}").as_str()));
+    }
 }
 
 #[tokio::test]
