@@ -1,7 +1,7 @@
 // What several nodes of one place share: a real PostgreSQL and a real Redis, gone with this process however that ends.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,8 +70,8 @@ function asServer(name, args) {
 /** Debian keeps the server's programs out of the path, in a folder per version. */
 function program(name) {
   const versions = '/usr/lib/postgresql';
-  const [latest] = readdirSync(versions).sort((a, b) => Number(b) - Number(a));
-  return join(versions, latest, 'bin', name);
+  const found = existsSync(versions) ? readdirSync(versions).map((version) => join(versions, version, 'bin', name)).filter(existsSync) : [];
+  return found.sort().at(-1) ?? name;
 }
 
 async function freePort() {
