@@ -127,10 +127,22 @@ fn two_nodes_in_containers_have_all_that_they_name() {
         }
     }
     let balancer = compose["configs"]["haproxy"]["content"].as_str().expect("text");
-    // Without a resolver a node that has no address yet would stay without one.
-    for needed in ["/readyz", "node1:8080", "node2:8080", "resolvers containers init-addr last,libc,none"] {
+    for needed in [
+        "/readyz",
+        "node1:8080",
+        "node2:8080",
+        // Without a resolver a node that has no address yet would stay without one.
+        "resolvers containers init-addr last,libc,none",
+        // Without it a request that finds a killed node tries that one alone, for a quarter of a minute.
+        "option redispatch 1",
+        // Without Redis no node is ready, and all serve on.
+        "use_backend living if { nbsrv(nodes) eq 0 }",
+    ] {
         assert!(balancer.contains(needed), "the balancer needs {needed}");
     }
+    // On its local socket the image answers already while it makes the cluster, and nobody else can come.
+    let asked = compose["services"]["postgres"]["healthcheck"]["test"].as_sequence().expect("words");
+    assert!(asked.iter().any(|word| word == "127.0.0.1"), "PostgreSQL is asked over the network: {asked:?}");
     let trusted = &compose["services"]["node1"]["environment"]["CC_HTTP__TRUSTED_PROXIES"];
     let place = &compose["services"]["balancer"]["networks"]["default"]["ipv4_address"];
     assert_eq!(trusted, place, "only the balancer is believed");
