@@ -16,9 +16,9 @@ async fn server() -> Server {
 
 fn target(server: &Server) -> Target {
     Target {
-        urls: vec![format!("http://{}", server.http_address())],
+        urls: server.nodes().iter().map(|node| format!("http://{}", node.http_address())).collect(),
         admin: format!("http://{}", server.admin_address()),
-        pids: vec![server.pid()],
+        pids: server.nodes().iter().map(|node| node.pid()).collect(),
     }
 }
 

@@ -3,7 +3,6 @@
 export const REACTIONS = ['like', 'love', 'haha', 'wow', 'sad', 'angry'];
 export const KINDS = ['discussion', 'info', 'event', 'help', 'announcement'];
 export const VISIBILITIES = ['public', 'followers', 'private'];
-export const MAX_DEPTH = 3;
 
 /**
  * The newer of what is known: the text by its edit version, the counts by theirs. `my` stands in replies alone, so a
@@ -40,6 +39,22 @@ export function subtree(comments, rootId) {
     for (const comment of comments) if (gone.has(comment.parent_id)) gone.add(comment.id);
   }
   return gone;
+}
+
+/** A name as it is compared: what looks the same is the same. */
+export function foldedName(name) {
+  return oneLine(name).normalize('NFKC').toLowerCase();
+}
+
+/**
+ * How precisely its beginning must be told for a community to be another than `namesakes`, which lie in the same place: `day`,
+ * `minute` or `second`; null where there are none.
+ */
+export function apartBy(community, namesakes) {
+  if (namesakes.length === 0) return null;
+  const isShared = (read) => namesakes.some((other) => read(other.created_at) === read(community.created_at));
+  if (!isShared((at) => new Date(at).toDateString())) return 'day';
+  return isShared((at) => Math.floor(at / 60_000)) ? 'second' : 'minute';
 }
 
 /** Newest first; ids are in the order of time, so they break ties. */
