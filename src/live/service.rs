@@ -37,10 +37,10 @@ use crate::{
     tasks::Tasks,
 };
 use communiconnect_protocol::{
-    Banned, Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody, IceServer,
-    LiveBan, LiveBans, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey, LiveKeyInfo,
-    LiveList, LiveReact, LiveReason, LiveReply, LiveReport, LiveReportReply, LiveStart, LiveStarted,
-    LiveState, Lives, RtcCloseReason, SessionId, UserId, Visibility,
+    Banned, Carrier, Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody,
+    IceServer, LiveBan, LiveBans, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey,
+    LiveKeyInfo, LiveList, LiveReact, LiveReason, LiveReply, LiveReport, LiveReportReply, LiveStart,
+    LiveStarted, LiveState, Lives, RtcCloseReason, SessionId, UserId, Visibility,
 };
 use std::{
     sync::Arc,
@@ -277,14 +277,16 @@ impl LiveService {
         if view.live.state == LiveState::Ended || *node == self.parts.settings.node {
             return Ok(());
         }
-        let message = if self.is_silent(view) {
+        let silent = self.is_silent(view);
+        let message = if silent {
             format!(
                 "node {node}, which carries this live, has fallen silent: start another, or wait whether it comes back"
             )
         } else {
             format!("this live is carried by node {node}; connect there")
         };
-        Err(ErrorBody::new(Code::Unavailable, message).retry_after(ELSEWHERE_MS))
+        let carrier = Carrier { node: node.clone(), url: self.url_of_carrier(view), silent };
+        Err(ErrorBody::new(Code::Unavailable, message).retry_after(ELSEWHERE_MS).carried_by(carrier))
     }
 
     /// Whether a live runs on another node that is most likely gone.

@@ -13,6 +13,8 @@ use std::{
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
+    /// Folders that were missing, the innermost first.
+    made: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -41,6 +43,8 @@ impl DataFolder {
     /// Makes the folder where it is missing (for this user alone) and takes its lock.
     pub fn hold(path: &Path) -> Result<Self, DataFolderError> {
         let unusable = |source| DataFolderError::Unusable { path: path.to_owned(), source };
+        let missing = path.ancestors().take_while(|each| !each.as_os_str().is_empty() && !each.exists());
+        let made = missing.map(Path::to_owned).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let mut lock = OpenOptions::new()
             .read(true)
@@ -61,7 +65,17 @@ impl DataFolder {
         }
         lock.set_len(0).and_then(|()| lock.rewind()).map_err(unusable)?;
         writeln!(lock, "{}", std::process::id()).map_err(unusable)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), made, _lock: lock })
+    }
+
+    /// Lets go, and takes away what [`DataFolder::hold`] has made, as far as nothing else lies in it: for a start that came to
+    /// nothing.
+    pub fn give_back(self) {
+        if self.made.is_empty() {
+            return;
+        }
+        let emptied = fs::remove_file(self.path.join("lock"));
+        let _ = emptied.and_then(|()| self.made.iter().try_for_each(fs::remove_dir));
     }
 
     /// Where it is.
@@ -97,6 +111,24 @@ mod tests {
         assert!(refused.to_string().contains(&std::process::id().to_string()), "{refused}");
         drop(held);
         DataFolder::hold(folder.path()).expect("free again");
+    }
+
+    #[test]
+    fn what_was_made_for_nothing_is_taken_away_and_nothing_else() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (outer, inner) = (home.path().join("outer"), home.path().join("outer/inner"));
+        DataFolder::hold(&inner).expect("free").give_back();
+        assert!(!outer.exists() && home.path().exists());
+        fs::create_dir(&outer).expect("made by somebody else");
+        DataFolder::hold(&inner).expect("free").give_back();
+        assert!(!inner.exists() && outer.exists());
+        let used = DataFolder::hold(&inner).expect("free");
+        used.node_id().expect("made");
+        used.give_back();
+        assert!(inner.join("node-id").exists());
+        let lock = inner.join("lock");
+        DataFolder::hold(&inner).expect("free").give_back();
+        assert!(lock.exists(), "the folder was there before");
     }
 
     #[test]

@@ -150,7 +150,8 @@ impl LiveService {
         Ok(found.and_then(|view| self.url_of_carrier(&view)))
     }
 
-    fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
+    /// Where the node is reached that carries this live, if it is another one that lives and has announced an address.
+    pub(super) fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
         let LiveView { live, lease, .. } = view;
         let is_elsewhere = live.state != LiveState::Ended && lease.node != self.parts.settings.node;
         // Nobody is led to a node that is most likely gone.

@@ -94,10 +94,20 @@ async fn the_owner_of_a_live_whose_node_is_dead_stops_it_or_starts_another() {
     let id = left_behind(&world, "a").await;
     let early = other.stop(world.ada, id).await.expect_err("who knows whether its node is dead?");
     assert_eq!(early.code, Code::Unavailable);
+    let carrier = Carrier { node: "dead".into(), url: None, silent: false };
+    assert_eq!(early.carrier.as_deref(), Some(&carrier), "it has announced no address");
+    let reached = elsewhere::Word::Reached { node: "dead".into(), url: "http://dead".into() };
+    other.heard(&rmp_serde::to_vec_named(&reached).expect("encoded"));
+    until("the word of where it is", async || other.parts.others.url("dead").is_some()).await;
+    let url = Some("http://dead".to_owned());
+    let led = other.join(world.bob.into(), SessionId::new(1), id).await.expect_err("it is carried there");
+    assert_eq!(led.carrier.as_deref(), Some(&Carrier { url, ..carrier.clone() }));
     // Silent, and not gone yet.
     let a_while_ago = || Instant::now().checked_sub(LEASE * 3 / 4).expect("a machine that runs for a minute");
     other.end_abandoned(a_while_ago()).await;
 
+    let lost = other.join(world.bob.into(), SessionId::new(1), id).await.expect_err("who would carry it?");
+    assert_eq!(lost.carrier.as_deref(), Some(&Carrier { silent: true, ..carrier }), "nobody is led to it");
     let stopped = other.stop(world.ada, id).await.expect("nobody else could");
     assert_eq!(world.state_of(id).await, (LiveState::Ended, Some(LiveReason::Stopped)));
     assert_eq!(other.stop(world.ada, id).await, Ok(stopped), "again, it answers the same");
