@@ -140,11 +140,14 @@ test('while a name is typed only what more typing cannot mend is wrong', () => {
 });
 
 test('communities of one name are told apart by when they began, as precisely as it takes', () => {
-  const at = (...time) => ({ created_at: new Date(2025, 4, ...time).getTime() });
+  const at = (...time) => ({ id: 'b', created_at: new Date(2025, 4, ...time).getTime() });
+  const by = (precision, rank = null) => ({ precision, rank });
   assert.equal(apartBy(at(3, 14, 5), []), null);
-  assert.equal(apartBy(at(3, 14, 5), [at(4, 14, 5)]), 'day');
-  assert.equal(apartBy(at(3, 14, 5), [at(4, 14, 5), at(3, 9, 0)]), 'minute');
-  assert.equal(apartBy(at(3, 14, 5, 1), [at(3, 14, 5, 40)]), 'second');
+  assert.deepEqual(apartBy(at(3, 14, 5), [at(4, 14, 5)]), by('day'));
+  assert.deepEqual(apartBy(at(3, 14, 5), [at(4, 14, 5), at(3, 9, 0)]), by('minute'));
+  assert.deepEqual(apartBy(at(3, 14, 5, 1), [at(3, 14, 5, 40)]), by('second'));
+  const [first, last] = [{ ...at(3, 14, 5, 1), id: 'a' }, { ...at(3, 14, 5, 1), id: 'c' }];
+  assert.deepEqual([apartBy(first, [last]), apartBy(last, [first])], [by('second', 1), by('second', 2)], 'began in one second');
   assert.equal(foldedName(' Market\u200b  street'), foldedName('MARKET street'));
   assert.notEqual(foldedName('Market'), foldedName('Markets'));
 });
@@ -155,8 +158,7 @@ test('only communities that lie side by side under one name say since when they 
   const put = (id, name, parent) => communities.put({ id, name, parent_id: parent, path: parent ? ['Town', name] : [name], members: 1, created_at: 0 });
   const [market, twin, inner] = [put('a', 'Market'), put('b', 'market '), put('c', 'Market', 't')];
   put('t', 'Town');
-  assert.equal(communities.apart(market), 'second');
-  assert.equal(communities.apart(twin), 'second');
+  assert.deepEqual([communities.apart(market)?.rank, communities.apart(twin)?.rank], [1, 2]);
   assert.equal(communities.apart(inner), null, 'its place says enough');
   assert.equal(communities.isOnlyOne(inner), false);
   assert.equal(communities.isOnlyOne(communities.get('t')), true);

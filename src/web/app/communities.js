@@ -71,7 +71,7 @@ export class Communities {
     return this.#namesakes(community).length === 0;
   }
 
-  /** How precisely its beginning must be told to tell it from those of its name beside it; null where there are none. */
+  /** What of its beginning tells it from those of its name beside it, as `apartBy` says; null where there are none. */
   apart(community) {
     return apartBy(community, this.#namesakes(community).filter((other) => (other.parent_id ?? '') === (community.parent_id ?? '')));
   }

@@ -5,7 +5,9 @@ import { dateTo, t } from './i18n.js';
 /** Since when there is one whose name another bears beside it, as words; null where the name says enough. */
 export function sinceWords(communities, community) {
   const apart = communities.apart(community);
-  return apart && t('community.since', { date: dateTo(apart, community.created_at) });
+  if (!apart) return null;
+  const date = dateTo(apart.precision, community.created_at);
+  return apart.rank === null ? t('community.since', { date }) : t('community.since.rank', { date, rank: apart.rank });
 }
 
 /** The whole path, as the choice of a list shows it. */

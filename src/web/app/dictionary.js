@@ -83,6 +83,7 @@ export const DICTIONARY = {
   'community.moderator': { en: 'You moderate', fr: 'Vous modérez' },
   'community.members': { one: { en: '{count} member', fr: '{count} membre' }, other: { en: '{count} members', fr: '{count} membres' } },
   'community.since': { en: 'since {date}', fr: 'depuis le {date}' },
+  'community.since.rank': { en: 'since {date}, no. {rank}', fr: 'depuis le {date}, n° {rank}' },
   'community.none': { en: 'No community yet. Be the first to open one.', fr: 'Aucune communauté. Ouvrez la première.' },
   'community.inside': { en: 'Inside', fr: 'À l’intérieur' },
   'community.unfold': { en: 'Show what lies in {name}', fr: 'Montrer ce qui se trouve dans {name}' },

@@ -47,14 +47,18 @@ export function foldedName(name) {
 }
 
 /**
- * How precisely its beginning must be told for a community to be another than `namesakes`, which lie in the same place: `day`,
- * `minute` or `second`; null where there are none.
+ * What of its beginning tells a community from `namesakes`, which lie in the same place: `{precision, rank}` with the date to the
+ * `day`, `minute` or `second`, and which one it is of those that began in the same second (from 1; else null). Null where there
+ * are no namesakes.
  */
 export function apartBy(community, namesakes) {
   if (namesakes.length === 0) return null;
-  const isShared = (read) => namesakes.some((other) => read(other.created_at) === read(community.created_at));
-  if (!isShared((at) => new Date(at).toDateString())) return 'day';
-  return isShared((at) => Math.floor(at / 60_000)) ? 'second' : 'minute';
+  const sharing = (read) => namesakes.filter((other) => read(other.created_at) === read(community.created_at));
+  if (sharing((at) => new Date(at).toDateString()).length === 0) return { precision: 'day', rank: null };
+  if (sharing((at) => Math.floor(at / 60_000)).length === 0) return { precision: 'minute', rank: null };
+  const beside = sharing((at) => Math.floor(at / 1_000));
+  // Ids are in the order of time.
+  return { precision: 'second', rank: beside.length === 0 ? null : 1 + beside.filter(({ id }) => id < community.id).length };
 }
 
 /** Newest first; ids are in the order of time, so they break ties. */

@@ -170,7 +170,7 @@ export class Shell {
   #forgotten() {
     const { account, forgotten } = this.#site;
     const known = { username: forgotten.username, name: nameOf(forgotten) };
-    const notice = h('section', { class: 'banner', role: 'alert', testid: 'login-forgotten' },
+    const notice = h('section', { class: 'banner banner-forgotten', role: 'alert', testid: 'login-forgotten' },
       h('span', {}, t('auth.forgotten', { name: nameOf(forgotten) })),
       h('span', { class: 'banner-actions' },
         h('button', { class: 'button button-small', type: 'button', testid: 'forgotten-login', onclick: () => openAuth(account, 'login', known) }, t('auth.login')),
