@@ -30,19 +30,19 @@ pub enum DataFolderError {
         holder: String,
     },
     /// It cannot be made or written.
-    #[error("cannot use the data folder {}: {source}; it must be a folder that this user may write, or start with another --data DIR", .path.display())]
+    #[error("cannot use the data folder {}: {why}; it must be a folder that this user may write, or start with another --data DIR", .path.display())]
     Unusable {
         /// Which folder.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why; told above, so not told again as its cause.
+        why: io::Error,
     },
 }
 
 impl DataFolder {
     /// Makes the folder where it is missing (for this user alone) and takes its lock.
     pub fn hold(path: &Path) -> Result<Self, DataFolderError> {
-        let unusable = |source| DataFolderError::Unusable { path: path.to_owned(), source };
+        let unusable = |why| DataFolderError::Unusable { path: path.to_owned(), why };
         let missing = path.ancestors().take_while(|each| !each.as_os_str().is_empty() && !each.exists());
         let made = missing.map(Path::to_owned).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
@@ -86,7 +86,7 @@ impl DataFolder {
     /// The node's name: made once, and kept here, so that a node knows its own former work after a restart.
     pub fn node_id(&self) -> Result<String, DataFolderError> {
         let file = self.path.join("node-id");
-        let unusable = |source| DataFolderError::Unusable { path: self.path.clone(), source };
+        let unusable = |why| DataFolderError::Unusable { path: self.path.clone(), why };
         match fs::read_to_string(&file) {
             Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(error)),
@@ -142,6 +142,8 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_told() {
         let refused = DataFolder::hold(Path::new("/proc/nowhere")).expect_err("not a place for folders");
-        assert!(refused.to_string().contains("--data"), "{refused}");
+        let told = format!("{:#}", anyhow::Error::new(refused));
+        assert!(told.contains("--data"), "{told}");
+        assert_eq!(told.matches("os error").count(), 1, "told once: {told}");
     }
 }
