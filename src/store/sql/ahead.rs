@@ -139,11 +139,14 @@ impl Ahead {
     ) -> Result<()> {
         self.asked = wants.clone().count() as i64;
         let (posts, chats) = (wants.clone().filter_map(Wants::of_post), wants.filter_map(Wants::of_chat));
-        let mut channels = match connection {
+        let channels = match connection {
             Connection::Sqlite(_) => self.read_each(connection, posts)?,
-            Connection::Postgres(session) => self.read_all(session, posts)?,
+            Connection::Postgres(session) => {
+                let mut channels = self.read_all(session, posts)?;
+                channels.extend(self.read_chats(session, &chats.collect::<Vec<_>>())?);
+                channels
+            }
         };
-        channels.extend(self.read_chats(connection, &chats.collect::<Vec<_>>())?);
         heads.read(connection, channels)
     }
 
@@ -331,7 +334,7 @@ impl Ahead {
     pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
         let Self { counts, inboxes, reactions, views, .. } = std::mem::take(self);
         if let Connection::Postgres(session) = connection {
-            // On SQLite reactions and views stay in their tables.
+            // On SQLite reactions stay in their tables.
             reactions.settle(session)?;
             views.settle(session)?;
         }

@@ -10,7 +10,7 @@ use super::{
     people,
     user_row::{user, user_at, user_columns},
 };
-use crate::store::sql::db::{self, Connection, OptionalExtension, params};
+use crate::store::sql::db::{Connection, OptionalExtension, params};
 use crate::{
     publication::State,
     store::{
@@ -36,7 +36,7 @@ impl Chat for SqlStore {
         let wants = OfChat { actor, op: op.id.clone(), live: new.live_id, reply_to: new.reply_to };
         let work =
             move |tx: &mut Tx<'_>| tx.once(actor.user, &op, new.at, |tx| send(tx, actor, &op.id, new, rule));
-        let (message, offset): (ChatMessage, u64) = self.write_wanting(Wants::Chat(wants), work).await?;
+        let (message, offset): (ChatMessage, u64) = self.write_wanting_far(Wants::Chat(wants), work).await?;
         let position = Position { epoch: self.epoch.to_string(), offset };
         Ok((message, ChannelPosition { channel, position }))
     }
@@ -139,13 +139,14 @@ fn delete(
 }
 
 /// Where a message stands, and whose it is.
-pub(super) fn author(connection: &Connection, id: ChatMessageId) -> db::Result<Option<(LiveId, UserId)>> {
-    connection
+pub(super) fn author(connection: &Connection, id: ChatMessageId) -> Result<Option<(LiveId, UserId)>> {
+    let found = connection
         .prepare_cached("SELECT live, author FROM chat WHERE id = ?1")?
         .query_row([id.as_bytes()], |row| {
             Ok((LiveId::from_bytes(row.get(0)?), UserId::from_bytes(row.get(1)?)))
         })
-        .optional()
+        .optional()?;
+    Ok(found)
 }
 
 fn set_ban(tx: &mut Tx<'_>, actor: Actor, ban: Ban, rule: Rule<LiveFacts>) -> Result<bool> {

@@ -60,6 +60,8 @@ pub struct SqlStore {
     readers: Readers,
     epoch: Arc<str>,
     settings: SqlSettings,
+    /// Whether each question is a round trip to a server.
+    is_far: bool,
 }
 
 impl SqlStore {
@@ -102,11 +104,12 @@ impl SqlStore {
         settings: SqlSettings,
         committed: mpsc::Sender<Committed>,
     ) -> std::result::Result<Self, OpenError> {
+        let is_far = matches!(place, Place::Server(_));
         let mut link = place.writer()?;
         let epoch = epoch(link.get()?)?;
         let readers = Readers::start(&place, &settings)?;
         let writer = Writer::start(link, &settings, committed)?;
-        Ok(Self { writer, readers, epoch, settings })
+        Ok(Self { writer, readers, epoch, settings, is_far })
     }
 
     /// A handle per aggregate, all on this store.
@@ -149,6 +152,15 @@ impl SqlStore {
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         self.writer.run(Some(wants), operation).await
+    }
+
+    /// The same where reading ahead spares round trips and nothing else: on SQLite it asks when its turn has come.
+    pub(crate) async fn write_wanting_far<T, F>(&self, wants: Wants, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.writer.run(self.is_far.then_some(wants), operation).await
     }
 
     /// Runs a query on one snapshot.

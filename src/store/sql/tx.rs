@@ -202,7 +202,7 @@ impl<'a> Tx<'a> {
     pub(super) fn message(&self, id: ChatMessageId) -> Result<Option<(LiveId, UserId)>> {
         match self.ahead.message(id) {
             Some(found) => Ok(Some(found)),
-            None => Ok(chat::author(self.connection(), id)?),
+            None => chat::author(self.connection(), id),
         }
     }
 

@@ -1,12 +1,11 @@
-//! Lives that are written in, and messages that are replied to.
+//! Lives that are written in, and messages that are replied to. Read from servers alone: on SQLite it would spare nothing.
 
 use super::{Ahead, OfChat};
 use crate::store::{
-    LiveFacts, Reader,
+    LiveFacts,
     lives::LiveView,
     sql::{
-        chat,
-        db::{Connection, OptionalExtension, Result, Row, params},
+        db::{Result, Row},
         lives,
         postgres::Session,
         user_row::{USER_COLUMNS, user_at, user_columns},
@@ -49,42 +48,10 @@ impl Chats {
 
 impl Ahead {
     /// Reads what messages will ask; the channels that they will be told in.
-    pub(super) fn read_chats(
-        &mut self,
-        connection: &Connection,
-        wants: &[&OfChat],
-    ) -> Result<HashSet<Channel>> {
-        match connection {
-            _ if wants.is_empty() => return Ok(HashSet::new()),
-            Connection::Sqlite(_) => {
-                wants.iter().try_for_each(|wanted| self.read_chat(connection, wanted))?
-            }
-            Connection::Postgres(session) => self.read_all_chats(session, wants)?,
+    pub(super) fn read_chats(&mut self, session: &Session, wants: &[&OfChat]) -> Result<HashSet<Channel>> {
+        if wants.is_empty() {
+            return Ok(HashSet::new());
         }
-        Ok(self.chats.lives.keys().map(|(live, _)| Channel::Live(*live)).collect())
-    }
-
-    fn read_chat(&mut self, connection: &Connection, wanted: &OfChat) -> Result<()> {
-        let OfChat { actor, op, live, reply_to } = wanted;
-        let reader = Reader::from(*actor);
-        if !self.chats.lives.contains_key(&(*live, actor.user))
-            && let Some(view) = lives::view_row(connection, &reader, *live)?
-        {
-            self.chats.lives.insert((*live, actor.user), view.into());
-        }
-        connection
-            .prepare_cached(READ_ONE)?
-            .query_row(params![actor.user.as_bytes(), op], |row| self.keep_writer(row))
-            .optional()?;
-        if let Some(id) = reply_to
-            && let Some(found) = chat::author(connection, *id)?
-        {
-            self.chats.messages.insert(*id, found);
-        }
-        Ok(())
-    }
-
-    fn read_all_chats(&mut self, session: &Session, wants: &[&OfChat]) -> Result<()> {
         let asked: HashSet<_> = wants.iter().map(|wanted| (wanted.live, wanted.actor.user)).collect();
         let asked: Vec<_> = asked.into_iter().collect();
         for (reader, view) in lives::views_of_each(session, &asked)? {
@@ -104,7 +71,7 @@ impl Ahead {
                 self.chats.messages.insert(ChatMessageId::from_bytes(row.get(0)?), found);
             }
         }
-        Ok(())
+        Ok(self.chats.lives.keys().map(|(live, _)| Channel::Live(*live)).collect())
     }
 
     /// Keeps who writes, and what is known of the operation.
@@ -122,13 +89,6 @@ const READ: &str = concat!(
     user_columns!(),
     ", asked.op, o.digest, o.answer FROM unnest(?1::bytea[], ?2::text[]) AS asked (writer, op)
          JOIN users u ON u.id = asked.writer LEFT JOIN ops o ON o.user = asked.writer AND o.op = asked.op"
-);
-
-/// The same of one message, on SQLite.
-const READ_ONE: &str = concat!(
-    "SELECT ",
-    user_columns!(),
-    ", ?2, o.digest, o.answer FROM users u LEFT JOIN ops o ON o.user = u.id AND o.op = ?2 WHERE u.id = ?1"
 );
 
 /// Messages that are replied to.

@@ -8,7 +8,7 @@ mod start;
 mod view;
 
 pub(super) use remove::{remove_of_post, sweep_bans, sweep_log};
-pub(super) use view::{live, view, view_row, views_of_each};
+pub(super) use view::{live, view, views_of_each};
 
 use super::{SqlStore, Tx};
 use crate::store::{

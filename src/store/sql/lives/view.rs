@@ -61,19 +61,11 @@ pub(in crate::store::sql) fn view(
     reader: &Reader,
     id: LiveId,
 ) -> Result<Option<LiveView>> {
-    Ok(view_row(connection, reader, id)?)
-}
-
-/// The same, with the database's own error.
-pub(in crate::store::sql) fn view_row(
-    connection: &Connection,
-    reader: &Reader,
-    id: LiveId,
-) -> db::Result<Option<LiveView>> {
-    connection
+    let found = connection
         .prepare_cached(VIEW)?
         .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader))
-        .optional()
+        .optional()?;
+    Ok(found)
 }
 
 /// Lives in the order asked; unknown ones are left out.

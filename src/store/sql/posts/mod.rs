@@ -69,7 +69,7 @@ impl Posts for SqlStore {
             views::count(tx, &post, view)
         };
         match wants {
-            Some(wants) => self.write_wanting(wants, work).await,
+            Some(wants) => self.write_wanting_far(wants, work).await,
             // Guests are no rows of people.
             None => self.write(work).await,
         }
