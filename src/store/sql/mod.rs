@@ -30,6 +30,7 @@ mod postgres;
 mod posts;
 mod reactions;
 mod reader;
+mod reopening;
 mod settings;
 mod sqlite;
 #[cfg(test)]
@@ -87,7 +88,7 @@ impl SqlStore {
         settings: SqlSettings,
         committed: mpsc::Sender<Committed>,
     ) -> std::result::Result<Self, OpenError> {
-        let place = Place::Server(Arc::new(Server::at(url)?));
+        let place = Place::server(Server::at(url)?);
         // Connections are driven by the thread that has them, and the caller's may belong to an async runtime.
         thread::scope(|scope| {
             scope
