@@ -18,14 +18,16 @@ use communiconnect::{
     store::{
         Actor, Op, Stores,
         accounts::NewAccount,
+        chat::NewMessage,
         comments::{CommentRules, NewComment},
         communities::NewCommunity,
-        posts::NewPost,
+        lives::{Lease, NewLive},
+        posts::{NewPost, View, Viewer},
         reactions::{ReactionTarget, Wish},
         sql::{SqlSettings, SqlStore},
     },
 };
-use communiconnect_protocol::{CommunityId, PostId, PostKind, ReactionKind, Role, Visibility};
+use communiconnect_protocol::{CommunityId, LiveId, PostId, PostKind, ReactionKind, Role, Visibility};
 use std::{
     future::Future,
     path::Path,
@@ -55,7 +57,8 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let bare = Pair { grouped: bare(effort, 500), single: bare(effort, 1) };
     let embedded = Town::in_folder(effort, folder());
-    let Figures { comments, reactions } = runtime.block_on(async { measure(effort, embedded.await).await });
+    let Figures { comments, reactions, messages, views } =
+        runtime.block_on(async { measure(effort, embedded.await).await });
     let database = postgres::database(postgres::Syncs::Disk);
     let one = runtime.block_on(async { measure(effort, Town::on_server(effort, &database, 1).await).await });
     let database = postgres::database(postgres::Syncs::Disk);
@@ -67,10 +70,16 @@ fn main() {
     line("bare SQLite, two narrow rows", &bare);
     line("comment.add, complete", &comments);
     line("reaction.set, complete", &reactions);
+    line("chat.send, complete", &messages);
+    line("post.view, complete", &views);
     line("comment.add, PostgreSQL", &one.comments);
     line("  the same, over two nodes", &two.comments);
     line("reaction.set, PostgreSQL", &one.reactions);
     line("  the same, over two nodes", &two.reactions);
+    line("chat.send, PostgreSQL", &one.messages);
+    line("  the same, over two nodes", &two.messages);
+    line("post.view, PostgreSQL", &one.views);
+    line("  the same, over two nodes", &two.views);
     let shares = |figures: &Figures| {
         let of = |ours: &Pair, embedded: &Pair| ours.grouped.per_second / embedded.grouped.per_second;
         (of(&figures.comments, &comments), of(&figures.reactions, &reactions))
@@ -101,6 +110,9 @@ fn line(name: &str, pair: &Pair) {
 struct Figures {
     comments: Pair,
     reactions: Pair,
+    /// Into one chat.
+    messages: Pair,
+    views: Pair,
 }
 
 /// By many writers at once, and one by one.
@@ -169,6 +181,20 @@ async fn measure(effort: Effort, town: Town) -> Figures {
             async move { town.react(writer, number).await }
         }
     };
+    let message = {
+        let town = town.clone();
+        move |writer, _| {
+            let town = town.clone();
+            async move { town.message(writer).await }
+        }
+    };
+    let view = {
+        let town = town.clone();
+        move |writer, number| {
+            let town = town.clone();
+            async move { town.view(writer, number).await }
+        }
+    };
     let comments_single = rate(1, effort.time / 2, comment.clone()).await;
     let comments = rate(effort.writers, effort.time, comment).await;
     // The single writer is a person of its own, so that the crowd's reactions are all first ones.
@@ -178,9 +204,15 @@ async fn measure(effort: Effort, town: Town) -> Figures {
     })
     .await;
     let reactions = rate(effort.writers, effort.time, reaction).await;
+    let messages_single = rate(1, effort.time / 2, message.clone()).await;
+    let messages = rate(effort.writers, effort.time, message).await;
+    let views_single = rate(1, effort.time / 2, view.clone()).await;
+    let views = rate(effort.writers, effort.time, view).await;
     Figures {
         comments: Pair { grouped: comments, single: comments_single },
         reactions: Pair { grouped: reactions, single: reactions_single },
+        messages: Pair { grouped: messages, single: messages_single },
+        views: Pair { grouped: views, single: views_single },
     }
 }
 
@@ -217,6 +249,7 @@ struct Town {
     nodes: Vec<Stores>,
     people: Vec<Actor>,
     posts: Vec<PostId>,
+    live: LiveId,
     ops: AtomicUsize,
     _folder: Option<TempDir>,
 }
@@ -236,8 +269,8 @@ impl Town {
     }
 
     async fn new(effort: Effort, nodes: Vec<Stores>, folder: Option<TempDir>) -> Self {
-        let mut town =
-            Self { nodes, people: Vec::new(), posts: Vec::new(), ops: AtomicUsize::new(0), _folder: folder };
+        let (people, posts, ops) = (Vec::new(), Vec::new(), AtomicUsize::new(0));
+        let mut town = Self { nodes, people, posts, live: LiveId::NOTHING, ops, _folder: folder };
         for number in 0..=effort.writers {
             town.people.push(town.person(number).await);
         }
@@ -247,6 +280,7 @@ impl Town {
         for number in 0..effort.posts {
             town.posts.push(town.post(town.people[number % town.people.len()], community).await);
         }
+        town.live = town.live(town.people[0], community).await;
         town
     }
 
@@ -300,6 +334,40 @@ impl Town {
         let wish = Wish { kind: Some(kind), at: now() };
         let outcome = self.node(writer).reactions.set(self.people[writer], target, wish, policy::hears).await;
         assert!(outcome.expect("reacted").changed);
+    }
+
+    async fn live(&self, owner: Actor, community_id: CommunityId) -> LiveId {
+        let new = NewLive {
+            community_id,
+            title: "A live".into(),
+            description: String::new(),
+            visibility: Visibility::Public,
+            lease: Lease { node: "bench".into(), until: now() },
+            in_place_of: None,
+            at: now(),
+        };
+        let starting = self.nodes[0].lives.start(owner, self.op(), new, Box::new(|_| Ok(())));
+        starting.await.expect("begun").0.live.id
+    }
+
+    async fn message(&self, writer: usize) {
+        let new = NewMessage {
+            live_id: self.live,
+            content: "What a goal, and that in the last minute!".into(),
+            reply_to: None,
+            at: now(),
+        };
+        let sending =
+            self.node(writer).chat.send(self.people[writer], self.op(), new, Box::new(policy::chat_in));
+        sending.await.expect("said");
+    }
+
+    /// Without a window in which a view would not count again.
+    async fn view(&self, writer: usize, number: usize) {
+        let (person, post_id) = (self.people[writer], self.posts[(writer * 31 + number) % self.posts.len()]);
+        let view = View { post_id, viewer: Viewer::Person(person.user), window_ms: 0, at: now() };
+        let counted = self.node(writer).posts.view(person.into(), view, Box::new(|_| Ok(()))).await;
+        assert!(counted.expect("seen"));
     }
 
     fn node(&self, writer: usize) -> &Stores {

@@ -98,23 +98,47 @@ pub struct ErrorBody {
     /// Milliseconds after which asking again makes sense.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Who could do it instead. Boxed: refusals are passed on everywhere, and few have one.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Box<Carrier>>,
+}
+
+/// The node that carries what was asked of another (SPEC.md §Errors); members of the refusal itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Carrier {
+    /// The node that carries what was asked for, and could do it.
+    pub node: String,
+    /// Where that node's page and interface are reached, an http or https address without a path; only where it has announced one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The node has fallen silent and is most likely gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
 }
 
 impl ErrorBody {
     /// A refusal without further members.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None, retry_after_ms: None }
+        Self { code, message: message.into(), field: None, retry_after_ms: None, carrier: None }
     }
 
     /// A field that is missing, of a wrong type or out of range.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: Code::Invalid, message: message.into(), field: Some(field.into()), retry_after_ms: None }
+        Self { field: Some(field.into()), ..Self::new(Code::Invalid, message) }
     }
 
     /// Adds after how many milliseconds asking again makes sense.
     #[must_use]
     pub fn retry_after(mut self, ms: u64) -> Self {
         self.retry_after_ms = Some(ms);
+        self
+    }
+
+    /// Adds who could do it instead.
+    #[must_use]
+    pub fn carried_by(mut self, carrier: Carrier) -> Self {
+        self.carrier = Some(Box::new(carrier));
         self
     }
 }

@@ -24,7 +24,7 @@ mod strict;
 mod words;
 
 pub use channel::{Channel, ChannelError};
-pub use code::{CloseCode, Code, ErrorBody};
+pub use code::{Carrier, CloseCode, Code, ErrorBody};
 pub use command::*;
 pub use data::Data;
 pub use envelope::{

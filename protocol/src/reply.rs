@@ -142,6 +142,8 @@ pub struct Limits {
     pub comment_content: u64,
     /// Characters of a community's name.
     pub community_name: u64,
+    /// How deep replies nest: a comment of this depth takes none.
+    pub replies_depth: u64,
 }
 
 /// To `refresh`.

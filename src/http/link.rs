@@ -8,9 +8,10 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -27,6 +28,8 @@ pub(super) struct Link {
     takeover: Mutex<Option<Takeover>>,
     written: AtomicU64,
     cut: Notify,
+    /// Milliseconds of patience that the socket has not been told yet; 0 is none.
+    patience: AtomicU32,
 }
 
 impl Link {
@@ -38,6 +41,12 @@ impl Link {
     /// Ends the connection, whatever waits to be written.
     pub(super) fn cut(&self) {
         self.cut.notify_one();
+    }
+
+    /// From the next write on the system ends the connection once the peer has acknowledged nothing, or taken nothing, for so
+    /// long (RFC 5482), up to 49 days. For answers that go on for long to peers that say nothing: they may be gone.
+    pub(super) fn be_patient_for(&self, patience: Duration) {
+        self.patience.store(u32::try_from(patience.as_millis()).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// Resolves once the connection is to end.
@@ -78,6 +87,7 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.tell_patience();
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.count(written)
     }
@@ -87,6 +97,7 @@ impl AsyncWrite for Counted {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.tell_patience();
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
         self.count(written)
     }
@@ -113,10 +124,40 @@ impl Counted {
         self.stream
     }
 
+    fn tell_patience(&self) {
+        if self.link.patience.load(Ordering::Relaxed) != 0 {
+            let ms = self.link.patience.swap(0, Ordering::Relaxed);
+            // One that cannot be told keeps the patience of every connection.
+            let _ = rustix::net::sockopt::set_tcp_user_timeout(&self.stream, ms);
+        }
+    }
+
     fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(count)) = &written {
             self.link.written.fetch_add(*count as u64, Ordering::Relaxed);
         }
         written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::sockopt::tcp_user_timeout;
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    #[tokio::test]
+    async fn the_system_is_told_how_long_to_wait_for_the_peer_of_an_answer_that_goes_on() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let _peer = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("listening");
+        let (stream, _) = listener.accept().await.expect("a peer");
+        let link = Arc::new(Link::default());
+        let mut counted = Counted::new(stream, Arc::clone(&link));
+        counted.write_all(b"before").await.expect("written");
+        assert_eq!(tcp_user_timeout(&counted.stream), Ok(0), "the system's own");
+        link.be_patient_for(Duration::from_secs(20));
+        counted.write_all(b"and after").await.expect("written");
+        assert_eq!(tcp_user_timeout(&counted.stream), Ok(20_000));
+        assert_eq!(link.written(), 15);
     }
 }

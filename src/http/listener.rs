@@ -68,7 +68,7 @@ pub struct Listener {
 const BACKLOG: u32 = 4096;
 /// Time that sent bytes may stay unacknowledged, or a full peer may accept none, before the kernel ends a connection
 /// (RFC 5482). Above `ws.write_timeout_ms`, whose close code is the better answer.
-const UNACKNOWLEDGED_MS: u32 = 60_000;
+pub(super) const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 /// Refusals written at once; beyond it connections are closed without a word.
 const REFUSALS: usize = 128;
 /// Time for the other side to close after our last word.
@@ -196,7 +196,7 @@ impl Connection {
         if stream.set_nodelay(true).is_err() {
             return; // Already gone.
         }
-        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MS);
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED.as_millis() as u32);
         let first_byte = tokio::time::timeout(bounds.first_byte, stream.readable());
         tokio::select! {
             first_byte = first_byte => if !matches!(first_byte, Ok(Ok(()))) { return },

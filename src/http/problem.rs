@@ -17,7 +17,8 @@ pub struct Problem {
     pub error: ErrorBody,
     /// Every field that is wrong, where more than the first is known.
     pub errors: Box<[Fault]>,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Few have any, so they are kept in the least room: refusals are passed on everywhere.
+    headers: Box<[(HeaderName, HeaderValue)]>,
 }
 
 impl Problem {
@@ -35,7 +36,9 @@ impl Problem {
     /// Adds a header whose value is known only now.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        let mut headers = self.headers.into_vec();
+        headers.push((name, value));
+        self.headers = headers.into();
         self
     }
 
@@ -55,7 +58,7 @@ impl Problem {
 impl From<ErrorBody> for Problem {
     fn from(error: ErrorBody) -> Self {
         let status = StatusCode::from_u16(error.code.http_status()).expect("every code has a status");
-        Self { status, error, errors: Box::default(), headers: Vec::new() }
+        Self { status, error, errors: Box::default(), headers: Box::default() }
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) enum Inquiry {
 }
 
 /// What a node answers to a question.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
     /// Who is present.
     Present(Present),
@@ -429,3 +429,6 @@ fn everybody() -> Channel {
 fn inbox(node: NodeKey) -> Channel {
     Channel::Test(format!("node-{node:016x}").into())
 }
+
+#[cfg(test)]
+mod tests;

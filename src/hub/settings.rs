@@ -80,6 +80,7 @@ impl Default for HubSettings {
                 post_content: 5_000,
                 comment_content: 2_000,
                 community_name: 100,
+                replies_depth: 3,
             },
         }
     }

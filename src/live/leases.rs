@@ -1,45 +1,68 @@
-//! What a lease that has run out says of the node that held it.
+//! What a lease that is not renewed says of the node that held it.
 //!
-//! Leases are renewed in the store. While the store answers nobody, nobody can renew, and one that ran out meanwhile says
-//! nothing: its holder gets as long as a whole lease to come back once the store answers again. Pure: the time goes in.
+//! A lease is renewed in the store, each time with another value. How long one has stayed the same is counted by this node's
+//! own steady clock from when it was first seen: what a node's wall clock says, which may be off by any time, counts for
+//! nobody else. While the store answers nobody, nobody can renew, and one that stays the same says nothing: then counting
+//! begins anew once the store answers again. Pure: the time goes in.
 
 use super::settings::{LEASE, RENEW_EVERY};
+use crate::store::lives::{Held, Lease};
+use communiconnect_protocol::LiveId;
 use parking_lot::Mutex;
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 /// An answer that took longer tells of an outage that has just ended: others may still wait for theirs.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Milliseconds of a lease that are left when the second renewal was missed: a holder that lives does not let it come to that.
-const LEFT_IN_SILENCE: i64 = LEASE.saturating_sub(RENEW_EVERY.saturating_mul(2)).as_millis() as i64;
+/// After this long without a renewal two have been missed: a holder that lives does not let it come to that.
+const SILENCE: Duration = RENEW_EVERY.saturating_mul(2);
 
-/// Since when the store answers without a break, as far as this node knows.
+/// The leases of all running lives as they were last seen, and since when each is the same. As many as the store tells.
 #[derive(Debug, Default)]
-pub(super) struct Leases(Mutex<Option<Instant>>);
+pub(super) struct Leases(Mutex<HashMap<LiveId, Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    lease: Lease,
+    since: Instant,
+}
 
 impl Leases {
-    /// The store has answered, after so long.
-    pub(super) fn answered(&self, now: Instant, took: Duration) {
-        let mut since = self.0.lock();
+    /// The store, asked then, has told all leases after so long; answers those that have run out.
+    pub(super) fn told(&self, asked: Instant, took: Duration, held: Vec<Held>) -> Vec<Held> {
+        let mut seen = self.0.lock();
+        let mut before = std::mem::take(&mut *seen);
         if took > SLOW {
-            *since = None;
+            before.clear();
         }
-        since.get_or_insert(now);
+        let mut run_out = Vec::new();
+        for Held { id, lease } in held {
+            let since = match before.remove(&id) {
+                Some(seen) if seen.lease == lease => seen.since,
+                _ => asked + took,
+            };
+            if asked.saturating_duration_since(since) >= LEASE {
+                run_out.push(Held { id, lease: lease.clone() });
+            }
+            seen.insert(id, Seen { lease, since });
+        }
+        run_out
     }
 
     /// The store could not be asked.
     pub(super) fn unanswered(&self) {
-        *self.0.lock() = None;
+        self.0.lock().clear();
     }
 
-    /// Whether everybody has had the time to renew.
-    pub(super) fn are_trusted(&self, now: Instant) -> bool {
-        self.0.lock().is_some_and(|since| now.saturating_duration_since(since) >= LEASE)
-    }
-
-    /// Whether who holds a lease until then has missed two renewals: it is most likely gone, and may still come back.
-    pub(super) fn is_silent(&self, until: i64, now: Instant, now_ms: i64) -> bool {
-        self.are_trusted(now) && until.saturating_sub(now_ms) < LEFT_IN_SILENCE
+    /// Whether the holder of this lease, which stands still, has missed two renewals: it is most likely gone, and may come
+    /// back.
+    pub(super) fn is_silent(&self, live: LiveId, lease: &Lease, now: Instant) -> bool {
+        let seen = self.0.lock();
+        seen.get(&live)
+            .is_some_and(|seen| seen.lease == *lease && now.saturating_duration_since(seen.since) > SILENCE)
     }
 }
 
@@ -49,36 +72,95 @@ mod tests {
 
     const MOMENT: Duration = Duration::from_millis(2);
     const SECOND: Duration = Duration::from_secs(1);
+    const MINUTE: i64 = 60_000;
+    const LIVE: LiveId = LiveId::NOTHING;
+
+    /// A node that carries a live, by a clock that is off by `off` milliseconds.
+    struct Holder {
+        off: i64,
+    }
+
+    impl Holder {
+        /// The lease that it wrote last, so long after the beginning of time.
+        fn lease(&self, passed: Duration) -> Lease {
+            let renewals = passed.as_millis() / RENEW_EVERY.as_millis();
+            let renewed = renewals * RENEW_EVERY.as_millis() + LEASE.as_millis();
+            Lease { node: "holder".into(), until: self.off + 1_000_000 + renewed as i64 }
+        }
+    }
+
+    fn held(lease: Lease) -> Vec<Held> {
+        vec![Held { id: LIVE, lease }]
+    }
+
+    #[test]
+    fn who_renews_is_there_whatever_its_clock_says() {
+        for off in [-MINUTE, 0, MINUTE] {
+            let (leases, begun, holder) = (Leases::default(), Instant::now(), Holder { off });
+            for second in 0..120 {
+                let passed = SECOND * second;
+                let lease = holder.lease(passed);
+                assert_eq!(leases.told(begun + passed, MOMENT, held(lease.clone())), [], "{off} {second}");
+                assert!(!leases.is_silent(LIVE, &lease, begun + passed), "{off} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_renews_no_more_is_silent_and_then_gone_whatever_its_clock_says() {
+        for off in [-MINUTE, 0, MINUTE] {
+            let (leases, begun) = (Leases::default(), Instant::now());
+            let last = Holder { off }.lease(Duration::ZERO);
+            assert_eq!(leases.told(begun, MOMENT, held(last.clone())), []);
+            let first = begun + MOMENT;
+            assert!(!leases.is_silent(LIVE, &last, first + SILENCE));
+            assert!(leases.is_silent(LIVE, &last, first + SILENCE + MOMENT));
+            assert_eq!(leases.told(first + LEASE - MOMENT, MOMENT, held(last.clone())), []);
+            assert_eq!(leases.told(first + LEASE, MOMENT, held(last.clone())), held(last));
+        }
+    }
+
+    #[test]
+    fn who_comes_back_is_there() {
+        let (leases, begun, holder) = (Leases::default(), Instant::now(), Holder { off: -MINUTE });
+        let last = holder.lease(Duration::ZERO);
+        leases.told(begun, MOMENT, held(last.clone()));
+        let renewed = holder.lease(RENEW_EVERY);
+        assert!(!leases.is_silent(LIVE, &renewed, begun + LEASE), "it was renewed since it was last seen");
+        assert_eq!(leases.told(begun + LEASE, MOMENT, held(renewed.clone())), []);
+        assert!(!leases.is_silent(LIVE, &last, begun + LEASE * 2), "another lease stands by now");
+        assert!(leases.is_silent(LIVE, &renewed, begun + LEASE * 2));
+    }
 
     #[test]
     fn a_lease_says_nothing_until_the_store_has_answered_for_as_long() {
         let (leases, begun) = (Leases::default(), Instant::now());
-        assert!(!leases.are_trusted(begun + LEASE), "it was never asked");
-        leases.answered(begun, MOMENT);
-        leases.answered(begun + LEASE / 2, MOMENT);
-        assert!(!leases.are_trusted(begun + LEASE - SECOND) && leases.are_trusted(begun + LEASE));
+        let last = Holder { off: 0 }.lease(Duration::ZERO);
+        let told = |at| leases.told(at, MOMENT, held(last.clone()));
+        assert_eq!(told(begun), [], "it was never asked before");
+        assert_eq!(told(begun + LEASE / 2), []);
         leases.unanswered();
-        assert!(!leases.are_trusted(begun + LEASE));
-        leases.answered(begun + LEASE, MOMENT);
-        assert!(!leases.are_trusted(begun + LEASE * 2 - SECOND) && leases.are_trusted(begun + LEASE * 2));
+        assert!(!leases.is_silent(LIVE, &last, begun + LEASE), "who could know?");
+        assert_eq!(told(begun + LEASE), []);
+        assert_eq!(told(begun + LEASE * 2 - SECOND), []);
+        assert_eq!(told(begun + LEASE * 2 + MOMENT), held(last.clone()));
     }
 
     #[test]
     fn an_answer_that_took_long_is_the_end_of_an_outage() {
         let (leases, begun) = (Leases::default(), Instant::now());
-        leases.answered(begun, MOMENT);
-        leases.answered(begun + LEASE, SLOW + MOMENT);
-        assert!(!leases.are_trusted(begun + LEASE) && leases.are_trusted(begun + LEASE * 2));
+        let last = Holder { off: 0 }.lease(Duration::ZERO);
+        leases.told(begun, MOMENT, held(last.clone()));
+        assert_eq!(leases.told(begun + LEASE, SLOW + MOMENT, held(last.clone())), []);
+        assert_eq!(leases.told(begun + LEASE * 2, MOMENT, held(last.clone())), []);
+        assert_eq!(leases.told(begun + LEASE * 3, MOMENT, held(last.clone())), held(last));
     }
 
     #[test]
-    fn whoever_has_missed_two_renewals_is_silent() {
-        let (leases, begun, now) = (Leases::default(), Instant::now(), 1_000_000);
-        let until = |ago: Duration| now + (LEASE - ago).as_millis() as i64;
-        leases.answered(begun, MOMENT);
-        let later = begun + LEASE;
-        assert!(!leases.is_silent(until(RENEW_EVERY * 2), later, now));
-        assert!(leases.is_silent(until(RENEW_EVERY * 2 + SECOND), later, now));
-        assert!(!leases.is_silent(until(RENEW_EVERY * 2 + SECOND), begun, now), "who could know?");
+    fn nothing_is_kept_of_a_live_that_runs_no_longer() {
+        let (leases, begun) = (Leases::default(), Instant::now());
+        leases.told(begun, MOMENT, held(Holder { off: 0 }.lease(Duration::ZERO)));
+        leases.told(begun + SECOND, MOMENT, Vec::new());
+        assert!(leases.0.lock().is_empty());
     }
 }

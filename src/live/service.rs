@@ -32,15 +32,15 @@ use crate::{
         Actor, LiveFacts, Op, Reader, Stores,
         chat::{Ban, NewMessage, SlowMode},
         live_keys::DefaultsChange,
-        lives::{Abandoned, Lease, LiveEnd, LiveQuery, LiveView, NewLive, Silent, WhichLive},
+        lives::{Held, Lease, LiveEnd, LiveQuery, LiveView, NewLive, WhichLive},
     },
     tasks::Tasks,
 };
 use communiconnect_protocol::{
-    Banned, Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody, IceServer,
-    LiveBan, LiveBans, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey, LiveKeyInfo,
-    LiveList, LiveReact, LiveReason, LiveReply, LiveReport, LiveReportReply, LiveStart, LiveStarted,
-    LiveState, Lives, RtcCloseReason, SessionId, UserId, Visibility,
+    Banned, Carrier, Changed, ChatDelete, ChatSend, ChatSent, ChatSlowMode, Code, Counted, Data, ErrorBody,
+    IceServer, LiveBan, LiveBans, LiveDefaults, LiveDefaultsReply, LiveDefaultsSet, LiveId, LiveKey,
+    LiveKeyInfo, LiveList, LiveReact, LiveReason, LiveReply, LiveReport, LiveReportReply, LiveStart,
+    LiveStarted, LiveState, Lives, RtcCloseReason, SessionId, UserId, Visibility,
 };
 use std::{
     sync::Arc,
@@ -131,8 +131,11 @@ pub struct LiveService {
 /// have ended.
 const ELSEWHERE_MS: u64 = 5_000;
 
-/// Between two looks for lives whose lease has run out.
+/// Between two tellings of where this node is, and two looks at whether words are lost.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Between two looks at leases: by as much may be too late that one has run out.
+const LEASES_EVERY: Duration = Duration::from_secs(2);
 
 impl LiveService {
     /// A door to no live yet. Ends what a former run of this node has left behind, then listens to the media plane until the
@@ -142,8 +145,11 @@ impl LiveService {
     /// Where the store cannot be asked.
     pub async fn open(parts: LiveParts, events: mpsc::Receiver<MediaEvent>) -> crate::store::Result<Self> {
         let LiveParts { settings, stores, secret, rates, plane, broker, hub, tasks } = parts;
-        let own = Abandoned::OfNode(settings.node.clone());
-        while !stores.lives.abandon(own.clone(), now_ms()).await?.is_empty() {}
+        for held in stores.lives.leases().await? {
+            if held.lease.node == settings.node {
+                end_unheld(&stores, held, LiveReason::Lost).await?;
+            }
+        }
         let (others, words) = elsewhere::Others::new();
         let parts = Parts {
             settings,
@@ -162,7 +168,8 @@ impl LiveService {
         let service = Self { parts: Arc::new(parts) };
         tasks.spawn(service.clone().hear(events));
         tasks.spawn(service.clone().heed(words));
-        tasks.spawn(service.clone().look_for_abandoned());
+        tasks.spawn(service.clone().look_after_nodes());
+        tasks.spawn(service.clone().look_at_leases());
         Ok(service)
     }
 
@@ -192,8 +199,8 @@ impl LiveService {
         }
     }
 
-    /// Ends lives of nodes that died, and looks after what other nodes do.
-    async fn look_for_abandoned(self) {
+    /// Says where this node is, and looks after what other nodes do while none can be heard.
+    async fn look_after_nodes(self) {
         loop {
             self.tell_url();
             if self.parts.hub.is_cut_off() {
@@ -204,26 +211,37 @@ impl LiveService {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.parts.tasks.stopping() => return,
             }
+        }
+    }
+
+    /// Ends lives of nodes that died.
+    async fn look_at_leases(self) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LEASES_EVERY) => {}
+                () = self.parts.tasks.stopping() => return,
+            }
             self.end_abandoned(Instant::now()).await;
         }
     }
 
-    /// Asks the store in any case, so that it is known since when it answers.
     async fn end_abandoned(&self, now: Instant) {
-        let (leases, asked) = (&self.parts.leases, Instant::now());
-        let before = if leases.are_trusted(now) { now_ms() } else { i64::MIN };
-        match self.parts.stores.lives.abandon(Abandoned::Expired { before }, now_ms()).await {
-            Ok(gone) => {
-                let took = asked.elapsed();
-                leases.answered(now + took, took);
-                for live in gone {
-                    tracing::warn!(%live, "ended a live whose node is gone");
-                    self.tell(live, Ask::Removed).await;
-                }
-            }
+        let (Parts { stores, leases, .. }, asked) = (&*self.parts, Instant::now());
+        let held = match stores.lives.leases().await {
+            Ok(held) => held,
             Err(error) => {
                 leases.unanswered();
-                tracing::debug!(%error, "abandoned lives could not be looked for");
+                return tracing::debug!(%error, "leases of lives could not be read");
+            }
+        };
+        for held in leases.told(now, asked.elapsed(), held) {
+            let (live, node) = (held.id, held.lease.node.clone());
+            match end_unheld(stores, held, LiveReason::Lost).await {
+                Ok(_) => {
+                    tracing::warn!(%live, %node, "ended a live whose node is gone");
+                    self.tell(live, Ask::Removed).await;
+                }
+                Err(error) => tracing::debug!(%live, %error, "a live of a silent node was not ended"),
             }
         }
     }
@@ -259,33 +277,24 @@ impl LiveService {
         if view.live.state == LiveState::Ended || *node == self.parts.settings.node {
             return Ok(());
         }
-        let message = if self.is_silent(view) {
+        let silent = self.is_silent(view);
+        let message = if silent {
             format!(
                 "node {node}, which carries this live, has fallen silent: start another, or wait whether it comes back"
             )
         } else {
             format!("this live is carried by node {node}; connect there")
         };
-        Err(ErrorBody::new(Code::Unavailable, message).retry_after(ELSEWHERE_MS))
+        let carrier = Carrier { node: node.clone(), url: self.url_of_carrier(view), silent };
+        Err(ErrorBody::new(Code::Unavailable, message).retry_after(ELSEWHERE_MS).carried_by(carrier))
     }
 
     /// Whether a live runs on another node that is most likely gone.
     fn is_silent(&self, view: &LiveView) -> bool {
-        let Lease { node, until } = &view.lease;
+        let lease = &view.lease;
         view.live.state != LiveState::Ended
-            && *node != self.parts.settings.node
-            && self.parts.leases.is_silent(*until, Instant::now(), now_ms())
-    }
-
-    /// Ends a live that nobody carries any more, with what was last noted of it.
-    ///
-    /// # Errors
-    /// `unavailable` where its node has come back meanwhile.
-    async fn end_uncarried(&self, view: LiveView, reason: LiveReason) -> Result<LiveReport, ErrorBody> {
-        let (id, seen) = (view.live.id, Some(view.lease));
-        let report = self.stored_report(id).await?.report;
-        let end = LiveEnd { id, reason, report, encoder_left: true, seen, at: now_ms() };
-        Ok(self.parts.stores.lives.end(end).await?)
+            && lease.node != self.parts.settings.node
+            && self.parts.leases.is_silent(view.live.id, lease, Instant::now())
     }
 
     /// The live that a person runs. One whose node has fallen silent does not keep its owner from beginning another.
@@ -294,7 +303,7 @@ impl LiveService {
         Ok(match found {
             None => Running::None,
             Some(view) if self.is_silent(&view) => {
-                Running::Silent(Silent { id: view.live.id, lease: view.lease })
+                Running::Silent(Held { id: view.live.id, lease: view.lease })
             }
             Some(view) => Running::Carried(view.live.id),
         })
@@ -309,8 +318,19 @@ impl LiveService {
 /// The live that a person runs.
 enum Running {
     None,
-    Silent(Silent),
+    Silent(Held),
     Carried(LiveId),
+}
+
+/// Ends a live that nobody carries any more, with what was last noted of it.
+///
+/// # Errors
+/// `Refused` as `unavailable` where its node has come back meanwhile.
+async fn end_unheld(stores: &Stores, held: Held, reason: LiveReason) -> crate::store::Result<LiveReport> {
+    let Held { id, lease } = held;
+    let report = stores.lives.report(id).await?.unwrap_or_default();
+    let end = LiveEnd { id, reason, report, encoder_left: true, seen: Some(lease), at: now_ms() };
+    stores.lives.end(end).await
 }
 
 /// Which peer an event is about; none for figures of many.

@@ -13,6 +13,8 @@ use std::{
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
+    /// Folders that were missing, the innermost first.
+    made: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -28,19 +30,21 @@ pub enum DataFolderError {
         holder: String,
     },
     /// It cannot be made or written.
-    #[error("cannot use the data folder {}: {source}; it must be a folder that this user may write, or start with another --data DIR", .path.display())]
+    #[error("cannot use the data folder {}: {why}; it must be a folder that this user may write, or start with another --data DIR", .path.display())]
     Unusable {
         /// Which folder.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why; told above, so not told again as its cause.
+        why: io::Error,
     },
 }
 
 impl DataFolder {
     /// Makes the folder where it is missing (for this user alone) and takes its lock.
     pub fn hold(path: &Path) -> Result<Self, DataFolderError> {
-        let unusable = |source| DataFolderError::Unusable { path: path.to_owned(), source };
+        let unusable = |why| DataFolderError::Unusable { path: path.to_owned(), why };
+        let missing = path.ancestors().take_while(|each| !each.as_os_str().is_empty() && !each.exists());
+        let made = missing.map(Path::to_owned).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let mut lock = OpenOptions::new()
             .read(true)
@@ -61,7 +65,17 @@ impl DataFolder {
         }
         lock.set_len(0).and_then(|()| lock.rewind()).map_err(unusable)?;
         writeln!(lock, "{}", std::process::id()).map_err(unusable)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), made, _lock: lock })
+    }
+
+    /// Lets go, and takes away what [`DataFolder::hold`] has made, as far as nothing else lies in it: for a start that came to
+    /// nothing.
+    pub fn give_back(self) {
+        if self.made.is_empty() {
+            return;
+        }
+        let emptied = fs::remove_file(self.path.join("lock"));
+        let _ = emptied.and_then(|()| self.made.iter().try_for_each(fs::remove_dir));
     }
 
     /// Where it is.
@@ -72,7 +86,7 @@ impl DataFolder {
     /// The node's name: made once, and kept here, so that a node knows its own former work after a restart.
     pub fn node_id(&self) -> Result<String, DataFolderError> {
         let file = self.path.join("node-id");
-        let unusable = |source| DataFolderError::Unusable { path: self.path.clone(), source };
+        let unusable = |why| DataFolderError::Unusable { path: self.path.clone(), why };
         match fs::read_to_string(&file) {
             Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(error)),
@@ -100,6 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_for_nothing_is_taken_away_and_nothing_else() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (outer, inner) = (home.path().join("outer"), home.path().join("outer/inner"));
+        DataFolder::hold(&inner).expect("free").give_back();
+        assert!(!outer.exists() && home.path().exists());
+        fs::create_dir(&outer).expect("made by somebody else");
+        DataFolder::hold(&inner).expect("free").give_back();
+        assert!(!inner.exists() && outer.exists());
+        let used = DataFolder::hold(&inner).expect("free");
+        used.node_id().expect("made");
+        used.give_back();
+        assert!(inner.join("node-id").exists());
+        let lock = inner.join("lock");
+        DataFolder::hold(&inner).expect("free").give_back();
+        assert!(lock.exists(), "the folder was there before");
+    }
+
+    #[test]
     fn the_name_of_a_node_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let held = DataFolder::hold(folder.path()).expect("free");
@@ -110,6 +142,8 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_made_is_told() {
         let refused = DataFolder::hold(Path::new("/proc/nowhere")).expect_err("not a place for folders");
-        assert!(refused.to_string().contains("--data"), "{refused}");
+        let told = format!("{:#}", anyhow::Error::new(refused));
+        assert!(told.contains("--data"), "{told}");
+        assert_eq!(told.matches("os error").count(), 1, "told once: {told}");
     }
 }

@@ -39,7 +39,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     logging::start(&config.log)?;
     raise_open_files();
     let folder = DataFolder::hold(&config.store.data)?;
-    let (listeners, media) = Listeners::open(&config)?;
+    let (listeners, media) = match Listeners::open(&config) {
+        Ok(open) => open,
+        Err(error) => {
+            folder.give_back();
+            return Err(error);
+        }
+    };
     let (connections, services) = (Tasks::default(), Tasks::default());
     let node = Node::build(&config, &folder, media, (&connections, &services)).await?;
     let mut asked = stop::Asked::listen()?;

@@ -62,6 +62,7 @@ pub(super) fn hub(config: &Config, node: String) -> HubSettings {
             post_content: config.social.post_chars as u64,
             comment_content: config.social.comment_chars as u64,
             community_name: config.social.community_name_chars as u64,
+            replies_depth: config.social.replies_depth.into(),
         },
     }
 }

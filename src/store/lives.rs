@@ -22,26 +22,27 @@ pub struct NewLive {
     /// Which node carries it.
     pub lease: Lease,
     /// The live of the same person that it takes the place of, unless that one's node comes back before.
-    pub in_place_of: Option<Silent>,
+    pub in_place_of: Option<Held>,
     /// When.
     pub at: i64,
 }
 
-/// A running live whose node has fallen silent, as it was seen.
+/// A running live and the lease on it, as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silent {
+pub struct Held {
     /// Which.
     pub id: LiveId,
     /// Its lease then: one that was renewed since is that of a node that is there.
     pub lease: Lease,
 }
 
-/// Which node answers for a live, and until when: one that is not renewed in time is anybody's to end.
+/// Which node answers for a live. Each renewal is another value; one that stays the same for too long is anybody's to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The node's id.
     pub node: String,
-    /// Until when, in milliseconds since 1970 UTC.
+    /// Until when by the clock of that node, in milliseconds since 1970 UTC. Another's clock may be off by any time: to
+    /// others it says whether the lease was renewed, and not when.
     pub until: i64,
 }
 
@@ -54,7 +55,7 @@ pub struct LiveView {
     pub facts: LiveFacts,
     /// Which of its keys opens it: those before open nothing.
     pub generation: u64,
-    /// Which node carries it, and until when unless it renews.
+    /// Which node carries it.
     pub lease: Lease,
     /// Rises with every change of its viewers: the version of their state.
     pub viewers_version: u64,
@@ -125,23 +126,11 @@ pub struct LivePulse {
     pub report: Option<LiveReport>,
 }
 
-/// Which running lives have nobody behind them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Abandoned {
-    /// Former ones of a node that has just started.
-    OfNode(String),
-    /// Those whose lease ran out before then.
-    Expired {
-        /// In milliseconds since 1970 UTC.
-        before: i64,
-    },
-}
-
 /// Lives.
 #[async_trait::async_trait]
 pub trait Lives: Send + Sync {
     /// Begins a live with its post and their publications, in one transaction. Where the person runs one already, that one
-    /// is answered and its key becomes older, unless it is the silent one that the new one takes the place of: that ends as
+    /// is answered and its key becomes older, unless it is the one that the new one takes the place of: that ends as
     /// lost in the same transaction. So it is answered for a retry while its live runs. The flag says whether the operation
     /// began it.
     async fn start(
@@ -162,8 +151,8 @@ pub trait Lives: Send + Sync {
     async fn end(&self, end: LiveEnd) -> Result<LiveReport>;
     /// Renews leases, notes viewers and tells where they changed; answers lives that run no longer.
     async fn pulse(&self, lease: Lease, pulses: Vec<LivePulse>) -> Result<Vec<LiveId>>;
-    /// Ends lives that nobody carries any more, a bounded number a call, with the last report that was noted; answers them.
-    async fn abandon(&self, which: Abandoned, at: i64) -> Result<Vec<LiveId>>;
+    /// The leases on all running lives, the oldest 10,000 of them. Answered only while leases can be renewed.
+    async fn leases(&self) -> Result<Vec<Held>>;
     /// The stored report, or the last one noted of a running live; none where there is no such live.
     async fn report(&self, id: LiveId) -> Result<Option<LiveReport>>;
 }

@@ -42,19 +42,30 @@ const COMMAND_TIMEOUT_MS = 30_000;
 const OPEN_TIMEOUT_MS = 12_000;
 /** How long a connection may take to answer when its life is in doubt. */
 const PROBE_MS = 4_000;
+/** A server answers within milliseconds; what waits for longer than this is felt as a standstill, and is told. */
+const ANSWER_MS = 1_000;
+/** The id of the question whether the connection lives; no command has it. */
+const PROBE_ID = 0x7fffffff;
 /** A connection that lasted this long was a good one: the next waits start small again. */
 const GOOD_CONNECTION_MS = 10_000;
 
 /** A refusal by the server, or `offline`, `timeout`, `disconnected`, `cancelled`, `busy` from this side. */
 export class CommandError extends Error {
-  /** @param {{code: string, message?: string, field?: string, retry_after_ms?: number}} body */
+  /** @param {{code: string, message?: string, field?: string, retry_after_ms?: number, node?: string, url?: string, silent?: boolean}} body */
   constructor(body) {
     super(body.message || body.code);
     this.name = 'CommandError';
     this.code = body.code;
     this.field = body.field;
     this.retryAfterMs = body.retry_after_ms;
+    /** The node that carries what was asked of another: `{node, url, isSilent}`; null for whatever else was refused. */
+    this.carrier = carrierOf(body);
   }
+}
+
+/** Who could do instead what a refusal is about (SPEC §Errors); `url` is null where nobody can be led there. */
+function carrierOf({ node, url, silent }) {
+  return node === undefined ? null : { node, url: url ?? null, isSilent: silent === true };
 }
 
 /** What a close code asks for: `again`, `token` (a fresh token first, then again) or `stop`. */
@@ -294,6 +305,8 @@ export class StateVersions {
 /** Whether an error may be met by sending the same again, and after how long; `null` if not. */
 export function repeatDelayMs(error, command, random) {
   if (!command.repeat || command.tries >= 5) return null;
+  // What another node carries does not come here by waiting.
+  if (error.node !== undefined && error.silent !== true) return null;
   if (error.code === 'unavailable' || error.code === 'internal') {
     return error.retry_after_ms ?? backoffMs(command.tries, random);
   }
@@ -313,7 +326,8 @@ const realClock = {
  *
  * `options`: `url`; `token({force})` resolving to a JWT or null for a guest (`force`: the last one was refused or
  * expires); `client` {name, version}; `onStatus({phase, attempt, retryAt, code, reason})` with phase `connecting`,
- * `online`, `waiting` or `stopped`; `onWelcome(body)` after each connect; `onMessage(event, data)`; `onFlow(body)`;
+ * `online` (told again with `late`: true when something waits for its answer for over a second, false when nothing does any more),
+ * `waiting` or `stopped`; `onWelcome(body)` after each connect; `onMessage(event, data)`; `onFlow(body)`;
  * `onError(error)` for what a handler threw (without it, it goes the way of any uncaught error).
  * For tests also `WebSocket`, `clock` {now, setTimeout, clearTimeout} and `random`.
  */
@@ -331,6 +345,11 @@ export class Client {
   #forceToken = false;
   #onlineSince = 0;
   #lastHeard = 0;
+  #openedAt = 0;
+  /** When the question whether the connection lives was sent that nothing has come after. */
+  #probedAt = null;
+  /** Whether something waits for its answer for longer than an answer takes, as was told. */
+  #late = false;
   #pingMs = 25_000;
   #timers = new Map();
   #nextId = 1;
@@ -379,10 +398,14 @@ export class Client {
       }
     } else if (this.#phase === 'online') {
       const since = this.#clock.now();
-      this.#send(0x7fffffff, 'sync', { channels: [] }); // any answer will do, an error too
+      this.#send(PROBE_ID, 'sync', { channels: [] }); // any answer will do, an error too
+      this.#probedAt ??= since;
+      this.#heedAnswers();
       this.#timer('probe', PROBE_MS, () => {
         if (this.#lastHeard < since) this.#lost(1006, 'no answer');
       });
+    } else if (this.#phase === 'connecting' && this.#clock.now() - this.#openedAt >= PROBE_MS) {
+      this.#open(); // what was begun in a network that was not there may hang for long
     }
   }
 
@@ -428,6 +451,7 @@ export class Client {
   async #open() {
     this.#leave();
     const generation = this.#generation;
+    this.#openedAt = this.#clock.now();
     this.#become('connecting', { attempt: this.#attempt });
     this.#timer('open', OPEN_TIMEOUT_MS, () => this.#lost(1006, 'no answer'));
     let token;
@@ -510,6 +534,8 @@ export class Client {
     for (const name of [...this.#timers.keys()]) this.#stopTimer(name);
     if (this.#socket?.readyState <= 1) this.#socket.close(1000);
     this.#socket = null;
+    this.#probedAt = null;
+    this.#late = false;
     for (const entry of this.#channels.values()) {
       entry.open = false;
       entry.cursor.interrupted();
@@ -545,6 +571,10 @@ export class Client {
 
   #receive(text) {
     this.#lastHeard = this.#clock.now();
+    if (this.#probedAt !== null) {
+      this.#probedAt = null;
+      this.#heedAnswers();
+    }
     let envelope;
     try {
       envelope = JSON.parse(text);
@@ -580,6 +610,7 @@ export class Client {
     }
     command.sent = false;
     command.resting = true;
+    this.#heedAnswers();
     this.#clock.setTimeout(() => {
       command.resting = false;
       if (this.#pending.has(command.id) && !command.sent && this.#phase === 'online') this.#dispatch(command);
@@ -735,7 +766,23 @@ export class Client {
   #dispatch(command) {
     command.sent = true;
     command.tries += 1;
+    command.sentAt = this.#clock.now();
     this.#send(command.id, command.type, command.body);
+    this.#heedAnswers();
+  }
+
+  /** Tells when something has waited for its answer for too long, and when nothing does any more. */
+  #heedAnswers() {
+    if (this.#phase !== 'online' || this.#socket === null) return;
+    const waiting = [...this.#pending.values()].filter(({ sent }) => sent).map(({ sentAt }) => sentAt);
+    if (this.#probedAt !== null) waiting.push(this.#probedAt);
+    const waited = waiting.length > 0 ? this.#clock.now() - Math.min(...waiting) : 0;
+    const late = waited >= ANSWER_MS;
+    if (waiting.length === 0 || late) this.#stopTimer('answer');
+    else if (!this.#timers.has('answer')) this.#timer('answer', ANSWER_MS - waited, () => this.#heedAnswers());
+    if (late === this.#late) return;
+    this.#late = late;
+    this.#tell(this.#options, 'onStatus', { phase: 'online', late });
   }
 
   #takeId() {
@@ -747,6 +794,7 @@ export class Client {
   #finish(command) {
     this.#pending.delete(command.id);
     if (command.timer !== null) this.#clock.clearTimeout(command.timer);
+    this.#heedAnswers();
   }
 
   #fail(command, body) {

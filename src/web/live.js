@@ -65,9 +65,10 @@ export function verdictOnError(error) {
     case 'offline':
     case 'cancelled':
       return 'socket';
+    case 'unavailable': // a live does not move; only of a node that fell silent may another say soon that it is over
+      return error.carrier && !error.carrier.isSilent ? 'over' : 'again';
     case 'timeout':
     case 'busy':
-    case 'unavailable':
     case 'internal':
     case 'rate_limited':
       return 'again';
@@ -76,6 +77,12 @@ export function verdictOnError(error) {
     default:
       return 'over';
   }
+}
+
+/** Why a refusal ends it: `elsewhere` where another node carries the live, else its code, or `unsupported` by the browser. */
+function reasonOf(error) {
+  if (error.carrier) return 'elsewhere';
+  return typeof error.code === 'string' ? error.code : 'unsupported';
 }
 
 /** Bits per second that a picture of so many lines is worth at 30 frames a second. */
@@ -142,7 +149,7 @@ export function summarize(report, before = null) {
   return now;
 }
 
-/** What peers need of a socket. `ask(type, body)` resolves to the body of `ok`, rejects with `{code, retryAfterMs?}`. */
+/** What peers need of a socket. `ask(type, body)` resolves to the body of `ok`, rejects with `{code, retryAfterMs?, carrier?}`. */
 export class Signalling {
   ask;
   #listeners = new Set();
@@ -380,7 +387,7 @@ class Peer {
 
   #refused(error) {
     const verdict = verdictOnError(error);
-    if (verdict === 'over') return this.#over(typeof error.code === 'string' ? error.code : 'unsupported', error);
+    if (verdict === 'over') return this.#over(reasonOf(error), error);
     if (verdict === 'again') return this.#again({ reason: error.code, error, wait: error.retryAfterMs });
     this.#drop();
     this.#resume = () => this.#open();

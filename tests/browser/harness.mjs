@@ -24,11 +24,13 @@ export class Server {
   mediaPort = 0;
 
   #udp;
+  #settings;
 
-  /** `udp`: where media is received. */
-  static async start({ udp = '127.0.0.1:0' } = {}) {
+  /** `udp`: where media is received; `settings` are further ones, as `name=value`. */
+  static async start({ udp = '127.0.0.1:0', settings = [] } = {}) {
     const server = new Server();
     server.#udp = udp;
+    server.#settings = settings;
     await server.restart();
     return server;
   }
@@ -39,7 +41,7 @@ export class Server {
 
   async restart() {
     const log = openSync(join(this.#home, 'server.log'), 'a');
-    const settings = [`live.udp=${this.#udp}`, 'admin.listen=127.0.0.1:0', 'limits.rates=off'];
+    const settings = [`live.udp=${this.#udp}`, 'admin.listen=127.0.0.1:0', 'limits.rates=off', ...this.#settings];
     const listen = `127.0.0.1:${this.#port}`;
     const flags = ['serve', '--listen', listen, '--data', join(this.#home, 'data'), ...settings.flatMap((each) => ['--set', each])];
     this.#child = spawn(BINARY, flags, { cwd: this.#home, stdio: ['ignore', 'pipe', log] });
@@ -69,6 +71,13 @@ export class Server {
     await gone;
   }
 
+  /** Ends it, and starts it on an empty folder, as after somebody has deleted `./data`. */
+  async forget() {
+    await this.kill();
+    rmSync(join(this.#home, 'data'), { recursive: true });
+    await this.restart();
+  }
+
   log() {
     return readFileSync(join(this.#home, 'server.log'), 'utf8').split('\n').slice(-60).join('\n');
   }
@@ -79,11 +88,17 @@ export class Server {
   }
 }
 
-/** A TCP relay in front of the server: while cut, what is open breaks and nothing new is let through. */
+/**
+ * A TCP relay in front of the server: while cut, what is open breaks and nothing new is let through; while held, what is open
+ * stays open and nothing passes.
+ */
 export class Network {
   #relay;
   #open = new Set();
+  /** Both directions of what is open, as `[from, to]`. */
+  #ways = new Set();
   #cut = false;
+  #held = false;
 
   static async before(server) {
     const network = new Network();
@@ -105,6 +120,16 @@ export class Network {
     this.#cut = false;
   }
 
+  hold() {
+    this.#held = true;
+    for (const [from, to] of this.#ways) from.unpipe(to);
+  }
+
+  release() {
+    this.#held = false;
+    for (const [from, to] of this.#ways) from.pipe(to);
+  }
+
   async close() {
     this.cut();
     await new Promise((resolve) => this.#relay.close(resolve));
@@ -116,14 +141,17 @@ export class Network {
       return;
     }
     const far = connect(server.port, '127.0.0.1');
-    for (const [from, to] of [[near, far], [far, near]]) {
+    for (const way of [[near, far], [far, near]]) {
+      const [from, to] = way;
       this.#open.add(from);
+      this.#ways.add(way);
       from.on('error', () => to.destroy());
       from.on('close', () => {
         this.#open.delete(from);
+        this.#ways.delete(way);
         to.destroy();
       });
-      from.pipe(to);
+      if (!this.#held) from.pipe(to);
     }
   }
 }

@@ -102,6 +102,29 @@ test('a page whose network was cut says so, keeps what is written, and catches u
   }
 });
 
+test('a page whose words find no answer does not claim to be online', async () => {
+  const slow = await Network.before(stage.server);
+  try {
+    const person = await open({}, slow);
+    await person.register(fresh('dana'), 'Dana');
+    await person.makeCommunity(fresh('Lighthouse '));
+    const state = (name) => person.page.locator(`[data-testid=connection-state][data-state=${name}]`).waitFor({ state: 'attached' });
+    slow.hold();
+    await person.post('is anybody there?');
+    await state('unanswered');
+    await person.context.setOffline(true);
+    await state('offline');
+    await person.context.setOffline(false);
+    slow.release();
+    await person.online();
+    await person.card('is anybody there?').and(person.page.locator('[data-pending=false]')).waitFor();
+    assert.equal(await person.card('is anybody there?').count(), 1);
+    assertNoComplaints(person, { cut: true });
+  } finally {
+    await slow.close();
+  }
+});
+
 test('whoever reads a post behind a cut network finds its comments as they are now', async () => {
   const { alice, bob } = await pair();
   await alice.post('long talk');

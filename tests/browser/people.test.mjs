@@ -96,3 +96,43 @@ test('empty places say what to do', async () => {
   await person.at('feed-empty').filter({ hasText: 'have not posted' }).waitFor();
   assertNoComplaints(person);
 });
+
+test('two communities of one name can be told apart in every list', async () => {
+  const [alice, bob] = [await open(), await open()];
+  await alice.register(fresh('alice'), 'Alice');
+  await bob.register(fresh('bob'), 'Bob');
+  const name = fresh('Allotments ');
+  const ids = [await alice.makeCommunity(name), await bob.makeCommunity(name)];
+  await bob.joinCommunity(ids[0]);
+  const lists = { rail: 'tree-item', page: 'community-item' };
+  await bob.visit('#/communities');
+  for (const [list, testid] of Object.entries(lists)) {
+    const items = bob.at(testid).filter({ hasText: name });
+    await items.nth(1).getByTestId('community-since').waitFor();
+    const [one, other] = await items.allInnerTexts();
+    assert.notEqual(one, other, list);
+  }
+  await bob.visit('#/');
+  await bob.at('composer-content').click();
+  const choices = await bob.at('composer-community').locator('option').allInnerTexts();
+  assert.equal(new Set(choices).size, 2, choices.join(', '));
+  assertNoComplaints(bob);
+});
+
+test('where replies go no deeper, a word stands in place of the button', async () => {
+  const { alice, bob } = await pair();
+  await alice.post('how deep?');
+  await bob.press('post-comments', bob.card('how deep?'));
+  await bob.at('comment-content-input').fill('depth 0');
+  await bob.press('comment-submit');
+  const own = (depth) => bob.page.locator(`[data-testid=comment][data-depth="${depth}"] > .comment-own`);
+  for (const depth of [0, 1, 2]) {
+    await bob.press('comment-reply', own(depth));
+    await bob.at('reply-content').fill(`depth ${depth + 1}`);
+    await bob.press('reply-submit');
+    await own(depth + 1).waitFor();
+  }
+  assert.match(await bob.at('comment-end', own(3)).innerText(), /Replies end here/);
+  assert.equal(await bob.at('comment-reply', own(3)).count(), 0);
+  assertNoComplaints(bob);
+});

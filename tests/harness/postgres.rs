@@ -36,6 +36,12 @@ pub fn database(syncs: Syncs) -> String {
     }
 }
 
+/// Where the server of a database listens, whose address is one of [`database`].
+pub fn server_of(database: &str) -> SocketAddr {
+    let named = database.split_once('@').and_then(|(_, rest)| rest.split_once('/'));
+    named.and_then(|(server, _)| server.parse().ok()).expect("an address and a port")
+}
+
 /// A server of its own, for a test that stops it.
 pub struct Server {
     port: u16,

@@ -5,21 +5,25 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicUsize, Ordering},
+};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::Mutex;
 
 use super::{Claims, Client, Encoding, Http, Redis, SECRET, leash::on_leash, postgres, within};
 
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_communiconnect");
 
-/// Set, a server of a story is two nodes on PostgreSQL and Redis where the story does not say otherwise:
-/// `COMMUNICONNECT_TWO_NODES=1 cargo test --test main -- h6_ h8_ h11_ h13_ h14_`.
+/// Set, a server of a story is two nodes on PostgreSQL and Redis where the story does not say otherwise, as
+/// `cargo xtask test two-nodes` has them. One story alone: `COMMUNICONNECT_TWO_NODES=1 cargo test --test main -- f6_1_`.
 const TWO_NODES: &str = "COMMUNICONNECT_TWO_NODES";
 
 /// A running server and the folder that it lives in.
@@ -36,8 +40,11 @@ struct Beside {
     node: Box<Server>,
     /// Whose turn it is to take a client.
     turn: AtomicUsize,
-    _redis: Redis,
+    _redis: Arc<Redis>,
 }
+
+/// The Redis of all servers that are two nodes now. Nodes of different stores never hear each other there.
+static REDIS: Mutex<Weak<Redis>> = Mutex::const_new(Weak::new());
 
 struct Running {
     child: Child,
@@ -68,7 +75,17 @@ impl Server {
 
     /// From its start on it is two nodes on PostgreSQL and Redis: clients go to one and the other in turn.
     async fn share_the_work(&mut self) {
-        let redis = Redis::start().await;
+        let redis = {
+            let mut shared = REDIS.lock().await;
+            match shared.upgrade() {
+                Some(redis) => redis,
+                None => {
+                    let redis = Arc::new(Redis::start().await);
+                    *shared = Arc::downgrade(&redis);
+                    redis
+                }
+            }
+        };
         let store = tokio::task::spawn_blocking(|| postgres::database(postgres::Syncs::Nothing));
         let store = store.await.expect("a database");
         self.set(&format!("store.url={store}"));
@@ -209,6 +226,11 @@ impl Server {
     pub async fn kill_and_restart(&mut self) {
         self.kill().await;
         self.restart().await;
+    }
+
+    /// Every node: this one, and the one beside it where there are two.
+    pub fn nodes(&self) -> Vec<&Self> {
+        std::iter::once(self).chain(self.beside.iter().map(|beside| &*beside.node)).collect()
     }
 
     /// Where HTTP and WebSocket clients connect.

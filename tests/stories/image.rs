@@ -51,11 +51,38 @@ fn every_member_and_target_of_the_manifest_is_copied_into_the_image() {
     }
 }
 
+/// Cargo compares time stamps with what an earlier build left in the cache, and sources of another checkout may be older.
+#[test]
+fn an_image_is_never_made_of_what_another_checkout_left_in_the_cache() {
+    let file = read("Dockerfile");
+    let (_, build) = file.split_once("\nRUN --mount=type=cache").expect("a build with a cache");
+    let (before, _) = build.split_once("cargo build --locked").expect("a build");
+    assert!(before.contains("-type f -exec touch {} +"), "every source must count as new: {before}");
+}
+
+/// An engine that was told nothing else kills ten seconds after it asked for the end; two of them are for last words.
+#[test]
+fn a_container_that_is_stopped_has_said_goodbye_before_it_is_killed() {
+    let file = read("Dockerfile");
+    let settings: Vec<_> = file
+        .lines()
+        .filter_map(|line| line.strip_prefix("ENV "))
+        .flat_map(str::split_whitespace)
+        .map(|pair| pair.split_once('=').expect("NAME=value"))
+        .collect();
+    let known = listed_settings();
+    for (name, _) in &settings {
+        assert!(known.contains(&setting_of(name)), "{name} is no setting");
+    }
+    let (_, drain) = settings.iter().find(|(name, _)| *name == "CC_NODE__DRAIN_MS").expect("a drain");
+    assert!(drain.parse::<u64>().expect("milliseconds") <= 8_000, "{drain} ms of goodbyes");
+}
+
 #[test]
 fn the_image_runs_as_nobody_in_particular_and_tells_its_health() {
     let file = read("Dockerfile");
     let last = file.rsplit("\nFROM ").next().expect("a stage");
-    for needed in ["\nUSER communiconnect\n", "\nHEALTHCHECK ", "/healthz", "\nSTOPSIGNAL SIGTERM\n"] {
+    for needed in ["\nUSER 10001:10001\n", "\nHEALTHCHECK ", "/healthz", "\nSTOPSIGNAL SIGTERM\n"] {
         assert!(last.contains(needed), "the image needs {needed:?}");
     }
 }
@@ -87,8 +114,7 @@ fn two_nodes_in_containers_have_all_that_they_name() {
         let environment = service["environment"].as_mapping().expect("settings");
         assert_eq!(environment["CC_NODE__ID"], node);
         for name in environment.keys().map(|name| name.as_str().expect("text")) {
-            let setting = name.strip_prefix("CC_").expect("a setting").to_lowercase().replace("__", ".");
-            assert!(known.contains(&setting), "{name} is no setting");
+            assert!(known.contains(&setting_of(name)), "{name} is no setting");
         }
         for url in ["CC_STORE__URL", "CC_BROKER__URL"] {
             let url = environment[url].as_str().expect("text");
@@ -101,13 +127,30 @@ fn two_nodes_in_containers_have_all_that_they_name() {
         }
     }
     let balancer = compose["configs"]["haproxy"]["content"].as_str().expect("text");
-    // Without a resolver a node that has no address yet would stay without one.
-    for needed in ["/readyz", "node1:8080", "node2:8080", "resolvers containers init-addr last,libc,none"] {
+    for needed in [
+        "/readyz",
+        "node1:8080",
+        "node2:8080",
+        // Without a resolver a node that has no address yet would stay without one.
+        "resolvers containers init-addr last,libc,none",
+        // Without it a request that finds a killed node tries that one alone, for a quarter of a minute.
+        "option redispatch 1",
+        // Without Redis no node is ready, and all serve on.
+        "use_backend living if { nbsrv(nodes) eq 0 }",
+    ] {
         assert!(balancer.contains(needed), "the balancer needs {needed}");
     }
+    // On its local socket the image answers already while it makes the cluster, and nobody else can come.
+    let asked = compose["services"]["postgres"]["healthcheck"]["test"].as_sequence().expect("words");
+    assert!(asked.iter().any(|word| word == "127.0.0.1"), "PostgreSQL is asked over the network: {asked:?}");
     let trusted = &compose["services"]["node1"]["environment"]["CC_HTTP__TRUSTED_PROXIES"];
     let place = &compose["services"]["balancer"]["networks"]["default"]["ipv4_address"];
     assert_eq!(trusted, place, "only the balancer is believed");
+}
+
+/// The setting that a variable of the environment sets.
+fn setting_of(variable: &str) -> String {
+    variable.strip_prefix("CC_").expect("a setting").to_lowercase().replace("__", ".")
 }
 
 /// Names of all settings, as the product prints them.

@@ -7,7 +7,7 @@ use loadtest::{
     writes,
 };
 
-use crate::harness::Server;
+use crate::harness::{Server, list};
 
 /// A server for operators' publications, without what takes time of its own.
 async fn server() -> Server {
@@ -16,9 +16,9 @@ async fn server() -> Server {
 
 fn target(server: &Server) -> Target {
     Target {
-        urls: vec![format!("http://{}", server.http_address())],
+        urls: server.nodes().iter().map(|node| format!("http://{}", node.http_address())).collect(),
         admin: format!("http://{}", server.admin_address()),
-        pids: vec![server.pid()],
+        pids: server.nodes().iter().map(|node| node.pid()).collect(),
     }
 }
 
@@ -27,6 +27,12 @@ fn figure(report: &Report, key: &str) -> f64 {
     assert!(report.is_clean(), "{report}");
     let figures = report.to_json();
     figures[key].as_f64().unwrap_or_else(|| panic!("no figure {key} in {figures}"))
+}
+
+/// What the readers of every node have in common, added up.
+fn over_all_nodes(report: &Report, key: &str) -> u64 {
+    let voices = list(&report.to_json()["voices"]);
+    voices.iter().map(|voice| voice[key].as_u64().expect("a number")).sum()
 }
 
 #[tokio::test]
@@ -85,10 +91,9 @@ async fn h14_a_storm_brings_everybody_back_with_everything() {
         duration: 0.9,
     };
     let report = storm::run(&options).await.expect("it runs");
-    let back = report.to_json()["voices"][0]["back"].clone();
-    assert_eq!(back, 60, "each came back from each storm\n{report}");
+    assert_eq!(over_all_nodes(&report, "back"), 60, "each came back from each storm\n{report}");
     // Each of 90 publications has ten readers: pushed, or brought by a position.
-    let fetched = report.to_json()["voices"][0]["fetched"].as_f64().expect("a number");
+    let fetched = over_all_nodes(&report, "fetched") as f64;
     assert_eq!(figure(&report, "pushed") + fetched, 900.0, "{report}");
 }
 
@@ -108,11 +113,7 @@ async fn h8_readers_that_stop_end_with_everything() {
     };
     let report = slow::run(&options).await.expect("it runs");
     assert!(report.is_clean(), "{report}");
-    let figures = report.to_json();
-    let sum = |figure: &str| {
-        let voices = figures["voices"].as_array().expect("a list").iter();
-        voices.map(|voice| voice[figure].as_u64().expect("a number")).sum::<u64>()
-    };
+    let sum = |figure: &str| over_all_nodes(&report, figure);
     assert!(sum("cut") > 0, "so much waited for those that did not read that some was cut\n{report}");
     assert_eq!(sum("fetched"), sum("cut"), "all that was cut was fetched\n{report}");
     assert_eq!(sum("pushed") + sum("fetched"), 6 * 720, "each reader has each publication\n{report}");
@@ -133,7 +134,7 @@ async fn h7_those_who_come_and_go_miss_nothing_and_leave_nothing() {
     };
     let report = churn::run(&options).await.expect("it runs");
     assert!(report.is_clean(), "{report}");
-    assert!(report.to_json()["voices"][0]["back"].as_u64() > Some(20), "they came and went\n{report}");
+    assert!(over_all_nodes(&report, "back") > 20, "they came and went\n{report}");
     assert_eq!(report.to_json()["sessions"], serde_json::json!([0, 0]));
 }
 

@@ -3,6 +3,7 @@
 mod comments;
 mod connection;
 mod delivery;
+mod drains;
 mod faults;
 mod heartbeat;
 mod identity;

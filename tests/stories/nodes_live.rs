@@ -42,6 +42,7 @@ impl Far {
                     return reply;
                 }
                 assert!(reply.text().contains("node carrier"), "{}", reply.text());
+                assert!(reply.header("retry-after").is_some(), "it may be led there then");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         })
@@ -76,16 +77,50 @@ async fn who_asks_another_node_for_a_live_is_led_to_the_one_that_carries_it() {
         let reply = far.led(path, token, sdp).await;
         assert_eq!(reply.status, 307, "{path}: {}", reply.text());
         assert_eq!(reply.header("location"), Some(format!("https://carrier.example{path}").as_str()));
+        let body = reply.problem(307, "unavailable");
+        assert_eq!([&body["node"], &body["url"]], ["carrier", "https://carrier.example"], "{body}");
         let there = far.stage.http.offer(path, token, sdp).await;
         assert!(matches!(there.status, 201 | 409), "{path} at the carrier: {}", there.text());
         let session = there.header("location").unwrap_or("https://carrier.example/");
         assert!(session.starts_with("https://carrier.example/"), "a session is this node's alone: {session}");
+    }
+    // A page is told by fields, whatever it asks for.
+    for (command, body) in [
+        ("live.join", json!({"live_id": far.stage.live})),
+        ("rtc.watch", json!({"live_id": far.stage.live, "sdp": CHROMIUM_WATCH})),
+        ("chat.send", json!({"op": op(), "live_id": far.stage.live, "content": "hello"})),
+        ("live.stop", json!({"live_id": far.stage.live})),
+    ] {
+        let refused = far.owner.command(command, body).await;
+        assert_eq!(refused.code(), "unavailable", "{command}: {}", refused.body);
+        assert_eq!(
+            [&refused.body["node"], &refused.body["url"], &refused.body["silent"]],
+            [&json!("carrier"), &json!("https://carrier.example"), &Value::Null],
+            "{command}: {}",
+            refused.body
+        );
     }
     let elsewhere = far.other.http();
     elsewhere.offer(&whip, Some("no key"), FFMPEG_PUBLISH).await.problem(401, "unauthenticated");
     elsewhere.offer(&whep, None, "nonsense").await.problem(400, "bad_request");
     far.stage.owner.ok("live.stop", json!({"live_id": far.stage.live})).await;
     elsewhere.offer(&whep, None, CHROMIUM_WATCH).await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn a_drained_node_still_leads_to_the_one_that_carries_the_live() {
+    let far = Far::begin().await;
+    let _broadcast = far.stage.goes_live().await;
+    let (whep, whip) = (far.stage.whep(), far.stage.whip());
+    far.led(&whep, None, CHROMIUM_WATCH).await;
+    far.other.admin().post("/v1/admin/drain", &json!({"over_ms": 0})).await.ok();
+    for (path, token, sdp) in
+        [(&whep, None, CHROMIUM_WATCH), (&whip, Some(far.stage.key.as_str()), FFMPEG_PUBLISH)]
+    {
+        let reply = far.other.http().offer(path, token, sdp).await;
+        assert_eq!(reply.status, 307, "{path}: {}", reply.text());
+        assert_eq!(reply.header("location"), Some(format!("https://carrier.example{path}").as_str()));
+    }
 }
 
 #[tokio::test]

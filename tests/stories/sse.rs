@@ -1,10 +1,11 @@
 //! Pushes without a socket: the same session of the hub, as server-sent events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
+use socket2::{SockFilter, SockRef};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::harness::{Claims, Client, Encoding, Events, Http, Server, assert_whole, list, op, text, with};
 
@@ -101,6 +102,55 @@ async fn h7_a_stream_that_missed_more_than_a_page_gets_all_of_it_before_what_is_
     bob.comments(&post, "meanwhile").await;
     let all = publications(&mut back, 601).await;
     assert_whole(&all, base + 1, base + 601);
+}
+
+/// Pages in which nothing is left to tell but that it is gone.
+#[tokio::test]
+async fn h7_a_stream_whose_missed_pages_were_erased_goes_on_behind_them() {
+    const ERASED: u64 = 600;
+    let server = Server::start().await;
+    let mut bob = server.client("bob", Encoding::Json).await;
+    let community = bob.makes_community("Erased").await;
+    let post = bob.posts(&community, "talk").await;
+    let (channel, feed) = (format!("post:{post}"), format!("feed:{community}"));
+    // Two channels, so that one page follows upon another's last.
+    let query = format!("channels={channel},{feed}");
+    let mut events = Events::open(server.http_address(), &query, &[]).await;
+    let connected = events.find("connected").await;
+    let base = connected["subscriptions"][&channel]["offset"].as_u64().expect("an offset");
+    let in_feed = connected["subscriptions"][&feed]["offset"].as_u64().expect("an offset");
+    let place = events.last_id.clone();
+    drop(events);
+    let root = bob.comments(&post, "root").await;
+    for number in 1..ERASED {
+        bob.replies(&post, &root, &number.to_string()).await;
+    }
+    for number in 0..300 {
+        let gone = bob.posts(&community, &format!("gone {number}")).await;
+        bob.ok("post.delete", json!({"post_id": gone})).await;
+    }
+    bob.ok("comment.delete", json!({"comment_id": root})).await;
+
+    let mut back = Events::open(server.http_address(), &query, &[("Last-Event-ID", &place)]).await;
+    bob.comments(&post, "meanwhile").await;
+    bob.posts(&community, "meanwhile").await;
+    let mut told: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    // Of each channel what was erased, what says so, and what came meanwhile.
+    let expected = BTreeMap::from([(channel.clone(), ERASED as usize + 2), (feed.clone(), 601)]);
+    while expected.iter().any(|(name, count)| told.get(name).is_none_or(|told| told.len() < *count)) {
+        let event = back.event().await;
+        if ["publication", "skip"].contains(&event.kind.as_str()) {
+            assert!(event.has_id, "each tells the reader's new place");
+            told.entry(text(&event.data["channel"])).or_default().push(event.data);
+        }
+    }
+    assert_whole(&told[&channel], base + 1, base + ERASED + 2);
+    assert_whole(&told[&feed], in_feed + 1, in_feed + 601);
+    let names = |channel: &str| -> Vec<String> {
+        told[channel].iter().filter_map(|push| push["event"].as_str().map(str::to_owned)).collect()
+    };
+    assert_eq!(names(&channel), ["comment.deleted", "comment.added"], "the rest is skipped");
+    assert!(!names(&feed)[..300].contains(&"post.created".into()), "{:?}", names(&feed));
 }
 
 #[tokio::test]
@@ -327,6 +377,28 @@ async fn a_stream_whose_reader_takes_nothing_is_cut_off() {
     crate::harness::within("the stream to be given up", async {
         while sessions().await != 0 {
             publish(&admin, "test:a", "A", json!({"op": op(), "fill": fill}), json!({})).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn h11_a_stream_whose_reader_is_gone_without_a_word_is_let_go() {
+    let settings = ["ws.ping_ms=300", "ws.pong_ms=500", "ws.write_timeout_ms=1000", "admin.test_channels=on"];
+    let server = Server::with(&settings).await;
+    let tcp = std::net::TcpStream::connect(server.http_address()).expect("the server listens");
+    tcp.set_nonblocking(true).expect("a socket");
+    let reader = TcpStream::from_std(tcp.try_clone().expect("a second handle")).expect("a socket");
+    let mut events = Events::over(reader, "channels=test:a", &[]).await;
+    events.find("connected").await;
+    let sessions = async || server.admin().get("/v1/admin/sessions").await.ok()["sessions"].clone();
+    assert_eq!(sessions().await, 1);
+    // As if its cable was cut: nothing reaches it any more, so that nothing is acknowledged, and it says nothing itself.
+    let drop_everything = SockFilter::new(0x06, 0, 0, 0);
+    SockRef::from(&tcp).attach_filter(&[drop_everything]).expect("a filter");
+    crate::harness::within("the stream to be given up", async {
+        while sessions().await != 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     })
     .await;

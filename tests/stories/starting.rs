@@ -75,6 +75,25 @@ async fn a_wrong_value_stops_the_start_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_start_on_a_taken_port_leaves_nothing_behind() {
+    let server = Server::prepared(&[]);
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = other.local_addr().expect("bound").to_string();
+    let data = server.home().join("new/data");
+    let at = format!("store.data={}", data.display());
+    for setting in ["http.listen", "admin.listen"] {
+        let wish = format!("{setting}={taken}");
+        let output = run(&server, &["serve", "--set", &at, "--set", &wish]).await;
+        assert_eq!(output.status.code(), Some(1), "{setting}: {}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("cannot listen on {taken}")), "{}", stderr(&output));
+        assert!(!server.home().join("new").exists(), "{setting}");
+    }
+    std::fs::create_dir_all(&data).expect("made");
+    run(&server, &["serve", "--set", &at, "--set", &format!("http.listen={taken}")]).await;
+    assert!(data.exists(), "who made a folder keeps it");
+}
+
+#[tokio::test]
 async fn settings_come_from_file_environment_and_flags_in_this_order() {
     let server = Server::prepared(&[]);
     let file = server.home().join("settings.toml");

@@ -7,8 +7,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::whip::assert_answer;
-use crate::harness::live::{Broadcast, CHROMIUM_WATCH, Events, PLAYERS, Player, Session, Stage, TRICKLE};
-use crate::harness::{Claims, Encoding, Http, within};
+use crate::harness::live::{
+    Broadcast, CHROMIUM_WATCH, Events, FFMPEG_PUBLISH, PLAYERS, Player, Session, Stage, TRICKLE,
+};
+use crate::harness::{
+    Claims, Encoding, Fault, FaultProxy, Http, HttpReply,
+    postgres::{Syncs, database, server_of},
+    within,
+};
 
 const LAYER: &str = "urn:ietf:params:whep:ext:core:layer";
 const EVENTS: &str = "urn:ietf:params:whep:ext:core:server-sent-events";
@@ -267,9 +273,43 @@ async fn a_full_live_says_when_to_ask_again() {
     let stage = Stage::begin(&["live.viewers=1"]).await;
     let _broadcast = stage.goes_live().await;
     let _first = Player::start(&stage, None).await;
-    let reply = stage.watch(CHROMIUM_WATCH).await;
+    asked_back(&stage.watch(CHROMIUM_WATCH).await);
+}
+
+#[tokio::test]
+async fn a_full_node_says_when_to_ask_again() {
+    let stage = Stage::begin(&["live.peers=2", "live.selftest=off"]).await;
+    let _broadcast = stage.goes_live().await;
+    let _first = Player::start(&stage, None).await;
+    asked_back(&stage.watch(CHROMIUM_WATCH).await);
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_players_are_told_when_to_ask_again() {
+    let store = tokio::task::spawn_blocking(|| database(Syncs::Nothing)).await.expect("a database");
+    let before = FaultProxy::before(server_of(&store)).await;
+    let store = store.replace(&server_of(&store).to_string(), &before.address().to_string());
+    let stage = Stage::begin(&[&format!("store.url={store}"), "limits.command_ms=1000"]).await;
+    let _broadcast = stage.goes_live().await;
+    for fault in [Fault::Cut, Fault::Frozen] {
+        before.set(fault);
+        asked_back(&stage.watch(CHROMIUM_WATCH).await);
+        asked_back(&stage.publish(FFMPEG_PUBLISH).await);
+        before.set(Fault::None);
+        within("a player to be taken again", async {
+            while stage.watch(CHROMIUM_WATCH).await.status != 201 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+}
+
+/// A refusal for now: with a time, as clients of WHEP and WHIP need it.
+fn asked_back(reply: &HttpReply) {
     reply.problem(503, "unavailable");
-    assert!(reply.header("retry-after").is_some());
+    let seconds: u64 = reply.header("retry-after").expect("when").parse().expect("seconds");
+    assert!((1..=10).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]

@@ -76,6 +76,16 @@ test('only passing errors of repeatable commands are repeated', () => {
   assert.equal(repeatDelayMs({ code: 'conflict' }, repeatable, () => 0), null);
   assert.equal(repeatDelayMs({ code: 'unavailable' }, { repeat: false, tries: 1 }, () => 0), null);
   assert.equal(repeatDelayMs({ code: 'unavailable' }, { repeat: true, tries: 5 }, () => 0), null);
+  const elsewhere = { code: 'unavailable', retry_after_ms: 5_000, node: 'b' };
+  assert.equal(repeatDelayMs(elsewhere, repeatable, () => 0), null, 'another node carries it, and goes on to');
+  assert.equal(repeatDelayMs({ ...elsewhere, silent: true }, repeatable, () => 0), 5_000);
+});
+
+test('a refusal that names another node says where that is and whether it is heard of', () => {
+  const carrier = (body) => new CommandError({ code: 'unavailable', ...body }).carrier;
+  assert.deepEqual(carrier({ node: 'b', url: 'https://b.example' }), { node: 'b', url: 'https://b.example', isSilent: false });
+  assert.deepEqual(carrier({ node: 'b', silent: true }), { node: 'b', url: null, isSilent: true });
+  assert.equal(carrier({}), null);
 });
 
 test('the next offset is applied, an old one ignored', () => {
@@ -576,6 +586,75 @@ test('unknown pushes and broken extras are ignored', async () => {
   socket.onmessage({ data: '[0,"skip",{"channel":"feed:unknown","offset":3},"extra"]' });
   socket.onmessage({ data: '{}' });
   for (const type of ['ping', 'state', 'publication', 'reconnect', 'token.expiring']) socket.onmessage({ data: `[0,"${type}",null]` });
+  assert.equal(client.phase, 'online');
+});
+
+test('what waits for its answer for longer than a second is told, and when nothing does any more', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  const told = () => world.status.filter(({ phase }) => phase === 'online').map(({ late }) => late);
+  const command = (type) => client.command(type, {}, { repeat: true }).catch(() => {});
+  command('feed.list');
+  await world.advance(900);
+  socket.answer('feed.list', {});
+  await world.advance(5_000);
+  assert.deepEqual(told(), [undefined], 'an answer within a second is no news');
+  command('feed.list');
+  await world.advance(600);
+  command('community.list');
+  await world.advance(600);
+  assert.deepEqual(told(), [undefined, true]);
+  socket.answer('feed.list', {});
+  await world.advance(300);
+  assert.deepEqual(told(), [undefined, true, false], 'the other has waited for less');
+  await world.advance(200);
+  assert.deepEqual(told(), [undefined, true, false, true]);
+  socket.push('ping', {});
+  assert.deepEqual(told(), [undefined, true, false, true], 'a push answers nothing');
+  socket.answer('community.list', {});
+  assert.deepEqual(told(), [undefined, true, false, true, false]);
+  // A connection that is lost has nothing that waits for an answer.
+  command('feed.list');
+  await world.advance(2_000);
+  const { length } = world.status;
+  socket.close(1006);
+  assert.deepEqual(world.status.slice(length).map(({ phase }) => phase), ['waiting']);
+});
+
+test('a connection whose life is in doubt says so after a second without an answer', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  client.check();
+  await world.advance(999);
+  assert.equal(world.status.at(-1).late, undefined);
+  await world.advance(1);
+  assert.equal(world.status.at(-1).late, true);
+  socket.push('ping', {});
+  assert.equal(world.status.at(-1).late, false, 'whatever comes shows that it lives');
+  assert.equal(client.phase, 'online');
+});
+
+test('an attempt that hangs since before the network came back is made anew', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  client.check();
+  await world.settle();
+  assert.equal(world.sockets.length, 1, 'it has only begun');
+  await world.advance(5_000);
+  client.check();
+  await world.settle();
+  assert.equal(world.sockets.length, 2);
+  world.accept().welcome();
   assert.equal(client.phase, 'online');
 });
 

@@ -415,6 +415,8 @@ test('verdicts stand for every reason and every error', () => {
   assert.equal(verdictOnClose('drain'), 'again');
   assert.equal(verdictOnError({ code: 'offline' }), 'socket');
   assert.equal(verdictOnError({ code: 'unavailable' }), 'again');
+  assert.equal(verdictOnError({ code: 'unavailable', carrier: { node: 'b', isSilent: false } }), 'over', 'a live does not move');
+  assert.equal(verdictOnError({ code: 'unavailable', carrier: { node: 'b', isSilent: true } }), 'again');
   assert.equal(verdictOnError(Object.assign(new Error(), { code: 9 })), 'over', 'a browser that refuses by number');
 });
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Names } from '../../src/web/app/live/names.js';
 import { ChatLog } from '../../src/web/app/live/chatlog.js';
 import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
-import { bitrateText, carrierOf, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureText, pictureWait, qualities } from '../../src/web/app/live/rules.js';
+import { addressThere, bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureText, pictureWait, qualities } from '../../src/web/app/live/rules.js';
 import { DICTIONARY } from '../../src/web/app/dictionary.js';
 
 const live = (more) => ({ id: 'l', post_id: 'p', state: 'live', viewers: { current: 2, peak: 3 }, ...more });
@@ -183,11 +183,10 @@ test('a curve holds each count until the next and fills its box', () => {
   assert.equal(curve([], { width: 10, height: 10, duration: 0 }).area, '');
 });
 
-test('a node that does not carry a live says which does, and whether that one is still heard of', () => {
-  const refusal = (message, code = 'unavailable') => ({ code, message });
-  assert.deepEqual(carrierOf(refusal('this live is carried by node b.example; connect there')), { node: 'b.example', isSilent: false });
-  assert.deepEqual(carrierOf(refusal('node b.example, which carries this live, has fallen silent: start another, or wait whether it comes back')), { node: 'b.example', isSilent: true });
-  assert.equal(carrierOf(refusal('this node carries as many lives as it may: try again later')), null);
-  assert.equal(carrierOf(refusal('this live is carried by node b; connect there', 'conflict')), null);
-  assert.equal(carrierOf(undefined), null);
+test('whoever is led to another node is led to a web address, and to the same live', () => {
+  const at = (url) => addressThere({ node: 'b', url, isSilent: false }, 'l-1');
+  assert.equal(at('https://b.example'), 'https://b.example/#/l/l-1');
+  assert.equal(at('http://127.0.0.1:9080'), 'http://127.0.0.1:9080/#/l/l-1');
+  for (const none of [null, '', 'b.example', 'javascript:alert(1)', 'https://']) assert.equal(at(none), null, String(none));
+  assert.equal(addressThere(null, 'l-1'), null);
 });

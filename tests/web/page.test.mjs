@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { editable, isolated, length, mergeComment, mergePost, nameOf, newestFirst, oneLine, subtree, withReaction } from '../../src/web/app/model.js';
+import { apartBy, editable, foldedName, isolated, length, mergeComment, mergePost, nameOf, newestFirst, oneLine, subtree, withReaction } from '../../src/web/app/model.js';
+import { stateOf } from '../../src/web/app/connection.js';
 import { ACCOUNT_RULES, needed } from '../../src/web/app/rules.js';
 
 const web = new URL('../../src/web/', import.meta.url);
@@ -136,6 +137,62 @@ test('while a name is typed only what more typing cannot mend is wrong', () => {
   assert.equal(needed(3)('  ').key, 'rule.empty');
   assert.deepEqual(needed(3)('four'), { key: 'rule.long', values: { count: 3 }, soon: true });
   assert.equal(needed(3)(' 😀😀😀 '), null);
+});
+
+test('communities of one name are told apart by when they began, as precisely as it takes', () => {
+  const at = (...time) => ({ id: 'b', created_at: new Date(2025, 4, ...time).getTime() });
+  const by = (precision, rank = null) => ({ precision, rank });
+  assert.equal(apartBy(at(3, 14, 5), []), null);
+  assert.deepEqual(apartBy(at(3, 14, 5), [at(4, 14, 5)]), by('day'));
+  assert.deepEqual(apartBy(at(3, 14, 5), [at(4, 14, 5), at(3, 9, 0)]), by('minute'));
+  assert.deepEqual(apartBy(at(3, 14, 5, 1), [at(3, 14, 5, 40)]), by('second'));
+  const [first, last] = [{ ...at(3, 14, 5, 1), id: 'a' }, { ...at(3, 14, 5, 1), id: 'c' }];
+  assert.deepEqual([apartBy(first, [last]), apartBy(last, [first])], [by('second', 1), by('second', 2)], 'began in one second');
+  assert.equal(foldedName(' Market\u200b  street'), foldedName('MARKET street'));
+  assert.notEqual(foldedName('Market'), foldedName('Markets'));
+});
+
+test('only communities that lie side by side under one name say since when they are there', async () => {
+  const { Communities } = await import('../../src/web/app/communities.js');
+  const communities = new Communities({});
+  const put = (id, name, parent) => communities.put({ id, name, parent_id: parent, path: parent ? ['Town', name] : [name], members: 1, created_at: 0 });
+  const [market, twin, inner] = [put('a', 'Market'), put('b', 'market '), put('c', 'Market', 't')];
+  put('t', 'Town');
+  assert.deepEqual([communities.apart(market)?.rank, communities.apart(twin)?.rank], [1, 2]);
+  assert.equal(communities.apart(inner), null, 'its place says enough');
+  assert.equal(communities.isOnlyOne(inner), false);
+  assert.equal(communities.isOnlyOne(communities.get('t')), true);
+  put('b', 'Harbour');
+  assert.equal(communities.apart(market), null, 'the other bears another name now');
+});
+
+test('whoever comes back to the page often does not make it read every list each time', async () => {
+  const { Communities } = await import('../../src/web/app/communities.js');
+  const world = { now: 0, asked: 0 };
+  const communities = new Communities({ ask: async () => ({ communities: [], asked: (world.asked += 1) }) }, () => world.now);
+  await communities.exploreIfLongAgo();
+  assert.equal(world.asked, 1);
+  world.now += 4 * 60_000;
+  await communities.exploreIfLongAgo();
+  assert.equal(world.asked, 1);
+  await communities.explore();
+  assert.equal(world.asked, 2, 'whoever asks for it gets it');
+  world.now += 5 * 60_000;
+  await communities.exploreIfLongAgo();
+  assert.equal(world.asked, 3);
+});
+
+test('the page claims to be online only while nothing waits for an answer', () => {
+  const network = (status, more) => stateOf(status, { hasNetwork: true, wasOnline: true, ...more });
+  assert.equal(network({ phase: 'online' }), 'online');
+  assert.equal(network({ phase: 'online' }, { hasNetwork: false }), 'online', 'a server on this machine answers without any network');
+  assert.equal(network({ phase: 'online', late: true }), 'unanswered');
+  assert.equal(network({ phase: 'online', late: true }, { hasNetwork: false }), 'offline');
+  assert.equal(network({ phase: 'waiting', attempt: 1 }), 'reconnecting');
+  assert.equal(network({ phase: 'waiting', attempt: 1 }, { hasNetwork: false }), 'offline');
+  assert.equal(network({ phase: 'waiting', attempt: 4 }), 'offline');
+  assert.equal(network({ phase: 'connecting' }, { wasOnline: false }), 'connecting');
+  assert.equal(network({ phase: 'stopped' }), 'closed');
 });
 
 test('every word exists in both languages, with the same blanks to fill', async () => {

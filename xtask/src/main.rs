@@ -2,6 +2,7 @@
 
 mod machine;
 mod steps;
+mod two_nodes;
 
 use std::process::ExitCode;
 
@@ -9,16 +10,17 @@ const HELP: &str = "\
 Usage: cargo xtask test [STEP...]
 
 Runs every step, or those named, in this order, and says at the end what it ran:
-  machine  installs what the tests need: chromium, firefox-esr, nodejs, npm, GStreamer, PostgreSQL, Redis, openssl (apt),
-           the browser driver and libdatachannel (npm), aiortc and FFmpeg with WHIP (pip)
-  format   cargo fmt --check
-  lint     cargo clippy, warnings are errors
-  test     cargo test: unit tests, stories against the real binary, benches in test mode, examples
-  doctest  cargo test --doc
-  doc      cargo doc, warnings are errors
-  page     node --test: the page's rules without a browser
-  browser  node --test: the page in Chromium against the real binary
-  peers    node --test: Chromium, Firefox, libdatachannel, FFmpeg, GStreamer and aiortc broadcast and watch
+  machine    installs what the tests need: chromium, firefox-esr, nodejs, npm, GStreamer, PostgreSQL, Redis, openssl (apt),
+             the browser driver and libdatachannel (npm), aiortc and FFmpeg with WHIP (pip)
+  format     cargo fmt --check
+  lint       cargo clippy, warnings are errors
+  test       cargo test: unit tests, stories against the real binary, benches in test mode, examples
+  two-nodes  cargo test: the stories of the hub, of posts and of comments again, each on two nodes over PostgreSQL and Redis
+  doctest    cargo test --doc
+  doc        cargo doc, warnings are errors
+  page       node --test: the page's rules without a browser
+  browser    node --test: the page in Chromium against the real binary
+  peers      node --test: Chromium, Firefox, libdatachannel, FFmpeg, GStreamer and aiortc broadcast and watch
 
 A failed step does not stop the others. The exit code is 0 when all that ran has passed.
 ";

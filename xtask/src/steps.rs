@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::machine;
+use crate::{machine, two_nodes};
 
 /// One step.
 pub(crate) struct Step {
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", run: format },
     Step { name: "lint", run: lint },
     Step { name: "test", run: |root| cargo(root, &["test", "--workspace", "--all-targets", "--locked"]) },
+    Step { name: "two-nodes", run: two_nodes },
     Step { name: "doctest", run: |root| cargo(root, &["test", "--workspace", "--doc", "--locked"]) },
     Step { name: "doc", run: doc },
     Step { name: "page", run: page },
@@ -62,7 +63,7 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
             }
         };
         println!("=== {}: {said} ({}) ===", step.name, seconds(begin.elapsed()));
-        report.push(format!("  {:<8} {:>8}  {said}", step.name, seconds(begin.elapsed())));
+        report.push(format!("  {:<9} {:>8}  {said}", step.name, seconds(begin.elapsed())));
     }
     println!("\ncargo xtask test ran, in {}:\n{}", seconds(begin.elapsed()), report.join("\n"));
     if failed == 0 {
@@ -122,6 +123,19 @@ fn doc(root: &Path) -> Result<Outcome> {
     let mut command = cargo_command(root);
     command.args(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "--deny warnings");
     execute(&mut command)?;
+    Ok(Outcome::Passed)
+}
+
+/// The stories of [`crate::two_nodes`], whose servers are two nodes now.
+fn two_nodes(root: &Path) -> Result<Outcome> {
+    let mut command = cargo_command(root);
+    // The workspace, as in the step before: one package alone would have dependencies built anew, with fewer features.
+    command.args(["test", "--workspace", "--locked", "--test", "main", "--"]).args(two_nodes::ROWS);
+    for (story, why) in two_nodes::LEFT_OUT {
+        println!("left out: {story}: {why}");
+        command.args(["--skip", story]);
+    }
+    execute(command.env("COMMUNICONNECT_TWO_NODES", "1"))?;
     Ok(Outcome::Passed)
 }
 

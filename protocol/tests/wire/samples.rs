@@ -284,7 +284,29 @@ fn replies() -> Vec<Sample> {
             ErrorBody::invalid("kind", "`kind` must be one of info, event, help, announcement, discussion"),
         ),
         refusal("rate_limited", ErrorBody::new(Code::RateLimited, "too many posts").retry_after(1_500)),
+        refusal(
+            "elsewhere",
+            carried_elsewhere(
+                "this live is carried by node node-2; connect there",
+                Carrier {
+                    node: "node-2".into(),
+                    url: Some("https://node-2.example.org".into()),
+                    silent: false,
+                },
+            ),
+        ),
+        refusal(
+            "elsewhere and silent",
+            carried_elsewhere(
+                "node node-2, which carries this live, has fallen silent",
+                Carrier { node: "node-2".into(), url: None, silent: true },
+            ),
+        ),
     ]
+}
+
+fn carried_elsewhere(message: &str, carrier: Carrier) -> ErrorBody {
+    ErrorBody::new(Code::Unavailable, message).retry_after(5_000).carried_by(carrier)
 }
 
 fn refusal(name: &str, error: ErrorBody) -> Sample {

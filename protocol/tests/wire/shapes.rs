@@ -224,6 +224,7 @@ pub(crate) fn connected() -> Connected {
             post_content: 5_000,
             comment_content: 2_000,
             community_name: 80,
+            replies_depth: 3,
         },
         subscriptions: BTreeMap::from([(own.channel.to_string(), SubscribeOutcome::Subscribed(own))]),
     }

@@ -37,7 +37,6 @@ pub(super) async fn watch(
     let viewer = Viewer { reader, session: None };
     in_time(&state, may_watch(&state, viewer, live)).await?;
     let offered = Offered { sdp: call.text(SDP)?.to_owned(), client: call.client };
-    state.live.unless_draining()?;
     let answered = in_time(&state, state.live.watch(viewer, live, offered)).await;
     let answered = or_led(&state, answered, state.live.led_to(Sought::Live(live)), &call.path).await?;
     answered.peer.set_resource(Resource::of(call.credential(), &answered.sdp));

@@ -57,7 +57,6 @@ async fn answer(state: &HttpState, sender: Sender, call: Call<'_>) -> Result<Res
     // Who may not send is told so before what they sent is looked at.
     in_time(state, state.live.may_publish(&sender)).await?;
     let offered = Offered { sdp: call.text(SDP)?.to_owned(), client: call.client };
-    state.live.unless_draining()?;
     let carrier = state.live.led_to(Sought::of(&sender));
     let answered = in_time(state, state.live.publish(sender, offered)).await;
     let answered = or_led(state, answered, carrier, &call.path).await?;

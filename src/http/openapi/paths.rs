@@ -23,6 +23,9 @@ pub(super) fn shapes() -> Map<String, Value> {
                 "message": { "type": "string" },
                 "field": { "type": "string", "description": "The field at fault, as a path such as `channels.0.offset`." },
                 "retry_after_ms": { "type": "integer", "minimum": 0 },
+                "node": { "type": "string", "description": "The node that carries what was asked for, and could do it." },
+                "url": { "type": "string", "description": "Where that node is reached, without a path; only where it has announced an address." },
+                "silent": { "type": "boolean", "description": "That node has fallen silent and is most likely gone." },
                 "errors": {
                     "type": "array",
                     "description": "Of the account routes: every field that is wrong.",

@@ -11,6 +11,7 @@ use super::{
     Peer, Problem,
     arrival::arrive,
     bearer,
+    listener::UNACKNOWLEDGED,
     pace::Source,
     query::Query,
     socket::{takes_somebody, through_proxy},
@@ -20,7 +21,10 @@ use super::{
 use crate::{
     auth::{Identity, network_of},
     clock::now_ms,
-    hub::{Caller, session::too_late},
+    hub::{
+        Caller,
+        session::{Paces, too_late},
+    },
     metrics,
 };
 use axum::{
@@ -40,6 +44,7 @@ use std::{
     convert::Infallible,
     net::IpAddr,
     sync::Arc,
+    time::Duration,
 };
 use stream::Beginning;
 use tokio::sync::mpsc;
@@ -73,6 +78,7 @@ pub(super) async fn listen(
     let beginning = tokio::time::timeout(state.settings.command_time, beginning).await;
     let mut beginning = beginning.map_err(|_| too_late())??;
     beginning.link = peer.link();
+    beginning.link.be_patient_for(patience(state.door.hub.settings().paces()));
     let (chunks, mut body) = mpsc::channel(1);
     state.door.tasks.spawn(async move {
         let _held = slot;
@@ -80,6 +86,12 @@ pub(super) async fn listen(
     });
     metrics::STREAMS_OPENED.add(1);
     Ok(answer(Body::from_stream(poll_fn(move |context| body.poll_recv(context)).map(Ok::<_, Infallible>))))
+}
+
+/// How long a reader may acknowledge or take nothing. It gives no sign of life: this with the heartbeat, which is written at
+/// the pace of pings, is what a socket's pong is.
+fn patience(paces: Paces) -> Duration {
+    Duration::from_millis(paces.pong_ms + paces.write_timeout_ms).min(UNACKNOWLEDGED)
 }
 
 fn answer(body: Body) -> Response {

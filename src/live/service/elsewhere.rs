@@ -21,7 +21,7 @@ const FORGOTTEN: Duration = Duration::from_secs(20);
 /// Nodes that are known at once: a bound against nonsense.
 const NODES: usize = 1_024;
 
-/// Words that wait to be acted on: what does not fit is made up for by looking at everything.
+/// Words that wait to be acted on, of either kind: what does not fit is made up for by looking at everything.
 const WORDS: usize = 256;
 
 /// Pause before everything is looked at again because the store could not tell all of it.
@@ -69,14 +69,23 @@ pub(super) struct Others {
     /// Node -> where it is reached, and when it said so.
     urls: Mutex<HashMap<String, (String, Instant)>>,
     words: mpsc::Sender<Word>,
+    /// Words that take something away from people: they wait for no look at everything.
+    losses: mpsc::Sender<Word>,
     /// Something was missed. It holds one such message, so that however much was missed is made up for by one look.
     missed: Notify,
 }
 
+/// What other nodes say, until it is acted on.
+pub(super) struct Heard {
+    words: mpsc::Receiver<Word>,
+    losses: mpsc::Receiver<Word>,
+}
+
 impl Others {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Word>) {
-        let (words, receiver) = mpsc::channel(WORDS);
-        (Self { urls: Mutex::default(), words, missed: Notify::new() }, receiver)
+    pub(super) fn new() -> (Self, Heard) {
+        let ((words, said), (losses, lost)) = (mpsc::channel(WORDS), mpsc::channel(WORDS));
+        let others = Self { urls: Mutex::default(), words, losses, missed: Notify::new() };
+        (others, Heard { words: said, losses: lost })
     }
 
     /// Everything is looked at soon.
@@ -89,10 +98,18 @@ impl Others {
         urls.get(node).filter(|(_, at)| at.elapsed() < FORGOTTEN).map(|(url, _)| url.clone())
     }
 
+    /// Where a word waits until it is acted on.
+    fn queue(&self, word: &Word) -> &mpsc::Sender<Word> {
+        match word {
+            Word::Banned { .. } | Word::Related { .. } | Word::Removed { .. } => &self.losses,
+            Word::Reached { .. } | Word::Slowed { .. } => &self.words,
+        }
+    }
+
     fn note(&self, node: String, url: String) {
         let mut urls = self.urls.lock();
         urls.retain(|_, (_, at)| at.elapsed() < FORGOTTEN);
-        if urls.len() < NODES {
+        if urls.len() < NODES || urls.contains_key(&node) {
             urls.insert(node, (url, Instant::now()));
         }
     }
@@ -133,16 +150,35 @@ impl LiveService {
         Ok(found.and_then(|view| self.url_of_carrier(&view)))
     }
 
-    fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
+    /// Where the node is reached that carries this live, if it is another one that lives and has announced an address.
+    pub(super) fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
         let LiveView { live, lease, .. } = view;
         let is_elsewhere = live.state != LiveState::Ended && lease.node != self.parts.settings.node;
         // Nobody is led to a node that is most likely gone.
         if is_elsewhere && !self.is_silent(view) { self.parts.others.url(&lease.node) } else { None }
     }
 
-    /// Acts on what other nodes say, until the process stops. All of it is done by this one task: what a look has read is
-    /// older than what a later word makes it read.
-    pub(super) async fn heed(self, mut words: mpsc::Receiver<Word>) {
+    /// Acts on what other nodes say, until the process stops.
+    pub(super) async fn heed(self, heard: Heard) {
+        tokio::join!(self.heed_losses(heard.losses), self.heed_words(heard.words));
+    }
+
+    /// Who loses a right is cut off at once, whatever else is looked at meanwhile. A look that has read more of it before takes
+    /// nothing back: it too can only cut off.
+    async fn heed_losses(&self, mut losses: mpsc::Receiver<Word>) {
+        loop {
+            tokio::select! {
+                word = losses.recv() => match word {
+                    Some(word) => self.act_on(word).await,
+                    None => return,
+                },
+                () = self.parts.tasks.stopping() => return,
+            }
+        }
+    }
+
+    /// Does all else one after the other: what a look has read is older than what a later word makes it read.
+    async fn heed_words(&self, mut words: mpsc::Receiver<Word>) {
         let mut again = None;
         loop {
             tokio::select! {
@@ -260,9 +296,9 @@ impl LiveService {
 
 impl Neighbour for LiveService {
     fn heard(&self, word: &[u8]) {
-        match rmp_serde::from_slice(word) {
+        match rmp_serde::from_slice::<Word>(word) {
             Ok(word) => {
-                if self.parts.others.words.try_send(word).is_err() {
+                if self.parts.others.queue(&word).try_send(word).is_err() {
                     tracing::debug!("other nodes said more than could be acted on");
                     self.missed();
                 }
@@ -285,5 +321,22 @@ async fn due(at: Option<tokio::time::Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_are_known_stay_known_however_many_there_are() {
+        let (others, _heard) = Others::new();
+        for node in 0..NODES {
+            others.note(node.to_string(), "http://before".into());
+        }
+        others.note("one too many".into(), "http://new".into());
+        assert_eq!(others.url("one too many"), None);
+        others.note("0".into(), "http://moved".into());
+        assert_eq!(others.url("0").as_deref(), Some("http://moved"));
     }
 }

@@ -54,7 +54,7 @@ impl LiveService {
             self.unless_draining()?;
         }
         if let Running::Silent(silent) = running {
-            let Silent { id, lease } = &silent;
+            let Held { id, lease } = &silent;
             tracing::warn!(live = %id, node = %lease.node, "a live of a silent node gives way to another of its owner's");
             new.in_place_of = Some(silent);
         }
@@ -89,7 +89,9 @@ impl LiveService {
             self.unless_elsewhere(&view)?;
         }
         if view.live.state != LiveState::Ended {
-            return Ok(LiveReportReply { report: self.end_uncarried(view, LiveReason::Stopped).await? });
+            let held = Held { id, lease: view.lease };
+            let report = end_unheld(&self.parts.stores, held, LiveReason::Stopped).await?;
+            return Ok(LiveReportReply { report });
         }
         self.stored_report(id).await
     }
@@ -253,7 +255,7 @@ impl LiveService {
     ///
     /// # Errors
     /// `unavailable`.
-    pub fn unless_draining(&self) -> Result<(), ErrorBody> {
+    pub(super) fn unless_draining(&self) -> Result<(), ErrorBody> {
         if self.parts.hub.is_draining() {
             let message = "this node takes nobody any more; try again, at another one";
             return Err(ErrorBody::new(Code::Unavailable, message).retry_after(1_000));

@@ -6,12 +6,13 @@ use super::{
     *,
 };
 use crate::hub::Neighbour;
+use crate::store::lives::LivePulse;
 use communiconnect_protocol::PostId;
 use std::sync::atomic::Ordering;
 
-/// A live of another node whose lease ran out long ago.
+/// A live of another node, which renews no lease.
 async fn left_behind(world: &World, op: &str) -> LiveId {
-    let lease = Lease { node: "dead".into(), until: now_ms() - 1_000 };
+    let lease = Lease { node: "dead".into(), until: now_ms() };
     let live = crate::store::lives::LiveChange {
         id: world.start(world.ada, op).await.live.id,
         state: LiveState::Created,
@@ -30,10 +31,19 @@ async fn other_door(world: &World) -> (LiveService, Arc<Between>) {
     (door_with(settings, (&stores, &world.hub), None, &world.tasks).await, between)
 }
 
+/// One that does nothing by itself: time passes for it as it is told.
+async fn idle_door(world: &World) -> (LiveService, Arc<Between>) {
+    let (stores, between) = Between::stores(&world.stores);
+    let settings = LiveSettings { node: "other".into(), ..LiveSettings::default() };
+    let tasks = Tasks::default();
+    tasks.begin_stop();
+    (door_with(settings, (&stores, &world.hub), None, &tasks).await, between)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_has_expired_until_the_store_has_answered_for_a_lease() {
     let world = World::new().await;
-    let (other, store) = other_door(&world).await;
+    let (other, store) = idle_door(&world).await;
     let id = left_behind(&world, "a").await;
     let runs = async || world.state_of(id).await.0 != LiveState::Ended;
     let begun = Instant::now();
@@ -50,20 +60,60 @@ async fn nothing_has_expired_until_the_store_has_answered_for_a_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_clock_is_off_by_a_minute_keeps_its_lives_as_long_as_it_renews() {
+    const MINUTE: i64 = 60_000;
+    let world = World::new().await;
+    let (other, _) = idle_door(&world).await;
+    for (op, off) in [("late", -MINUTE), ("early", MINUTE)] {
+        let id = left_behind(&world, op).await;
+        let (begun, begun_ms) = (Instant::now(), now_ms());
+        let renew = async |passed: Duration| {
+            let until = begun_ms + off + (passed + LEASE).as_millis() as i64;
+            let pulse = LivePulse { id, viewers: Default::default(), report: None };
+            let lease = Lease { node: "dead".into(), until };
+            world.stores.lives.pulse(lease, vec![pulse]).await.expect("renewed");
+        };
+        for renewals in 0..10 {
+            let passed = LEASE / 3 * renewals;
+            renew(passed).await;
+            other.end_abandoned(begun + passed).await;
+            let refused = other.stop(world.ada, id).await.expect_err("its node is there");
+            assert!(refused.message.contains("carried by node dead"), "{op}: {}", refused.message);
+        }
+        other.end_abandoned(begun + LEASE * 3).await;
+        other.end_abandoned(begun + LEASE * 5).await;
+        assert_eq!(world.state_of(id).await, (LiveState::Ended, Some(LiveReason::Lost)), "{op}");
+    }
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_owner_of_a_live_whose_node_is_dead_stops_it_or_starts_another() {
     let world = World::new().await;
     let (other, _) = other_door(&world).await;
     let id = left_behind(&world, "a").await;
     let early = other.stop(world.ada, id).await.expect_err("who knows whether its node is dead?");
     assert_eq!(early.code, Code::Unavailable);
-    let long_ago = Instant::now().checked_sub(LEASE * 2).expect("a machine that runs for a minute");
-    other.parts.leases.answered(long_ago, Duration::ZERO);
+    let carrier = Carrier { node: "dead".into(), url: None, silent: false };
+    assert_eq!(early.carrier.as_deref(), Some(&carrier), "it has announced no address");
+    let reached = elsewhere::Word::Reached { node: "dead".into(), url: "http://dead".into() };
+    other.heard(&rmp_serde::to_vec_named(&reached).expect("encoded"));
+    until("the word of where it is", async || other.parts.others.url("dead").is_some()).await;
+    let url = Some("http://dead".to_owned());
+    let led = other.join(world.bob.into(), SessionId::new(1), id).await.expect_err("it is carried there");
+    assert_eq!(led.carrier.as_deref(), Some(&Carrier { url, ..carrier.clone() }));
+    // Silent, and not gone yet.
+    let a_while_ago = || Instant::now().checked_sub(LEASE * 3 / 4).expect("a machine that runs for a minute");
+    other.end_abandoned(a_while_ago()).await;
 
+    let lost = other.join(world.bob.into(), SessionId::new(1), id).await.expect_err("who would carry it?");
+    assert_eq!(lost.carrier.as_deref(), Some(&Carrier { silent: true, ..carrier }), "nobody is led to it");
     let stopped = other.stop(world.ada, id).await.expect("nobody else could");
     assert_eq!(world.state_of(id).await, (LiveState::Ended, Some(LiveReason::Stopped)));
     assert_eq!(other.stop(world.ada, id).await, Ok(stopped), "again, it answers the same");
 
     let id = left_behind(&world, "b").await;
+    other.end_abandoned(a_while_ago()).await;
     let begun = other.start(world.ada, world.wish("c", Visibility::Public), now_ms()).await.expect("begun");
     assert!(begun.changed && begun.live.id != id);
     assert_eq!(world.state_of(id).await, (LiveState::Ended, Some(LiveReason::Lost)));
@@ -155,6 +205,27 @@ async fn whose_right_could_not_be_read_after_something_was_missed_is_judged_when
     let live = other.parts.registry.live(id).expect("it is carried here");
     assert_eq!(live.ask(Ask::Report).await.expect("so far").leaves, 0);
     store.is_away.store(false, Ordering::Relaxed);
+    until("a cut", async || live.ask(Ask::Report).await.expect("so far").leaves == 1).await;
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_banned_elsewhere_is_cut_off_while_everything_is_still_looked_at() {
+    let world = World::new().await;
+    let (other, store) = other_door(&world).await;
+    let slow = other.start(world.ada, world.wish("a", Visibility::Public), now_ms()).await.expect("begun");
+    let begun = other.start(world.bob, world.wish("b", Visibility::Public), now_ms()).await.expect("begun");
+    let id = begun.live.id;
+    other.join(world.ada.into(), SessionId::new(1), id).await.expect("joined");
+    let ban = Ban { live_id: id, user: world.ada.user, on: true, at: now_ms() };
+    world.stores.chat.set_ban(world.bob, ban, Box::new(|_| Ok(()))).await.expect("banned by another node");
+    *store.stuck.lock() = Some(slow.live.id);
+    let before = store.asked.load(Ordering::Relaxed);
+    other.missed();
+    until("a look that takes long", async || store.asked.load(Ordering::Relaxed) > before).await;
+    let word = elsewhere::Word::Banned { live: id, user: world.ada.user };
+    other.heard(&rmp_serde::to_vec_named(&word).expect("encoded"));
+    let live = other.parts.registry.live(id).expect("it is carried here");
     until("a cut", async || live.ask(Ask::Report).await.expect("so far").leaves == 1).await;
     world.tasks.stop(Duration::from_millis(1)).await;
 }

@@ -52,7 +52,7 @@ impl LiveService {
     /// # Errors
     /// `unauthenticated` for a key that opens nothing, `not_found`, `forbidden` for another's, `too_large` and `bad_request`
     /// offers, `conflict` (ended; taken over a moment ago; a lasting key that rests; no defaults), `invalid` for what is not
-    /// supported, `unavailable` limits.
+    /// supported, `unavailable` limits, on a node that is drained and for lives of another.
     pub async fn publish(&self, sender: Sender, offered: Offered) -> Result<Answered, ErrorBody> {
         let (owner, live) = match sender {
             Sender::Owner(actor, live) => (actor, live),
@@ -62,6 +62,7 @@ impl LiveService {
         let view = self.view(owner.into(), live).await?;
         state_after_offer(policy::publish_live(&view.facts), &offered)?;
         let handle = self.running(&view)?;
+        self.unless_draining()?;
         handle.ask(|answer| Ask::Publish(offered, PeerOwner::User(owner.user), answer)).await
     }
 
@@ -69,7 +70,8 @@ impl LiveService {
     ///
     /// # Errors
     /// `not_found`, `forbidden` for who was banned, `too_large` and `bad_request` offers, `conflict` before the first picture
-    /// (with a time to ask again) and after the end, `invalid` for what is not supported, `unavailable` limits.
+    /// (with a time to ask again) and after the end, `invalid` for what is not supported, `unavailable` limits, on a node that
+    /// is drained and for lives of another.
     pub async fn watch(&self, viewer: Viewer, live: LiveId, offered: Offered) -> Result<Answered, ErrorBody> {
         let asked = Instant::now();
         let view = self.view(viewer.reader, live).await?;
@@ -80,7 +82,9 @@ impl LiveService {
             (None, None) => (Person::Nameless(PeerId::NOTHING), PeerOwner::Holder),
         };
         let who = Watcher { person, owner, session: viewer.session, asked };
-        self.running(&view)?.ask(|answer| Ask::Watch(offered, who, answer)).await
+        let handle = self.running(&view)?;
+        self.unless_draining()?;
+        handle.ask(|answer| Ask::Watch(offered, who, answer)).await
     }
 
     /// Whether a live is for followers alone, so that a client without a token is told to bring one rather than that there
@@ -199,8 +203,9 @@ impl LiveService {
         if let Running::Carried(live) = self.running_of(owner).await? {
             return Ok((owner, live));
         }
-        // Nothing is begun for an offer that cannot be read.
+        // Nothing is begun for an offer that cannot be read, nor where everybody is sent away.
         readable(offered)?;
+        self.unless_draining()?;
         let last = stores.live_keys.last_end(owner.user).await?;
         if let Some(ms) = last.and_then(|last| key_rests(&last, at)) {
             let message = "the last live was ended a moment ago: stop the encoder, or wait";

@@ -10,6 +10,7 @@ use crate::{
         lives::{LiveChange, LivePulse, Lives as LiveStore},
     },
 };
+use parking_lot::Mutex;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -48,18 +49,21 @@ pub(crate) async fn door_with(
     LiveService::open(parts, events).await.expect("an empty store")
 }
 
-/// Stands between a door and its store: counts how often it was asked for one live, and can be away.
+/// Stands between a door and its store: counts how often it was asked for one live, and can be away or keep people waiting.
 pub(crate) struct Between {
     store: Arc<dyn LiveStore>,
     pub(crate) asked: AtomicUsize,
     pub(crate) is_away: AtomicBool,
+    /// Whoever asks for this live waits for good.
+    pub(crate) stuck: Mutex<Option<LiveId>>,
 }
 
 impl Between {
     /// These stores with itself between.
     pub(crate) fn stores(stores: &Stores) -> (Stores, Arc<Self>) {
         let (asked, is_away) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let between = Arc::new(Self { store: stores.lives.clone(), asked, is_away });
+        let between = Self { store: stores.lives.clone(), asked, is_away, stuck: Mutex::default() };
+        let between = Arc::new(between);
         (Stores { lives: between.clone(), ..stores.clone() }, between)
     }
 
@@ -85,6 +89,10 @@ impl LiveStore for Between {
 
     async fn get(&self, reader: Reader, which: WhichLive) -> Result<Option<LiveView>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        let stuck = *self.stuck.lock();
+        if stuck.is_some_and(|live| which == WhichLive::Id(live)) {
+            std::future::pending::<()>().await;
+        }
         self.store()?.get(reader, which).await
     }
 
@@ -104,8 +112,8 @@ impl LiveStore for Between {
         self.store()?.pulse(lease, pulses).await
     }
 
-    async fn abandon(&self, which: Abandoned, at: i64) -> Result<Vec<LiveId>> {
-        self.store()?.abandon(which, at).await
+    async fn leases(&self) -> Result<Vec<Held>> {
+        self.store()?.leases().await
     }
 
     async fn report(&self, id: LiveId) -> Result<Option<LiveReport>> {

@@ -424,3 +424,34 @@ async fn a_live_that_another_node_carries_is_neither_over_nor_ended_from_here() 
     tasks.stop(Duration::from_millis(1)).await;
     world.tasks.stop(Duration::from_millis(1)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_sends_everybody_away_takes_nothing_new_and_says_when_to_ask_again() {
+    let world = World::new().await;
+    let started = world.start(world.ada, "a").await;
+    let (id, key) = (started.live.id, started.stream_key.0.clone());
+    let change = crate::store::lives::LiveChange {
+        id,
+        state: LiveState::Live,
+        reason: None,
+        lease: world.lives.lease(),
+        at: now_ms(),
+    };
+    world.stores.lives.change(change).await.expect("it can be watched");
+    world.hub.take_no_sessions();
+    let refusals = [
+        world.lives.publish(Sender::Key(key.clone(), id), offered(PUBLISH)).await.err(),
+        world.lives.publish(Sender::AnyKey(key), offered(PUBLISH)).await.err(),
+        world.lives.watch(GUEST, id, offered(WATCH)).await.err(),
+        world.lives.start(world.bob, world.wish("b", Visibility::Public), now_ms()).await.err(),
+    ];
+    for refusal in refusals {
+        let refusal = refusal.expect("refused");
+        assert_eq!((refusal.code, refusal.retry_after_ms), (Code::Unavailable, Some(1_000)), "{refusal:?}");
+    }
+    let unreadable = world.lives.watch(GUEST, id, offered("nonsense")).await;
+    assert_eq!(code(unreadable), Some(Code::BadRequest), "what is wrong with it comes first");
+    world.hub.take_sessions();
+    assert!(world.lives.watch(GUEST, id, offered(WATCH)).await.is_ok());
+    world.tasks.stop(Duration::from_millis(1)).await;
+}

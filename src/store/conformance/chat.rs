@@ -8,15 +8,17 @@ use super::{
 use crate::{
     publication::Audience,
     store::{
-        Actor, StoreError,
+        Actor, LiveFacts, Rule, StoreError,
         chat::{Ban, NewMessage, SlowMode},
         lives::WhichLive,
         log::{PageSize, Range},
     },
 };
 use communiconnect_protocol::{
-    Channel, ChatDeleted, ChatMessage, ChatMessageId, ChatSlowModeState, LiveId, UserControl, event,
+    Channel, ChatDeleted, ChatMessage, ChatMessageId, ChatSlowModeState, Code, ErrorBody, LiveId,
+    UserControl, event,
 };
+use futures_util::future::join_all;
 
 fn message(world: &World, live_id: LiveId, content: &str, reply_to: Option<ChatMessageId>) -> NewMessage {
     NewMessage { live_id, content: content.into(), reply_to, at: world.now() }
@@ -66,6 +68,65 @@ pub(crate) async fn a_message_answers_one_of_the_same_live(world: World) {
     let stray = message(&world, elsewhere, "indeed", Some(first));
     let refused = world.stores.chat.send(ada, world.op(), stray, yes()).await;
     assert_eq!(refused.err(), Some(StoreError::NotFound("message")));
+}
+
+/// Those of one group commit are judged and answered as those that come one by one.
+pub(crate) async fn messages_of_a_crowd_have_one_order_and_are_judged_one_by_one(world: World) {
+    let ada = world.person("ada").await;
+    let community = world.community(ada, "All", None).await.id;
+    let id = on_air(&world, ada, community).await.live.id;
+    let pest = world.person("pest").await;
+    let ban = Ban { live_id: id, user: pest.user, on: true, at: world.now() };
+    world.stores.chat.set_ban(ada, ban, yes()).await.expect("banned");
+    let first = say(&world, ada, id, "first").await;
+    let mut people = Vec::new();
+    for number in 0..30 {
+        people.push(world.person(&format!("person{number}")).await);
+    }
+    world.told().await;
+    let chat = &world.stores.chat;
+    let orderly = || -> Rule<LiveFacts> {
+        Box::new(|live| match live.banned {
+            true => Err(ErrorBody::new(Code::Forbidden, "banned")),
+            false => Ok(()),
+        })
+    };
+    let crowd = people.iter().map(|by| {
+        let new = message(&world, id, "at once", Some(first));
+        // Twice under one name, as a client does whose answer was lost.
+        let twice = (new.clone(), op(&format!("op-{}", by.user)));
+        async move {
+            (
+                chat.send(*by, twice.1.clone(), new, orderly()).await,
+                chat.send(*by, twice.1, twice.0, orderly()).await,
+            )
+        }
+    });
+    let stray = message(&world, id, "to nobody", Some(ChatMessageId::new(1)));
+    let nowhere = message(&world, LiveId::new(1), "who?", None);
+    let (said, refused, lost, unheard) = tokio::join!(
+        join_all(crowd),
+        chat.send(pest, world.op(), message(&world, id, "spam", None), orderly()),
+        chat.send(ada, world.op(), stray, orderly()),
+        chat.send(ada, world.op(), nowhere, orderly()),
+    );
+    let refused = ErrorBody::from(refused.expect_err("he was banned"));
+    assert_eq!(refused.code, Code::Forbidden);
+    assert_eq!(lost.err(), Some(StoreError::NotFound("message")));
+    assert_eq!(unheard.err(), Some(StoreError::NotFound("live")));
+    let mut offsets = Vec::new();
+    for (once, again) in said {
+        let (message, position) = once.clone().expect("said");
+        assert_eq!((message.reply_to, again), (Some(first), once), "the same answer");
+        offsets.push(position.position.offset);
+    }
+    offsets.sort_unstable();
+    let begun = offsets[0];
+    assert_eq!(offsets, (begun..begun + 30).collect::<Vec<_>>(), "each once, without a hole");
+    assert_eq!(world.told().await.events(), [event::CHAT_MESSAGE; 30]);
+    let last = say(&world, people[0], id, "known to the tables").await;
+    let answer = message(&world, id, "indeed", Some(last));
+    assert!(chat.send(ada, world.op(), answer, yes()).await.is_ok());
 }
 
 pub(crate) async fn a_deleted_message_is_gone_from_history(world: World) {

@@ -9,9 +9,7 @@ use crate::{
     store::{
         Actor, StoreError,
         live_keys::{DefaultsChange, LastEnd},
-        lives::{
-            Abandoned, Lease, LiveChange, LiveEnd, LivePulse, LiveQuery, LiveView, NewLive, Silent, WhichLive,
-        },
+        lives::{Held, Lease, LiveChange, LiveEnd, LivePulse, LiveQuery, LiveView, NewLive, WhichLive},
         log::{PageSize, Range},
         posts::{FeedQuery, FeedScope, OnlyLive},
     },
@@ -204,7 +202,7 @@ pub(crate) async fn a_silent_live_gives_way_unless_its_node_has_come_back(world:
     let id = old.live.id;
     let lives = &world.stores.lives;
     let wish = |seen: &Lease| {
-        let in_place_of = Some(Silent { id, lease: seen.clone() });
+        let in_place_of = Some(Held { id, lease: seen.clone() });
         NewLive { in_place_of, ..draft(&world, community, Visibility::Public) }
     };
     lives.start(ada, world.op(), wish(&old.lease), no()).await.expect_err("the rule says no");
@@ -252,39 +250,43 @@ pub(crate) async fn a_pulse_tells_viewers_and_keeps_the_lease(world: World) {
     assert_eq!(send(foreign, pulse(9, 9, None)).await, Ok(vec![id]), "another node's");
     world.pass(20_000);
     send(lease(&world), pulse(1, 2, None)).await.expect("renewed");
-    assert_eq!(
-        world.stores.lives.abandon(Abandoned::Expired { before: world.now() }, world.now()).await,
-        Ok(vec![])
-    );
+    assert_eq!(world.stores.lives.leases().await, Ok(vec![Held { id, lease: lease(&world) }]));
     world.stores.lives.end(end_of(&world, id)).await.expect("ended");
     assert_eq!(send(lease(&world), pulse(1, 2, None)).await, Ok(vec![id]), "it runs no longer");
 }
 
-pub(crate) async fn lives_that_nobody_carries_are_ended(world: World) {
+pub(crate) async fn a_live_that_nobody_carries_is_ended_by_the_lease_that_was_seen(world: World) {
     let [ada, bob] = [world.person("ada").await, world.person("bob").await];
     let community = world.community(ada, "All", None).await.id;
     let (first, second) = (on_air(&world, ada, community).await, on_air(&world, bob, community).await);
-    let report = Some(end_of(&world, first.live.id).report);
+    let [first, second] = [first.live.id, second.live.id];
+    let report = end_of(&world, first).report;
     let viewers = Viewers { current: 2, peak: 3 };
-    let pulse = LivePulse { id: first.live.id, viewers, report };
-    world.stores.lives.pulse(lease(&world), vec![pulse]).await.expect("noted");
+    let old = lease(&world);
+    let pulse = LivePulse { id: first, viewers, report: Some(report.clone()) };
+    world.stores.lives.pulse(old.clone(), vec![pulse]).await.expect("noted");
     world.pass(16_000);
-    let pulse = LivePulse { id: second.live.id, viewers, report: None };
+    let pulse = LivePulse { id: second, viewers, report: None };
     world.stores.lives.pulse(lease(&world), vec![pulse]).await.expect("renewed");
     world.told().await;
-    let gone = world.stores.lives.abandon(Abandoned::Expired { before: world.now() }, world.now()).await;
-    assert_eq!(gone, Ok(vec![first.live.id]));
+    let seen = vec![Held { id: first, lease: old.clone() }, Held { id: second, lease: lease(&world) }];
+    assert_eq!(world.stores.lives.leases().await, Ok(seen));
+    let lost = |id| LiveEnd {
+        reason: LiveReason::Lost,
+        report: report.clone(),
+        seen: Some(old.clone()),
+        ..end_of(&world, id)
+    };
+    let refused = world.stores.lives.end(lost(second)).await.expect_err("it was renewed meanwhile");
+    assert_eq!(ErrorBody::from(refused).code, Code::Unavailable);
+    world.stores.lives.end(lost(first)).await.expect("nobody carries it");
     let told = world.told().await;
-    let body: LiveEnded = told.of(&Channel::Live(first.live.id))[0].data.read().expect("an event");
+    let body: LiveEnded = told.of(&Channel::Live(first))[0].data.read().expect("an event");
     assert_eq!((body.reason, body.viewers.unique, body.duration_ms), (LiveReason::Lost, 4, 16_000));
 
+    let left = Held { id: second, lease: lease(&world) };
     let world = world.reopened(Bounds::default()).await;
-    assert_eq!(running(&world, ada).await, [second.live.id], "kill -9 leaves it behind");
-    let of_another = Abandoned::OfNode("node-2".into());
-    assert_eq!(world.stores.lives.abandon(of_another, world.now()).await, Ok(vec![]));
-    let own = Abandoned::OfNode("node-1".into());
-    assert_eq!(world.stores.lives.abandon(own, world.now()).await, Ok(vec![second.live.id]));
-    assert_eq!(running(&world, ada).await, []);
+    assert_eq!(world.stores.lives.leases().await, Ok(vec![left]), "kill -9 leaves it behind");
 }
 
 pub(crate) async fn running_lives_are_listed_newest_first(world: World) {

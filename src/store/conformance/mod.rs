@@ -38,7 +38,8 @@ macro_rules! suite {
                 a_narrow_post_stays_narrow a_retry_answers_the_same_post an_edit_goes_where_the_post_went
                 of_two_edits_one_loses a_deleted_post_is_gone_everywhere feeds_are_newest_first_and_stable
                 feeds_know_kinds_and_authors the_home_feed_merges_its_sources a_viewer_counts_once_per_window
-                counts_come_in_the_order_asked facts_tell_how_the_reader_stands;
+                views_of_a_crowd_are_counted_exactly counts_come_in_the_order_asked
+                facts_tell_how_the_reader_stands;
             comments: a_comment_is_told_and_counted replies_nest_and_count a_parent_must_be_there
                 comments_are_listed_in_the_order_they_were_told an_edit_keeps_the_place
                 a_removed_comment_takes_its_replies an_anonymous_comment_names_nobody
@@ -60,10 +61,11 @@ macro_rules! suite {
                 a_person_runs_one_live_and_every_start_makes_a_fresh_key states_are_told_where_the_post_went
                 a_live_ends_once_with_its_report
                 a_silent_live_gives_way_unless_its_node_has_come_back a_pulse_tells_viewers_and_keeps_the_lease
-                lives_that_nobody_carries_are_ended running_lives_are_listed_newest_first
+                a_live_that_nobody_carries_is_ended_by_the_lease_that_was_seen running_lives_are_listed_newest_first
                 a_deleted_post_takes_its_live_with_it a_lasting_key_is_one_until_it_is_rotated
                 defaults_stay_until_they_are_changed;
             chat: messages_are_publications_of_their_live a_message_answers_one_of_the_same_live
+                messages_of_a_crowd_have_one_order_and_are_judged_one_by_one
                 a_deleted_message_is_gone_from_history a_ban_is_known_to_rules_and_told_to_the_server
                 slow_mode_is_a_state old_messages_are_swept_with_the_log;
             workload: every_counter_equals_its_rows;

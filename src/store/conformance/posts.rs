@@ -16,6 +16,7 @@ use communiconnect_protocol::{
     Channel, CommunityRole, MyPost, Post, PostDeleted, PostEvent, PostId, PostKind, ReactionKind, SessionId,
     Visibility, event,
 };
+use futures_util::future::join_all;
 
 pub(crate) async fn a_public_post_goes_to_every_feed_around_it(world: World) {
     let ada = world.person("ada").await;
@@ -240,6 +241,35 @@ pub(crate) async fn the_home_feed_merges_its_sources(world: World) {
     assert_eq!(ids(&world, eve, rest).await, [followed]);
     let guest = world.stores.posts.feed(GUEST, rest).await;
     assert_eq!(guest, Ok(Vec::new()));
+}
+
+pub(crate) async fn views_of_a_crowd_are_counted_exactly(world: World) {
+    let ada = world.person("ada").await;
+    let community = world.community(ada, "All", None).await.id;
+    let posts = [world.post(ada, community).await.id, world.post(ada, community).await.id];
+    let mut people = Vec::new();
+    for number in 0..30 {
+        people.push(world.person(&format!("person{number}")).await);
+    }
+    // Each looks at both posts twice, all at once, and again when the window is over.
+    for round in 1..=2 {
+        world.told().await;
+        let looks =
+            people.iter().flat_map(|who| [posts[0], posts[1], posts[0], posts[1]].map(|id| (*who, id)));
+        let looking = looks.map(|(who, post_id)| {
+            let viewer = Viewer::Person(who.user);
+            let view = View { post_id, viewer, window_ms: 1_000, at: world.now() };
+            world.stores.posts.view(who.into(), view, yes())
+        });
+        let outcomes = join_all(looking).await;
+        let counted = outcomes.into_iter().filter(|outcome| *outcome == Ok(true)).count();
+        assert_eq!(counted, 60, "each post once per person");
+        for id in posts {
+            let counts = world.read_post(ada, id).await.expect("is there").counts;
+            assert_eq!((counts.views, counts.version), (30 * round, 30 * round));
+        }
+        world.pass(1_000);
+    }
 }
 
 pub(crate) async fn a_viewer_counts_once_per_window(world: World) {

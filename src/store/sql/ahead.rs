@@ -1,14 +1,16 @@
 //! What operations are about to ask, read for all of them at once, and what they change of it.
 //!
-//! Every question to a server costs a round trip, and comments and reactions of many people ask the same few: the post,
-//! who it is, what was counted, whether the author wants to hear of it. So the writer reads the answers for all of a group
+//! Every question to a server costs a round trip, and comments, reactions, views and messages of many people ask the same
+//! few: the post or the live, who it is, what was counted, whether the author wants to hear of it. So the writer reads the answers for all of a group
 //! commit in one statement, lets them run on these, and writes what they changed in one statement a table. In between
 //! nothing else runs, and the turn keeps other nodes away: what is here is what the tables say.
 //!
 //! SQLite answers one by one, in one statement each. There too an operation that runs on answers needs no savepoint, for
 //! which SQLite would copy every page that it touches, and a post is counted up once however many comments it got.
 
+mod chats;
 mod reactions;
+mod views;
 
 use super::{
     bulk,
@@ -21,19 +23,74 @@ use super::{
     user_row::{USER_COLUMNS, user_at},
 };
 use crate::store::Actor;
-use communiconnect_protocol::{Channel, PostCounts, PostId, User, UserId};
+use chats::Chats;
+use communiconnect_protocol::{Channel, ChatMessageId, LiveId, PostCounts, PostId, User, UserId};
 use reactions::Reactions;
 use std::collections::{HashMap, HashSet, hash_map::Entry};
+use views::Views;
 
+pub(super) use chats::Written;
 pub(super) use reactions::Felt;
 
 /// What an operation is going to ask.
 #[derive(Clone, Debug)]
-pub(crate) struct Wants {
+pub(crate) enum Wants {
+    /// Of a post.
+    Post(OfPost),
+    /// Of the chat of a live.
+    Chat(OfChat),
+}
+
+/// Somebody does something to a post.
+#[derive(Clone, Debug)]
+pub(crate) struct OfPost {
     pub(super) actor: Actor,
-    /// The name of the operation; none of one that may be done again.
-    pub(super) op: Option<String>,
     pub(super) post: PostId,
+    pub(super) act: Act,
+}
+
+/// What somebody does to a post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Under the name of an operation.
+    Comment(String),
+    React,
+    View,
+}
+
+/// Somebody writes into a chat.
+#[derive(Clone, Debug)]
+pub(crate) struct OfChat {
+    pub(super) actor: Actor,
+    pub(super) op: String,
+    pub(super) live: LiveId,
+    pub(super) reply_to: Option<ChatMessageId>,
+}
+
+impl Wants {
+    fn of_post(&self) -> Option<&OfPost> {
+        match self {
+            Self::Post(wanted) => Some(wanted),
+            Self::Chat(_) => None,
+        }
+    }
+
+    fn of_chat(&self) -> Option<&OfChat> {
+        match self {
+            Self::Chat(wanted) => Some(wanted),
+            Self::Post(_) => None,
+        }
+    }
+}
+
+impl OfPost {
+    /// The name of the operation; none of one that may be done again.
+    fn op(&self) -> Option<&str> {
+        match &self.act {
+            Act::Comment(op) => Some(op),
+            Act::React | Act::View => None,
+        }
+    }
 }
 
 /// What a person's inbox counts, and the kinds that are not wanted, as bits.
@@ -57,6 +114,8 @@ pub(super) struct Ahead {
     counts: Moving<PostId, PostCounts>,
     inboxes: Moving<UserId, Inbox>,
     reactions: Reactions,
+    views: Views,
+    chats: Chats,
     /// How many operations run on it.
     asked: i64,
 }
@@ -67,6 +126,7 @@ pub(super) struct Since {
     counts: usize,
     inboxes: usize,
     reactions: reactions::Since,
+    views: usize,
 }
 
 impl Ahead {
@@ -78,24 +138,26 @@ impl Ahead {
         heads: &mut Heads,
     ) -> Result<()> {
         self.asked = wants.clone().count() as i64;
-        let channels = match connection {
-            Connection::Sqlite(_) => self.read_each(connection, wants)?,
-            Connection::Postgres(session) => self.read_all(session, wants)?,
+        let (posts, chats) = (wants.clone().filter_map(Wants::of_post), wants.filter_map(Wants::of_chat));
+        let mut channels = match connection {
+            Connection::Sqlite(_) => self.read_each(connection, posts)?,
+            Connection::Postgres(session) => self.read_all(session, posts)?,
         };
+        channels.extend(self.read_chats(connection, &chats.collect::<Vec<_>>())?);
         heads.read(connection, channels)
     }
 
     fn read_each<'w>(
         &mut self,
         connection: &Connection,
-        wants: impl Iterator<Item = &'w Wants>,
+        wants: impl Iterator<Item = &'w OfPost>,
     ) -> Result<HashSet<Channel>> {
         let mut channels = HashSet::new();
         let mut read = connection.prepare_cached(READ_ONE)?;
-        for Wants { actor, op, post } in wants {
-            let found = read
-                .query_row(params![post.as_bytes(), actor.user.as_bytes(), op], |row| self.keep(row))
-                .optional()?;
+        for wanted in wants {
+            let (post, reader) = (wanted.post.as_bytes(), wanted.actor.user.as_bytes());
+            let op = wanted.op().map(str::to_owned);
+            let found = read.query_row(params![post, reader, op], |row| self.keep(row)).optional()?;
             channels.extend(found.into_iter().flatten());
         }
         Ok(channels)
@@ -104,19 +166,23 @@ impl Ahead {
     fn read_all<'w>(
         &mut self,
         session: &Session,
-        wants: impl Iterator<Item = &'w Wants> + Clone,
+        wants: impl Iterator<Item = &'w OfPost> + Clone,
     ) -> Result<HashSet<Channel>> {
         let (mut posts, mut readers, mut ops) = (Vec::new(), Vec::new(), Vec::new());
         for wanted in wants.clone() {
             posts.push(&wanted.post.as_bytes()[..]);
             readers.push(&wanted.actor.user.as_bytes()[..]);
-            ops.push(wanted.op.as_deref());
+            ops.push(wanted.op());
         }
         let mut channels = HashSet::new();
+        if posts.is_empty() {
+            return Ok(channels);
+        }
         for row in session.many(READ, &[&posts, &readers, &ops])? {
             channels.extend(self.keep(&Row::Postgres(&row))?);
         }
-        let Self { reactions, inboxes, .. } = self;
+        let Self { reactions, inboxes, views, .. } = self;
+        views.read(session, wants.clone())?;
         reactions.read(session, wants, |author| inboxes.now.contains_key(&author))?;
         Ok(channels)
     }
@@ -127,13 +193,7 @@ impl Ahead {
         let reader = Actor { user: user.id, role: user.role }.into();
         let post = facts::post_at(row, 0, &reader)?;
         let (id, author) = (post.facts.id, post.facts.author);
-        let done = match row.get::<Option<[u8; 32]>>(OP + 1)? {
-            Some(digest) => Some((digest, row.get(OP + 2)?)),
-            None => None,
-        };
-        if let Some(op) = row.get(OP)? {
-            self.ops.insert((user.id, op), done);
-        }
+        self.keep_op(user.id, row, OP)?;
         self.counts.found(id, || posts::counts_at(row, COUNTS))?;
         // An inbox that these may fill has to be made room in, which is left to the tables.
         if let Some(muted) = row.get::<Option<i64>>(INBOX)?
@@ -145,6 +205,18 @@ impl Ahead {
         self.posts.insert((id, user.id), post);
         self.users.insert(user.id, user);
         Ok([Channel::Post(id), Channel::User(author)])
+    }
+
+    /// Keeps the name of an operation, its digest and its answer, where there is a name.
+    fn keep_op(&mut self, user: UserId, row: &Row<'_>, first: usize) -> Result<()> {
+        let done = match row.get::<Option<[u8; 32]>>(first + 1)? {
+            Some(digest) => Some((digest, row.get(first + 2)?)),
+            None => None,
+        };
+        if let Some(op) = row.get(first)? {
+            self.ops.insert((user, op), done);
+        }
+        Ok(())
     }
 
     pub(super) fn post(&self, reader: Option<UserId>, id: PostId) -> Option<&PostRow> {
@@ -217,6 +289,26 @@ impl Ahead {
         self.reactions.stand(post, standing)
     }
 
+    /// Until when a view of a post counts for a person, where that was read; zero of who never viewed it.
+    pub(super) fn viewed(&self, post: PostId, viewer: UserId) -> Option<i64> {
+        self.views.until(post, viewer)
+    }
+
+    /// Notes until when a view counts, which was read.
+    pub(super) fn view(&mut self, post: PostId, viewer: UserId, until: i64) {
+        self.views.set(post, viewer, until);
+    }
+
+    /// What somebody who writes into the chat of a live must know, where it was read.
+    pub(super) fn live(&self, live: LiveId, reader: UserId) -> Option<&Written> {
+        self.chats.live(live, reader)
+    }
+
+    /// Where a message stands and whose it is, where that was read.
+    pub(super) fn message(&self, id: ChatMessageId) -> Option<(LiveId, UserId)> {
+        self.chats.message(id)
+    }
+
     /// Whether operations run on what was read ahead, and nothing else does.
     pub(super) fn is_in_use(&self) -> bool {
         self.asked > 0
@@ -224,7 +316,7 @@ impl Ahead {
 
     pub(super) fn now(&self) -> Since {
         let (counts, inboxes) = (self.counts.before.len(), self.inboxes.before.len());
-        Since { counts, inboxes, reactions: self.reactions.now() }
+        Since { counts, inboxes, reactions: self.reactions.now(), views: self.views.now() }
     }
 
     /// Takes back what an operation has changed since.
@@ -232,14 +324,16 @@ impl Ahead {
         self.counts.undo(since.counts);
         self.inboxes.undo(since.inboxes);
         self.reactions.undo(since.reactions);
+        self.views.undo(since.views);
     }
 
     /// Writes what has changed, and forgets everything: other operations come now.
     pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
-        let Self { counts, inboxes, reactions, .. } = std::mem::take(self);
+        let Self { counts, inboxes, reactions, views, .. } = std::mem::take(self);
         if let Connection::Postgres(session) = connection {
-            // On SQLite reactions stay in their tables.
+            // On SQLite reactions and views stay in their tables.
             reactions.settle(session)?;
+            views.settle(session)?;
         }
         bulk::save_counts(connection, &counts.changed().collect::<Vec<_>>())?;
         bulk::save_inboxes(connection, &inboxes.changed().collect::<Vec<_>>())

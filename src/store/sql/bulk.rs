@@ -4,7 +4,7 @@ use super::{
     ahead::Inbox,
     columns::REACTION_COLUMNS,
     db::{Connection, Result, params},
-    later::{CommentNew, LogRow, NotificationNew, OpRow},
+    later::{ChatNew, CommentNew, LogRow, NotificationNew, OpRow},
 };
 use communiconnect_protocol::{CommentId, PostCounts, PostId, UserId};
 
@@ -66,6 +66,18 @@ pub(super) fn write_comments(connection: &Connection, rows: &[CommentNew]) -> Re
             comment.created_at,
             comment.content,
         ])?;
+    }
+    Ok(())
+}
+
+/// Adds messages of chats.
+pub(super) fn write_chat(connection: &Connection, rows: &[ChatNew]) -> Result<()> {
+    if let Connection::Postgres(session) = connection {
+        return unless_empty(rows, |rows| session.write_chat(rows));
+    }
+    let mut insert = connection.prepare_cached("INSERT INTO chat (id, live, author) VALUES (?1, ?2, ?3)")?;
+    for ChatNew { id, live, author } in rows {
+        insert.execute(params![id.as_bytes(), live.as_bytes(), author.as_bytes()])?;
     }
     Ok(())
 }

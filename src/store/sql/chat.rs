@@ -2,13 +2,15 @@
 
 use super::{
     SqlStore, Tx,
+    ahead::{OfChat, Wants},
     columns::count,
     events::{CHAT_DELETED, CHAT_MESSAGE, Happening, tell},
+    later::ChatNew,
     lives::{live, view},
     people,
     user_row::{user, user_at, user_columns},
 };
-use crate::store::sql::db::{Connection, OptionalExtension, params};
+use crate::store::sql::db::{self, Connection, OptionalExtension, params};
 use crate::{
     publication::State,
     store::{
@@ -31,9 +33,10 @@ impl Chat for SqlStore {
         rule: Rule<LiveFacts>,
     ) -> Result<(ChatMessage, ChannelPosition)> {
         let channel = Channel::Live(new.live_id);
-        let (message, offset): (ChatMessage, u64) = self
-            .write(move |tx| tx.once(actor.user, &op, new.at, |tx| send(tx, actor, &op.id, new, rule)))
-            .await?;
+        let wants = OfChat { actor, op: op.id.clone(), live: new.live_id, reply_to: new.reply_to };
+        let work =
+            move |tx: &mut Tx<'_>| tx.once(actor.user, &op, new.at, |tx| send(tx, actor, &op.id, new, rule));
+        let (message, offset): (ChatMessage, u64) = self.write_wanting(Wants::Chat(wants), work).await?;
         let position = Position { epoch: self.epoch.to_string(), offset };
         Ok((message, ChannelPosition { channel, position }))
     }
@@ -81,29 +84,25 @@ fn send(
     new: NewMessage,
     rule: Rule<LiveFacts>,
 ) -> Result<(ChatMessage, u64)> {
-    let found = live(tx.connection(), &actor.into(), new.live_id)?;
-    rule(&found.facts)?;
+    let live = tx.live(actor, new.live_id)?;
+    rule(&live.facts)?;
     if let Some(other) = new.reply_to
-        && author(tx.connection(), other)?.is_none_or(|(live, _)| live != new.live_id)
+        && tx.message(other)?.is_none_or(|(live, _)| live != new.live_id)
     {
         return Err(StoreError::NotFound("message"));
     }
     let id = ChatMessageId::from_bytes(tx.id(new.at));
-    let started = found.live.started_at;
+    let started = live.started_at;
     let message = ChatMessage {
         id,
         op: op.to_owned(),
-        user: user(tx.connection(), actor.user)?.ok_or(StoreError::NotFound("user"))?,
+        user: tx.user(actor.user)?.ok_or(StoreError::NotFound("user"))?,
         content: new.content,
         reply_to: new.reply_to,
         at: new.at,
         stream_ms: started.and_then(|started| u64::try_from(new.at - started).ok()),
     };
-    tx.sql("INSERT INTO chat (id, live, author) VALUES (?1, ?2, ?3)")?.execute(params![
-        id.as_bytes(),
-        new.live_id.as_bytes(),
-        actor.user.as_bytes()
-    ])?;
+    tx.chat(ChatNew { id, live: new.live_id, author: actor.user })?;
     let happening = Happening {
         event: &CHAT_MESSAGE,
         data: Data::of(&message),
@@ -139,14 +138,14 @@ fn delete(
     Ok(live_id)
 }
 
-fn author(connection: &Connection, id: ChatMessageId) -> Result<Option<(LiveId, UserId)>> {
-    let found = connection
+/// Where a message stands, and whose it is.
+pub(super) fn author(connection: &Connection, id: ChatMessageId) -> db::Result<Option<(LiveId, UserId)>> {
+    connection
         .prepare_cached("SELECT live, author FROM chat WHERE id = ?1")?
         .query_row([id.as_bytes()], |row| {
             Ok((LiveId::from_bytes(row.get(0)?), UserId::from_bytes(row.get(1)?)))
         })
-        .optional()?;
-    Ok(found)
+        .optional()
 }
 
 fn set_ban(tx: &mut Tx<'_>, actor: Actor, ban: Ban, rule: Rule<LiveFacts>) -> Result<bool> {

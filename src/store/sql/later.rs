@@ -5,7 +5,7 @@
 
 use super::{bulk, db::Connection};
 use crate::store::Result;
-use communiconnect_protocol::{Comment, Data, NotificationKind, UserId};
+use communiconnect_protocol::{ChatMessageId, Comment, Data, LiveId, NotificationKind, UserId};
 use std::{collections::HashMap, sync::Arc};
 
 /// An entry of a channel's log.
@@ -36,6 +36,13 @@ pub(super) struct CommentNew {
     pub(super) comment: Comment,
 }
 
+/// A new message of a chat, as its table has it.
+pub(super) struct ChatNew {
+    pub(super) id: ChatMessageId,
+    pub(super) live: LiveId,
+    pub(super) author: UserId,
+}
+
 /// A new notification of one cause.
 pub(super) struct NotificationNew {
     pub(super) id: [u8; 16],
@@ -59,6 +66,7 @@ pub(super) struct Later {
     written: usize,
     /// Of operations whose answers were read ahead: nothing else looks at these tables meanwhile.
     comments: Vec<CommentNew>,
+    chat: Vec<ChatNew>,
     notifications: Vec<NotificationNew>,
 }
 
@@ -69,6 +77,7 @@ pub(super) struct Mark {
     written: usize,
     ops: usize,
     comments: usize,
+    chat: usize,
     notifications: usize,
 }
 
@@ -79,6 +88,7 @@ impl Later {
             written: self.written,
             ops: self.ops.len(),
             comments: self.comments.len(),
+            chat: self.chat.len(),
             notifications: self.notifications.len(),
         }
     }
@@ -88,6 +98,7 @@ impl Later {
         self.log.truncate(mark.log);
         self.written = mark.written;
         self.comments.truncate(mark.comments);
+        self.chat.truncate(mark.chat);
         self.notifications.truncate(mark.notifications);
         for row in self.ops.drain(mark.ops..) {
             self.known.remove(&(row.user, row.op));
@@ -123,14 +134,20 @@ impl Later {
         self.comments.push(row);
     }
 
+    /// Keeps a message of a chat until [`Self::settle`].
+    pub(super) fn chat(&mut self, row: ChatNew) {
+        self.chat.push(row);
+    }
+
     /// Keeps a notification until [`Self::settle`].
     pub(super) fn notification(&mut self, row: NotificationNew) {
         self.notifications.push(row);
     }
 
-    /// Writes comments and notifications: other operations come now.
+    /// Writes comments, messages and notifications: other operations come now.
     pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
         bulk::write_comments(connection, &std::mem::take(&mut self.comments))?;
+        bulk::write_chat(connection, &std::mem::take(&mut self.chat))?;
         bulk::write_notifications(connection, &std::mem::take(&mut self.notifications))?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{
     SqlStore, Tx,
-    ahead::{Felt, Wants},
+    ahead::{Act, Felt, OfPost, Wants},
     columns::word,
     comments::{self, CommentMove},
     facts::{self, CommentRow, PostRow},
@@ -26,7 +26,7 @@ impl Reactions for SqlStore {
         hears: Judge<HeardFacts>,
     ) -> Result<ReactionOutcome> {
         let wants = match &target {
-            ReactionTarget::Post(post, _) => Some(Wants { actor, op: None, post: *post }),
+            ReactionTarget::Post(post, _) => Some(OfPost { actor, post: *post, act: Act::React }),
             ReactionTarget::Comment(..) => None,
         };
         let work = move |tx: &mut Tx<'_>| {
@@ -34,7 +34,7 @@ impl Reactions for SqlStore {
             set(tx, actor.user, &target, wish, hears)
         };
         match wants {
-            Some(wants) => self.write_wanting(wants, work).await,
+            Some(wants) => self.write_wanting(Wants::Post(wants), work).await,
             None => self.write(work).await,
         }
     }

@@ -1,22 +1,23 @@
 //! What an operation may do inside the writing transaction.
 
 use super::{
-    ahead::{Ahead, Felt, Inbox, Since},
-    bulk,
+    ahead::{Ahead, Felt, Inbox, Since, Written},
+    bulk, chat,
     db::{Connection, OptionalExtension, Statement, params},
     facts::{self, PostRow},
     heads::{Head, Heads},
     ids::Ids,
-    later::{CommentNew, Later, LogRow, Mark, NotificationNew, OpRow},
+    later::{ChatNew, CommentNew, Later, LogRow, Mark, NotificationNew, OpRow},
+    lives,
     notifications::{Change, Counted, Standing},
     posts::{self, Move},
     user_row,
 };
 use crate::{
     publication::{Audience, Committed, Publication, State},
-    store::{Op, Reader, Result, StoreError},
+    store::{Actor, Op, Reader, Result, StoreError},
 };
-use communiconnect_protocol::{Channel, Data, PostCounts, PostId, User, UserId};
+use communiconnect_protocol::{Channel, ChatMessageId, Data, LiveId, PostCounts, PostId, User, UserId};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{cell::Cell, sync::Arc};
 
@@ -187,6 +188,42 @@ impl<'a> Tx<'a> {
         }
         self.begin()?;
         Ok(bulk::write_comments(self.connection, &[row])?)
+    }
+
+    /// The live that somebody writes in, as they see it.
+    pub(super) fn live(&self, writer: Actor, id: LiveId) -> Result<Written> {
+        match self.ahead.live(id, writer.user) {
+            Some(live) => Ok(live.clone()),
+            None => Ok(lives::live(self.connection(), &writer.into(), id)?.into()),
+        }
+    }
+
+    /// Where a message stands, and whose it is.
+    pub(super) fn message(&self, id: ChatMessageId) -> Result<Option<(LiveId, UserId)>> {
+        match self.ahead.message(id) {
+            Some(found) => Ok(Some(found)),
+            None => Ok(chat::author(self.connection(), id)?),
+        }
+    }
+
+    /// Adds a message of a chat.
+    pub(super) fn chat(&mut self, row: ChatNew) -> Result<()> {
+        if self.ahead.is_in_use() {
+            self.later.chat(row);
+            return Ok(());
+        }
+        self.begin()?;
+        Ok(bulk::write_chat(self.connection, &[row])?)
+    }
+
+    /// Until when a view of a post counts for a person, where that was read ahead.
+    pub(super) fn viewed_ahead(&self, post: PostId, viewer: UserId) -> Option<i64> {
+        self.ahead.viewed(post, viewer)
+    }
+
+    /// Notes until when a view counts, where that was read ahead.
+    pub(super) fn view_ahead(&mut self, post: PostId, viewer: UserId, until: i64) {
+        self.ahead.view(post, viewer, until);
     }
 
     /// Adds a notification of one cause.

@@ -7,19 +7,19 @@ import { ACCOUNT_RULES } from './rules.js';
 import { h } from './dom.js';
 import { t } from './i18n.js';
 
-/** Opens one of the two forms; `account.changed` says when it has worked. */
-export function openAuth(account, which = 'login') {
+/** Opens one of the two forms; `account.changed` says when it has worked. `known` is what the forms need not ask for: `{username, name}`. */
+export function openAuth(account, which = 'login', known = {}) {
   const dialog = openDialog({
     title: t(which === 'login' ? 'auth.login.title' : 'auth.register.title'),
     testid: 'auth-dialog',
     build: (close) => {
-      const form = which === 'login' ? loginForm(account, close) : registerForm(account, close);
+      const form = which === 'login' ? loginForm(account, close, known) : registerForm(account, close, known);
       const other = which === 'login' ? 'register' : 'login';
       const change = h('button', {
         class: 'button-plain', type: 'button', testid: `auth-to-${other}`,
         onclick: () => {
           close();
-          openAuth(account, other);
+          openAuth(account, other, known);
         },
       }, t(`auth.to.${other}`));
       return h('div', { class: 'dialog-body' }, form, change);
@@ -28,8 +28,8 @@ export function openAuth(account, which = 'login') {
   return dialog;
 }
 
-function loginForm(account, close) {
-  const who = h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, testid: 'login-username' });
+function loginForm(account, close, known) {
+  const who = h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, value: known.username, testid: 'login-username' });
   const password = h('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true, testid: 'login-password' });
   const form = h('form', { testid: 'login-form', novalidate: true },
     field(t('auth.who'), who),
@@ -48,11 +48,11 @@ function loginForm(account, close) {
   });
 }
 
-function registerForm(account, close) {
+function registerForm(account, close, known) {
   const value = (name) => form.elements.namedItem(name).value;
   const form = h('form', { testid: 'register-form', novalidate: true },
-    field(t('auth.name'), h('input', { name: 'name', autocomplete: 'name', testid: 'register-name' }), t('auth.name.hint')),
-    field(t('auth.username'), h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, testid: 'register-username' }), t('auth.username.hint')),
+    field(t('auth.name'), h('input', { name: 'name', autocomplete: 'name', value: known.name, testid: 'register-name' }), t('auth.name.hint')),
+    field(t('auth.username'), h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, value: known.username, testid: 'register-username' }), t('auth.username.hint')),
     field(t('auth.email'), h('input', { name: 'email', type: 'email', autocomplete: 'email', required: true, testid: 'register-email' })),
     field(t('auth.password'), h('input', { name: 'password', type: 'password', autocomplete: 'new-password', required: true, testid: 'register-password' }), t('auth.password.hint')),
     errorLine(),

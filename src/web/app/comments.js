@@ -1,4 +1,4 @@
-// The comments of one post as a tree three replies deep: oldest first, kept up to date by the channel of the post.
+// The comments of one post as a tree, a few replies deep: oldest first, kept up to date by the channel of the post.
 
 import { avatar } from './avatar.js';
 import { newOp } from '../client.js';
@@ -6,7 +6,7 @@ import { confirmed, menu } from './dialogs.js';
 import { complainIn, errorLine, onSubmit } from './forms.js';
 import { fill, growing, h, icon, removeKeepingPlace, timeTag, written } from './dom.js';
 import { t } from './i18n.js';
-import { MAX_DEPTH, mergeComment, nameOf, newerCounts, subtree } from './model.js';
+import { mergeComment, nameOf, newerCounts, subtree } from './model.js';
 import { ReactionBar } from './reactions.js';
 import { announce, complain, explain } from './toasts.js';
 
@@ -203,7 +203,9 @@ export class Comments {
           node.body,
           h('div', { class: 'comment-foot' },
             node.bar.element,
-            comment.depth < MAX_DEPTH && this.#site.me && h('button', { class: 'chip chip-quiet', type: 'button', testid: 'comment-reply', onclick: () => this.#openReply(node, name) }, icon('reply'), t('comment.reply')),
+            this.#site.me && (comment.depth < this.#site.connection.limits.replies_depth
+              ? h('button', { class: 'chip chip-quiet', type: 'button', testid: 'comment-reply', onclick: () => this.#openReply(node, name) }, icon('reply'), t('comment.reply'))
+              : h('span', { class: 'comment-end', title: t('comment.end.hint'), testid: 'comment-end' }, t('comment.end'))),
             node.menu)),
       ),
       node.place, node.kids, node.more);

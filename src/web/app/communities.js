@@ -2,10 +2,15 @@
 
 import { Signal } from './signal.js';
 import { newOp } from '../client.js';
-import { oneLine } from './model.js';
+import { apartBy, foldedName, oneLine } from './model.js';
 
 /** Lists asked for when the page opens, to find one's memberships; deeper ones appear when they are unfolded. */
 const FIRST_LISTS = 24;
+/**
+ * Nobody tells of communities that others open, so the lists are read again when somebody comes back to the page: but not
+ * sooner than this after the last time, since communities are opened rarely and each look is up to `FIRST_LISTS` commands.
+ */
+const LOOK_LEAST_MS = 5 * 60_000;
 /** Pages of one list. */
 const PAGES = 10;
 
@@ -14,15 +19,20 @@ export class Communities {
   changed = new Signal();
   #connection;
   #known = new Map();
+  /** folded name -> ids of those that bear it */
+  #bearers = new Map();
   /** parent id, or '' for the outermost -> ids in order */
   #children = new Map();
   #asked = new Map();
   #exploring = null;
+  #exploredAt = -Infinity;
+  #now;
   /** How many states have come: what was asked before one of a community may be older than it. */
   #told = 0;
 
-  constructor(connection) {
+  constructor(connection, now = () => Date.now()) {
     this.#connection = connection;
+    this.#now = now;
   }
 
   get(id) {
@@ -56,6 +66,16 @@ export class Communities {
     return this.#children.get(parentId)?.map((id) => this.#known.get(id)).sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** Whether no other is known that bears its name. */
+  isOnlyOne(community) {
+    return this.#namesakes(community).length === 0;
+  }
+
+  /** What of its beginning tells it from those of its name beside it, as `apartBy` says; null where there are none. */
+  apart(community) {
+    return apartBy(community, this.#namesakes(community).filter((other) => (other.parent_id ?? '') === (community.parent_id ?? '')));
+  }
+
   joined() {
     return [...this.#known.values()].filter((community) => community.my?.member);
   }
@@ -84,12 +104,19 @@ export class Communities {
     return this.#exploring;
   }
 
+  /** The same, unless it was done lately. */
+  async exploreIfLongAgo() {
+    if (this.#now() - this.#exploredAt >= LOOK_LEAST_MS) await this.explore();
+  }
+
   async #lookAround() {
+    const begun = this.#now();
     const waiting = [''];
     for (let lists = 0; lists < FIRST_LISTS && waiting.length > 0; lists += 1) {
       const found = await this.loadChildren(waiting.shift());
       waiting.push(...found.map((community) => community.id));
     }
+    this.#exploredAt = begun;
   }
 
   async create(name, parentId) {
@@ -111,13 +138,27 @@ export class Communities {
     this.changed.emit();
   }
 
+  #namesakes({ id, name }) {
+    return [...(this.#bearers.get(foldedName(name)) ?? [])].filter((other) => other !== id).map((other) => this.#known.get(other));
+  }
+
+  #bear({ id, name }, known) {
+    if (known?.name === name) return;
+    if (known) this.#bearers.get(foldedName(known.name))?.delete(id);
+    const folded = foldedName(name);
+    if (!this.#bearers.has(folded)) this.#bearers.set(folded, new Set());
+    this.#bearers.get(folded).add(id);
+  }
+
   /** An answer tells no version of its counts: a state that came while it was on its way stands. */
   #keep(community, since) {
     const known = this.#known.get(community.id);
     const isOvertaken = known?.toldAt > since;
+    const name = oneLine(community.name);
+    this.#bear({ id: community.id, name }, known);
     this.#known.set(community.id, {
       ...community,
-      name: oneLine(community.name),
+      name,
       path: community.path.map(oneLine),
       members: isOvertaken ? known.members : community.members,
       my: community.my ?? known?.my,

@@ -2,6 +2,7 @@
 
 import { avatar } from './avatar.js';
 import { newOp } from '../client.js';
+import { pathWords } from './communityname.js';
 import { growing, h, icon } from './dom.js';
 import { t } from './i18n.js';
 import { KINDS, VISIBILITIES, length } from './model.js';
@@ -59,7 +60,7 @@ export class Composer {
     const choices = fixed ? [fixed] : this.#site.communities.joined().sort((a, b) => a.name.localeCompare(b.name));
     const { community } = this.#fields;
     const chosen = community.value || remembered('cc.community');
-    community.replaceChildren(...choices.map((each) => h('option', { value: each.id, selected: each.id === chosen }, each.path.join(' › '))));
+    community.replaceChildren(...choices.map((each) => h('option', { value: each.id, selected: each.id === chosen }, pathWords(this.#site.communities, each))));
     community.hidden = Boolean(fixed);
     this.element.hidden = choices.length === 0 || (fixed && !fixed.my?.member);
   }

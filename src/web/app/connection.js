@@ -11,8 +11,17 @@ const OFFLINE_AFTER = 4;
 const REFUSALS = 3;
 const REFUSAL_WAIT_MS = 2_000;
 
+/** What the page says of its connection, out of what the client says of itself and the browser of the network. Pure. */
+export function stateOf({ phase, attempt = 0, late = false }, { hasNetwork, wasOnline }) {
+  if (phase === 'stopped') return 'closed';
+  if (phase === 'online' && !late) return 'online';
+  if (!hasNetwork || attempt >= OFFLINE_AFTER) return 'offline';
+  if (phase === 'online') return 'unanswered';
+  return wasOnline || attempt > 0 ? 'reconnecting' : 'connecting';
+}
+
 export class Connection {
-  /** Emits one of `connecting`, `online`, `reconnecting`, `offline`, `closed`. */
+  /** Emits one of `connecting`, `online`, `unanswered` (it stands, but something waits for its answer), `reconnecting`, `offline`, `closed`. */
   changed = new Signal();
   /** Emits the body of `connect`'s reply, and whether it was a return. */
   welcomed = new Signal();
@@ -21,13 +30,15 @@ export class Connection {
   state = 'connecting';
   /** `{code, reason}` of the close after which this does not come back by itself. */
   farewell = {};
-  /** Characters of texts; the server tells its own with every welcome. */
-  limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80 };
+  /** Characters of texts, and how deep replies nest; the server tells its own with every welcome. */
+  limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80, replies_depth: 3 };
   #account;
   #client;
   #followed = new Map();
   #wasOnline = false;
   #refusals = 0;
+  /** What the client said last of itself. */
+  #status = { phase: 'connecting' };
 
   constructor(account) {
     this.#account = account;
@@ -37,12 +48,17 @@ export class Connection {
       url: address.href,
       client: { name: 'page', version: '1' },
       token: (wish) => account.token(wish),
-      onStatus: (status) => this.#status(status),
+      onStatus: (status) => this.#became(status),
       onWelcome: (body) => this.#welcome(body),
       onMessage: (event, data) => this.signalling.message(event, data),
     });
-    addEventListener('online', () => this.#client.check());
-    addEventListener('offline', () => this.#client.check());
+    for (const news of ['online', 'offline']) {
+      addEventListener(news, () => {
+        // A browser without any network may still reach a server on its own machine: an answer within a second shows it.
+        this.#client.check();
+        this.#show();
+      });
+    }
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') this.#client.check();
     });
@@ -113,19 +129,23 @@ export class Connection {
     this.signalling.welcomed();
   }
 
-  #status({ phase, attempt = 0, code, reason }) {
+  #became(status) {
+    const { phase, code, reason } = status;
     if (phase === 'stopped' && reason === 'left') return;
     if (phase === 'stopped' && code === 4501 && this.#refusals < REFUSALS) {
       this.#refusals += 1;
       this.#loginEnded();
       return;
     }
-    const away = navigator.onLine === false || attempt >= OFFLINE_AFTER;
-    let state = phase === 'online' ? 'online' : phase === 'stopped' ? 'closed' : away ? 'offline' : 'reconnecting';
-    if (state === 'reconnecting' && !this.#wasOnline && attempt === 0) state = 'connecting';
+    this.#status = status;
+    if (phase === 'stopped') this.farewell = { code, reason };
+    this.#show();
+  }
+
+  #show() {
+    const state = stateOf(this.#status, { hasNetwork: navigator.onLine !== false, wasOnline: this.#wasOnline });
     if (state === this.state) return;
     this.state = state;
-    if (state === 'closed') this.farewell = { code, reason };
     this.changed.emit(state);
   }
 

@@ -26,6 +26,7 @@ export const DICTIONARY = {
 
   'connection.online': { en: 'Online', fr: 'En ligne' },
   'connection.connecting': { en: 'Connecting…', fr: 'Connexion…' },
+  'connection.unanswered': { en: 'Waiting for an answer…', fr: 'En attente de réponse…' },
   'connection.reconnecting': { en: 'Reconnecting…', fr: 'Reconnexion…' },
   'connection.offline': { en: 'Offline', fr: 'Hors ligne' },
   'connection.behind': {
@@ -56,6 +57,10 @@ export const DICTIONARY = {
   'auth.taken.email': { en: 'This e-mail has an account already. Log in, or use another.', fr: 'Cet e-mail a déjà un compte. Connectez-vous, ou utilisez-en un autre.' },
   'auth.needed': { en: 'Log in to do this.', fr: 'Connectez-vous pour faire cela.' },
   'auth.ended': { en: 'You have been logged out. Log in to go on.', fr: 'Vous avez été déconnecté. Connectez-vous pour continuer.' },
+  'auth.forgotten': {
+    en: 'You are logged out, {name}: this server does not know your login any more. Log in again; if your account is gone from it as well, create a new one.',
+    fr: 'Vous êtes déconnecté, {name} : ce serveur ne connaît plus votre connexion. Reconnectez-vous ; si votre compte n’y existe plus non plus, créez-en un nouveau.',
+  },
   'auth.hello': { en: 'Hello, {name}!', fr: 'Bonjour, {name} !' },
 
   'welcome.title': { en: 'Talk where you belong.', fr: 'Parlez là où vous êtes chez vous.' },
@@ -77,6 +82,8 @@ export const DICTIONARY = {
   'community.member': { en: 'Member', fr: 'Membre' },
   'community.moderator': { en: 'You moderate', fr: 'Vous modérez' },
   'community.members': { one: { en: '{count} member', fr: '{count} membre' }, other: { en: '{count} members', fr: '{count} membres' } },
+  'community.since': { en: 'since {date}', fr: 'depuis le {date}' },
+  'community.since.rank': { en: 'since {date}, no. {rank}', fr: 'depuis le {date}, n° {rank}' },
   'community.none': { en: 'No community yet. Be the first to open one.', fr: 'Aucune communauté. Ouvrez la première.' },
   'community.inside': { en: 'Inside', fr: 'À l’intérieur' },
   'community.unfold': { en: 'Show what lies in {name}', fr: 'Montrer ce qui se trouve dans {name}' },
@@ -159,6 +166,8 @@ export const DICTIONARY = {
   'comment.reply.to': { en: 'Reply to {name}…', fr: 'Répondre à {name}…' },
   'comment.send': { en: 'Comment', fr: 'Commenter' },
   'comment.reply': { en: 'Reply', fr: 'Répondre' },
+  'comment.end': { en: 'Replies end here', fr: 'Fin des réponses' },
+  'comment.end.hint': { en: 'Replies go no deeper. Answer a comment further up.', fr: 'On ne répond pas plus loin. Répondez à un commentaire plus haut.' },
   'comment.none': { en: 'No comments yet. Say the first word.', fr: 'Aucun commentaire. À vous le premier mot.' },
   'comment.none.guest': { en: 'No comments yet.', fr: 'Aucun commentaire pour l’instant.' },
   'comment.failed': { en: 'The comments could not be loaded.', fr: 'Les commentaires n’ont pas pu être chargés.' },

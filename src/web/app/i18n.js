@@ -47,6 +47,12 @@ export function ago(at, now = Date.now()) {
   return new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', year: 'numeric' }).format(at);
 }
 
+/** A date that is precise to the `day`, the `minute` or the `second`. */
+export function dateTo(precision, at) {
+  const time = { minute: { timeStyle: 'short' }, second: { timeStyle: 'medium' } }[precision];
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', ...time }).format(at);
+}
+
 export function fullDate(at) {
   return new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'short' }).format(at);
 }

@@ -6,16 +6,17 @@
 // `site.connection.ask`, their channels through `site.connection.follow`.
 //
 // --- What an automated test may press and read (`data-testid`; these names are kept stable) --------------------------
-// Frame       connection-state (data-state: connecting | online | reconnecting | offline | closed), connection-banner,
+// Frame       connection-state (data-state: connecting | online | unanswered | reconnecting | offline | closed), connection-banner,
 //             connection-try, connection-reload, nav-home, nav-communities, nav-notifications, nav-me, unread-badge (data-count),
 //             me (data-user-id), me-name, logout, login-open, register-open, theme-switch (data-theme),
 //             language-switch, tree-item (data-community-id), rail-community-create, content, gone
 // Account     auth-dialog: register-form with register-name, register-username, register-email, register-password,
 //             register-submit; login-form with login-username (or e-mail), login-password, login-submit;
-//             auth-to-login, auth-to-register; guests also see welcome-register, welcome-login
+//             auth-to-login, auth-to-register; guests also see welcome-register, welcome-login; login-forgotten (the server does
+//             not know this login any more) with forgotten-login, forgotten-register, forgotten-dismiss
 // Communities community-create (on #/communities), community-create-inside (on a community), community-dialog: community-form with
 //             community-name, community-parent, community-submit; community-item (data-community-id),
-//             community-item-join, communities-empty, community-title, community-members, community-role, community-child,
+//             community-since (where another beside it bears the same name), community-item-join, communities-empty, community-title, community-members, community-role, community-child,
 //             community-join (data-member: true | false; the same button leaves)
 // Composer    composer with composer-content (focus unfolds the rest), composer-title, composer-community (home only),
 //             composer-kind, composer-visibility, composer-anonymous, composer-submit
@@ -28,7 +29,7 @@
 // Reactions   in a post-card or comment: reaction-like (always there) and reaction-<kind> where somebody chose it, both with
 //             aria-pressed; react-open unfolds react-<kind> for all six; reaction-count-<kind> (data-count)
 // Comments    comment-form with comment-content-input, comment-anonymous, comment-submit; comments; comment
-//             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply, then
+//             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply (comment-end where replies go no deeper), then
 //             reply-form with reply-content, reply-anonymous, reply-submit; comment-menu, then comment-edit,
 //             comment-delete; comment-edit-form with comment-edit-content, comment-edit-save; comment-pending,
 //             comments-more, comments-empty, comments-failed with comments-again, replies-more; guests see comment-login
@@ -55,7 +56,7 @@
 //             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then
 //             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more, live-banned-more,
 //             live-banned-person (data-user-id) with live-unban; live-over (data-reason)
-//             with live-again, live-to-list; live-reload
+//             with live-again, live-there (the same live at the node that carries it), live-to-list; live-reload
 // Chat        chat with chat-message (data-message-id, data-user-id) and chat-content, chat-pending; chat-form with chat-input,
 //             chat-send; chat-menu, then chat-reply, chat-delete, chat-ban; chat-slow-mode, chat-slow (data-seconds), chat-more,
 //             guests see chat-login
@@ -102,6 +103,8 @@ class Site {
   connection = new Connection(this.account);
   onAir = new OnAir(this.connection);
   me = null;
+  /** Who was logged in until the server did not know their login any more; null once somebody has read it, or logged in. */
+  forgotten = null;
   posts;
   communities;
   lives;
@@ -116,12 +119,12 @@ class Site {
 
   start() {
     this.account.changed.listen((reason) => this.#becameAnother(reason));
-    this.connection.welcomed.listen((_, returned) => returned || this.#explore());
+    this.connection.welcomed.listen((_, returned) => (returned ? this.#explored(this.communities.exploreIfLongAgo()) : this.exploreAgain()));
     addEventListener('hashchange', () => {
       this.#moves += 1;
       this.#route();
     });
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.exploreAgain());
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.#lookAgain());
     setInterval(() => refreshTimes(), 30_000);
     this.connection.start();
     this.#build();
@@ -211,8 +214,9 @@ class Site {
 
   #becameAnother(reason) {
     this.onAir.leave();
+    this.forgotten = reason === 'expired' ? this.me : null;
     this.#rebuild();
-    if (reason === 'expired' || (reason === 'elsewhere' && !this.me)) toast(t('auth.ended'), 'error');
+    if (reason === 'elsewhere' && !this.me) toast(t('auth.ended'), 'error');
     if (reason === 'login') {
       toast(t('auth.hello', { name: nameOf(this.me) }));
       setTimeout(() => this.#focusHeading()); // once the dialog is closed: behind it nothing takes the focus
@@ -229,11 +233,16 @@ class Site {
 
   /** Looks whether others have opened communities meanwhile. */
   exploreAgain() {
-    if (this.connection.state === 'online') this.#explore();
+    if (this.connection.state === 'online') this.#explored(this.communities.explore());
   }
 
-  #explore() {
-    this.communities.explore().catch((error) => {
+  /** Somebody has come back to the page; while it is offline, its return does the same. */
+  #lookAgain() {
+    if (this.connection.state === 'online') this.#explored(this.communities.exploreIfLongAgo());
+  }
+
+  #explored(asking) {
+    asking.catch((error) => {
       if (error.code !== 'disconnected') complain(error);
     });
   }

@@ -3,7 +3,6 @@
 export const REACTIONS = ['like', 'love', 'haha', 'wow', 'sad', 'angry'];
 export const KINDS = ['discussion', 'info', 'event', 'help', 'announcement'];
 export const VISIBILITIES = ['public', 'followers', 'private'];
-export const MAX_DEPTH = 3;
 
 /**
  * The newer of what is known: the text by its edit version, the counts by theirs. `my` stands in replies alone, so a
@@ -40,6 +39,26 @@ export function subtree(comments, rootId) {
     for (const comment of comments) if (gone.has(comment.parent_id)) gone.add(comment.id);
   }
   return gone;
+}
+
+/** A name as it is compared: what looks the same is the same. */
+export function foldedName(name) {
+  return oneLine(name).normalize('NFKC').toLowerCase();
+}
+
+/**
+ * What of its beginning tells a community from `namesakes`, which lie in the same place: `{precision, rank}` with the date to the
+ * `day`, `minute` or `second`, and which one it is of those that began in the same second (from 1; else null). Null where there
+ * are no namesakes.
+ */
+export function apartBy(community, namesakes) {
+  if (namesakes.length === 0) return null;
+  const sharing = (read) => namesakes.filter((other) => read(other.created_at) === read(community.created_at));
+  if (sharing((at) => new Date(at).toDateString()).length === 0) return { precision: 'day', rank: null };
+  if (sharing((at) => Math.floor(at / 60_000)).length === 0) return { precision: 'minute', rank: null };
+  const beside = sharing((at) => Math.floor(at / 1_000));
+  // Ids are in the order of time.
+  return { precision: 'second', rank: beside.length === 0 ? null : 1 + beside.filter(({ id }) => id < community.id).length };
 }
 
 /** Newest first; ids are in the order of time, so they break ties. */

@@ -2,6 +2,7 @@
 // neither focus nor an open menu is lost when news arrive.
 
 import { avatar } from './avatar.js';
+import { nameWords } from './communityname.js';
 import { confirmed, menu } from './dialogs.js';
 import { fill, h, icon, timeTag, written } from './dom.js';
 import { openPostEditor } from './posteditor.js';
@@ -111,7 +112,8 @@ export class PostCard {
   }
 
   #showHead(post) {
-    const shown = JSON.stringify([post.author, post.kind, post.visibility, post.edited_at, post.pending, post.my?.author, this.#site.communities.get(post.community_id)?.name]);
+    const community = this.#site.communities.get(post.community_id);
+    const shown = JSON.stringify([post.author, post.kind, post.visibility, post.edited_at, post.pending, post.my?.author, community && nameWords(this.#site.communities, community)]);
     if (this.#parts.head.dataset.shown === shown) return;
     this.#parts.head.dataset.shown = shown;
     const author = post.author;
@@ -137,7 +139,7 @@ export class PostCard {
       this.#site.communities.load(post.community_id).then(() => this.#showHead(this.#post), () => {});
       return null;
     }
-    return h('a', { class: 'post-community', href: `#/c/${community.id}`, title: community.path.join(' › '), dir: 'auto', testid: 'post-community' }, community.name);
+    return h('a', { class: 'post-community', href: `#/c/${community.id}`, title: community.path.join(' › '), dir: 'auto', testid: 'post-community' }, nameWords(this.#site.communities, community));
   }
 
   #menu() {

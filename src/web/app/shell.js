@@ -2,7 +2,7 @@
 // content, a bar below it on narrow screens) and the tree of communities.
 
 import { avatar } from './avatar.js';
-import { fill, h, icon } from './dom.js';
+import { fill, h, icon, removeKeepingPlace } from './dom.js';
 import { currentLanguage, labelled, t } from './i18n.js';
 import { nameOf } from './model.js';
 import { openAuth } from './authdialog.js';
@@ -56,7 +56,7 @@ export class Shell {
               h('h2', {}, t('nav.communities')),
               site.me && h('button', { class: 'icon-button', type: 'button', 'aria-label': t('community.new'), title: t('community.new'), testid: 'rail-community-create', onclick: () => openCommunityDialog(site) }, icon('plus'))),
             this.#tree)),
-        h('div', { class: 'middle' }, this.#banner, this.main)));
+        h('div', { class: 'middle' }, this.#banner, site.forgotten && this.#forgotten(), this.main)));
     this.#ends.push(
       site.connection.changed.listen(() => this.#showState()),
       site.onAir.changed.listen(() => this.#showOnAir()),
@@ -164,6 +164,25 @@ export class Shell {
       h('a', { class: 'who', href: `#/u/${me.id}`, testid: 'me', title: `${nameOf(me)} (@${me.username})`, 'data-user-id': me.id }, avatar(me, 's'), h('span', { class: 'who-name', dir: 'auto', testid: 'me-name' }, nameOf(me))),
       h('button', { class: 'icon-button', type: 'button', 'aria-label': t('nav.logout'), title: t('nav.logout'), testid: 'logout', onclick: () => account.logout() }, icon('out')),
     ];
+  }
+
+  /** Why somebody is a guest all of a sudden, for as long as it takes them to read it. */
+  #forgotten() {
+    const { account, forgotten } = this.#site;
+    const known = { username: forgotten.username, name: nameOf(forgotten) };
+    const notice = h('section', { class: 'banner banner-forgotten', role: 'alert', testid: 'login-forgotten' },
+      h('span', {}, t('auth.forgotten', { name: nameOf(forgotten) })),
+      h('span', { class: 'banner-actions' },
+        h('button', { class: 'button button-small', type: 'button', testid: 'forgotten-login', onclick: () => openAuth(account, 'login', known) }, t('auth.login')),
+        h('button', { class: 'button button-small', type: 'button', testid: 'forgotten-register', onclick: () => openAuth(account, 'register', known) }, t('auth.register')),
+        h('button', {
+          class: 'icon-button', type: 'button', 'aria-label': t('toast.dismiss'), title: t('toast.dismiss'), testid: 'forgotten-dismiss',
+          onclick: () => {
+            this.#site.forgotten = null;
+            removeKeepingPlace(notice);
+          },
+        }, icon('close'))));
+    return notice;
   }
 
   #skip(event) {

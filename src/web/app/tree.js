@@ -4,6 +4,7 @@ import { checkedAsTyped, complainIn, errorLine, field, onSubmit } from './forms.
 import { openDialog } from './dialogs.js';
 import { h, icon } from './dom.js';
 import { t } from './i18n.js';
+import { pathWords, sinceWords } from './communityname.js';
 import { needed } from './rules.js';
 
 /** Which communities are unfolded; shared by all trees of the page. */
@@ -22,6 +23,7 @@ export function communityTree(site, { current, full = false }) {
 
   function list(communities, depth) {
     return h('ul', { class: depth === 0 ? 'tree' : 'tree-branch' }, communities.map((community) => {
+      const since = sinceWords(site.communities, community);
       const children = site.communities.children(community.id);
       const open = unfolded.has(community.id) && (children?.length ?? 0) > 0;
       const leaf = children !== undefined && children.length === 0;
@@ -34,7 +36,11 @@ export function communityTree(site, { current, full = false }) {
           h('a', {
             class: 'tree-link', href: `#/c/${community.id}`, 'aria-current': community.id === current ? 'page' : null,
             testid: full ? 'community-item' : 'tree-item', 'data-community-id': community.id, 'data-focus': `link-${full}-${community.id}`,
-          }, h('span', { class: 'tree-name', dir: 'auto', title: community.name }, community.name), community.my?.member && !full && h('span', { class: 'tree-mark', title: t('community.member') })),
+          },
+          h('span', { class: 'tree-words' },
+            h('span', { class: 'tree-name', dir: 'auto', title: community.name }, community.name),
+            since && h('span', { class: 'tree-since', testid: 'community-since' }, !full && [t('community.members', { count: community.members }), ', '], since)),
+          community.my?.member && !full && h('span', { class: 'tree-mark', title: t('community.member') })),
           full && h('span', { class: 'tree-members' }, t('community.members', { count: community.members })),
           full && site.me && joinButton(site, community, 'community-item-join')),
         open ? list(children, depth + 1) : null);
@@ -66,7 +72,7 @@ export function openCommunityDialog(site, parent) {
   if (parent && !choices.some(({ id }) => id === parent.id)) choices.unshift(parent);
   const place = h('select', { name: 'parent_id', testid: 'community-parent' },
     h('option', { value: '' }, t('community.parent.none')),
-    choices.map((community) => h('option', { value: community.id, selected: community.id === parent?.id }, community.path.join(' › '))));
+    choices.map((community) => h('option', { value: community.id, selected: community.id === parent?.id }, pathWords(site.communities, community))));
   const form = h('form', { class: 'dialog-body', testid: 'community-form', novalidate: true },
     field(t('community.name'), name), field(t('community.parent'), place), errorLine(),
     h('div', { class: 'dialog-actions' }, h('button', { class: 'button button-primary', testid: 'community-submit' }, t('community.create'))));

@@ -4,6 +4,7 @@
 import { avatar } from './avatar.js';
 import { Comments } from './comments.js';
 import { Composer } from './composer.js';
+import { sinceWords } from './communityname.js';
 import { fill, h, icon, named } from './dom.js';
 import { Feed } from './feed.js';
 import { number, t } from './i18n.js';
@@ -184,6 +185,10 @@ export class CommunityView {
     const parent = community.parent_id && this.#site.communities.get(community.parent_id);
     if (community.parent_id && !parent) this.#site.communities.load(community.parent_id).catch(() => {});
     const children = this.#site.communities.children(this.#id) ?? [];
+    const since = (each) => {
+      const words = sinceWords(this.#site.communities, each);
+      return words && h('span', { class: 'tree-since' }, words);
+    };
     const role = community.my?.role === 'moderator' ? t('community.moderator') : community.my?.member ? t('community.member') : null;
     keepingFocus(this.#head, () => fill(this.#head,
       h('div', { class: 'community-path' }, parent
@@ -192,9 +197,9 @@ export class CommunityView {
       h('div', { class: 'view-head' },
         h('h1', { class: 'view-title', dir: 'auto', testid: 'community-title' }, community.name),
         joinButton(this.#site, community, 'community-join')),
-      h('p', { class: 'community-facts' }, h('span', { testid: 'community-members' }, t('community.members', { count: community.members })), role && [h('span', { class: 'unseen' }, ', '), h('span', { class: 'badge-soft', testid: 'community-role' }, role)]),
+      h('p', { class: 'community-facts' }, h('span', { testid: 'community-members' }, t('community.members', { count: community.members })), since(community) && [', ', since(community)], role && [h('span', { class: 'unseen' }, ', '), h('span', { class: 'badge-soft', testid: 'community-role' }, role)]),
       h('div', { class: 'community-inside' },
-        children.map((child) => h('a', { class: 'filter-chip', href: `#/c/${child.id}`, 'data-focus': `child-${child.id}`, testid: 'community-child' }, icon('tree'), named(child.name))),
+        children.map((child) => h('a', { class: 'filter-chip', href: `#/c/${child.id}`, 'data-focus': `child-${child.id}`, testid: 'community-child' }, icon('tree'), named(child.name), since(child))),
         community.my?.member && h('a', { class: 'filter-chip', href: `#/live/start/${this.#id}`, 'data-focus': 'live', testid: 'community-go-live' }, icon('live'), t('live.go')),
         this.#site.me && h('button', { class: 'filter-chip', type: 'button', testid: 'community-create-inside', 'data-focus': 'inside', title: t('community.new.inside', { name: community.name }), onclick: () => openCommunityDialog(this.#site, community) }, icon('plus'), t('community.new'))),
       this.#site.me && !community.my?.member && h('p', { class: 'hint' }, t('community.join.to.post'))));

@@ -1,6 +1,6 @@
 //! Reactions to posts, and the one notification that counts those to a post.
 
-use super::{Moving, Wants};
+use super::{Act, Moving, OfPost};
 use crate::store::sql::{
     columns::optional_word,
     db::{Result, Row},
@@ -28,15 +28,15 @@ pub(super) struct Since {
 }
 
 impl Reactions {
-    /// Reads what reactions among these will ask: of one that may be done again nothing is remembered by its name.
+    /// Reads what reactions among these will ask.
     pub(super) fn read<'w>(
         &mut self,
         session: &Session,
-        wants: impl Iterator<Item = &'w Wants>,
+        wants: impl Iterator<Item = &'w OfPost>,
         is_told_here: impl Fn(UserId) -> bool,
     ) -> Result<()> {
         let (mut posts, mut people) = (Vec::new(), Vec::new());
-        for wanted in wants.filter(|wanted| wanted.op.is_none()) {
+        for wanted in wants.filter(|wanted| wanted.act == Act::React) {
             posts.push(&wanted.post.as_bytes()[..]);
             people.push(&wanted.actor.user.as_bytes()[..]);
         }

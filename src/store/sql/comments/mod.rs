@@ -10,7 +10,10 @@ mod view;
 pub(super) use counts::NEWEST as NEWEST_COUNTS;
 pub(super) use counts::{CommentMove, of, shift};
 
-use super::{SqlStore, ahead::Wants};
+use super::{
+    SqlStore,
+    ahead::{Act, OfPost, Wants},
+};
 use crate::store::{
     Actor, CommentFacts, Op, Reader, Result, Rule,
     comments::{CommentChange, CommentQuery, CommentRules, CommentView, Comments, NewComment},
@@ -29,9 +32,9 @@ impl Comments for SqlStore {
         rules: CommentRules,
     ) -> Result<(Comment, ChannelPosition)> {
         let channel = Channel::Post(new.post_id);
-        let wants = Wants { actor, op: Some(op.id.clone()), post: new.post_id };
+        let wants = OfPost { actor, post: new.post_id, act: Act::Comment(op.id.clone()) };
         let (comment, offset) = self
-            .write_wanting(wants, move |tx| {
+            .write_wanting(Wants::Post(wants), move |tx| {
                 tx.once(actor.user, &op, new.at, |tx| add::add(tx, actor, &op.id, new, rules))
             })
             .await?;

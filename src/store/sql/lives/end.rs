@@ -4,7 +4,7 @@ use super::{channels, pulse::tell_viewers, row};
 use crate::store::sql::db::{Connection, OptionalExtension, params};
 use crate::store::{
     Result, StoreError,
-    lives::{Abandoned, Lease, LiveEnd},
+    lives::{Lease, LiveEnd},
     sql::{
         Tx,
         events::{Happening, LIVE_ENDED, tell},
@@ -13,9 +13,6 @@ use crate::store::{
 use communiconnect_protocol::{
     Code, Data, ErrorBody, LiveEnded, LiveId, LiveReason, LiveReport, LiveState, Viewers, ViewersTotal,
 };
-
-/// Lives that one call ends: each is a handful of rows.
-const ABANDONED: usize = 100;
 
 /// Milliseconds after which a live whose node has come back may be asked for.
 const CAME_BACK_MS: u64 = 1_000;
@@ -63,23 +60,6 @@ pub(super) fn end(tx: &mut Tx<'_>, end: LiveEnd) -> Result<LiveReport> {
     };
     tell(tx, channels(&live), happening)?;
     Ok(report)
-}
-
-pub(super) fn abandon(tx: &mut Tx<'_>, which: &Abandoned, at: i64) -> Result<Vec<LiveId>> {
-    let (node, until) = match which {
-        Abandoned::OfNode(node) => (Some(node), i64::MAX),
-        Abandoned::Expired { before } => (None, *before),
-    };
-    let ids: Vec<LiveId> = tx
-        .sql(
-            "SELECT l.id FROM lives l JOIN live_counts n ON n.live = l.id
-             WHERE l.state != 'ended' AND n.until < ?2 AND (n.node = ?1 OR ?1 IS NULL) LIMIT ?3",
-        )?
-        .query_map(params![node, until, ABANDONED as i64], |row| row.get(0).map(LiveId::from_bytes))?;
-    for id in &ids {
-        lose(tx, *id, at)?;
-    }
-    Ok(ids)
 }
 
 /// Ends a live that nobody carries, with the last report that was noted.

@@ -3,14 +3,18 @@
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
 use crate::store::{
     LiveFacts, Reader, Result, StoreError,
-    lives::{Lease, LiveQuery, LiveView, WhichLive},
+    lives::{Held, Lease, LiveQuery, LiveView, WhichLive},
     sql::{
         columns::{count, optional_word, word},
         facts::{POST_FACTS, PostRow, post_at, post_fact_columns, reader_key},
+        postgres::Session,
         user_row::{USER_COLUMNS, user_at, user_columns},
     },
 };
-use communiconnect_protocol::{Live, LiveId, LiveReason, LiveState, Viewers};
+use communiconnect_protocol::{Live, LiveId, LiveReason, LiveState, UserId, Viewers};
+
+/// Leases that are read at once: a bound against nonsense.
+const LEASES: i64 = 10_000;
 
 /// Greater than every id.
 const END: [u8; 16] = [0xff; 16];
@@ -57,11 +61,19 @@ pub(in crate::store::sql) fn view(
     reader: &Reader,
     id: LiveId,
 ) -> Result<Option<LiveView>> {
-    let found = connection
+    Ok(view_row(connection, reader, id)?)
+}
+
+/// The same, with the database's own error.
+pub(in crate::store::sql) fn view_row(
+    connection: &Connection,
+    reader: &Reader,
+    id: LiveId,
+) -> db::Result<Option<LiveView>> {
+    connection
         .prepare_cached(VIEW)?
         .query_row(params![id.as_bytes(), reader_key(reader)], |row| view_at(row, reader))
-        .optional()?;
-    Ok(found)
+        .optional()
 }
 
 /// Lives in the order asked; unknown ones are left out.
@@ -71,18 +83,49 @@ pub(super) fn views(connection: &Connection, reader: &Reader, ids: &[LiveId]) ->
     Ok(statement.query_each(&ids, &reader_key(reader), |row| view_at(row, reader))?)
 }
 
-const VIEW: &str = concat!(
-    "SELECT ",
-    post_fact_columns!(),
-    ", ",
-    user_columns!(),
-    ", p.title, p.content, l.state, l.reason, l.generation, l.started_at, l.ended_at,
+/// Columns of a live `l` for a reader, in the order that [`view_at`] reads, and where they come from but for `l` itself.
+macro_rules! live_view {
+    ($reader:literal, $lives:literal) => {
+        concat!(
+            "SELECT ",
+            post_fact_columns!($reader),
+            ", ",
+            user_columns!(),
+            ", p.title, p.content, l.state, l.reason, l.generation, l.started_at, l.ended_at,
                n.node, n.current, n.peak, n.version, n.until, l.id,
-               EXISTS (SELECT 1 FROM live_bans WHERE live = l.id AND user = ?2)
-             FROM lives l JOIN posts p ON p.id = l.post JOIN users u ON u.id = l.owner
-                 JOIN live_counts n ON n.live = l.id
-             WHERE l.id = ?1"
+               EXISTS (SELECT 1 FROM live_bans WHERE live = l.id AND user = ",
+            $reader,
+            "), ",
+            $reader,
+            " FROM ",
+            $lives,
+            " JOIN posts p ON p.id = l.post JOIN users u ON u.id = l.owner JOIN live_counts n ON n.live = l.id"
+        )
+    };
+}
+
+const VIEW: &str = concat!(live_view!("?2", "lives l"), " WHERE l.id = ?1");
+
+/// Lives for one reader each, read at once.
+const VIEWS: &str = live_view!(
+    "asked.reader",
+    "unnest(?1::bytea[], ?2::bytea[]) AS asked (live, reader) JOIN lives l ON l.id = asked.live"
 );
+
+/// Each of these lives as the person beside it sees it; unknown ones are left out.
+pub(in crate::store::sql) fn views_of_each(
+    session: &Session,
+    asked: &[(LiveId, UserId)],
+) -> db::Result<Vec<(UserId, LiveView)>> {
+    let lives: Vec<&[u8]> = asked.iter().map(|(live, _)| &live.as_bytes()[..]).collect();
+    let readers: Vec<&[u8]> = asked.iter().map(|(_, reader)| &reader.as_bytes()[..]).collect();
+    let view = |row: tokio_postgres::Row| {
+        let row = Row::Postgres(&row);
+        let reader = UserId::from_bytes(row.get(POST_FACTS + USER_COLUMNS + 14)?);
+        Ok((reader, view_at(&row, &Reader { user: Some(reader), ..NOBODY })?))
+    };
+    session.many(VIEWS, &[&lives, &readers])?.into_iter().map(view).collect()
+}
 
 fn view_at(row: &Row<'_>, reader: &Reader) -> db::Result<LiveView> {
     const REST: usize = POST_FACTS + USER_COLUMNS;
@@ -139,4 +182,17 @@ pub(super) fn running(connection: &Connection, query: &LiveQuery) -> Result<Vec<
             row.get(0).map(LiveId::from_bytes)
         })?;
     Ok(ids)
+}
+
+pub(super) fn leases(connection: &Connection) -> Result<Vec<Held>> {
+    let held = connection
+        .prepare_cached(
+            "SELECT l.id, n.node, n.until FROM lives l JOIN live_counts n ON n.live = l.id
+             WHERE l.state != 'ended' ORDER BY l.id LIMIT ?1",
+        )?
+        .query_map([LEASES], |row| {
+            let lease = Lease { node: row.get(1)?, until: row.get(2)? };
+            Ok(Held { id: LiveId::from_bytes(row.get(0)?), lease })
+        })?;
+    Ok(held)
 }

@@ -6,7 +6,7 @@ use crate::store::sql::{
     columns::REACTION_COLUMNS,
     db::Result,
     heads::Head,
-    later::{CommentNew, LogRow, NotificationNew, OpRow},
+    later::{ChatNew, CommentNew, LogRow, NotificationNew, OpRow},
 };
 use communiconnect_protocol::{CommentId, PostCounts, PostId, UserId};
 use tokio_postgres::types::ToSql;
@@ -60,6 +60,17 @@ impl Session {
             "INSERT INTO ops (user, op, digest, answer, at)
              SELECT * FROM unnest(?1::bytea[], ?2::text[], ?3::bytea[], ?4::bytea[], ?5::bigint[])",
             &[&user, &op, &digest, &answer, &at],
+        )
+    }
+
+    /// Adds messages of chats.
+    pub(in crate::store::sql) fn write_chat(&self, rows: &[ChatNew]) -> Result<()> {
+        let id: Vec<&[u8]> = rows.iter().map(|row| &row.id.as_bytes()[..]).collect();
+        let live: Vec<&[u8]> = rows.iter().map(|row| &row.live.as_bytes()[..]).collect();
+        let author: Vec<&[u8]> = rows.iter().map(|row| &row.author.as_bytes()[..]).collect();
+        self.bulk(
+            "INSERT INTO chat (id, live, author) SELECT * FROM unnest(?1::bytea[], ?2::bytea[], ?3::bytea[])",
+            &[&id, &live, &author],
         )
     }
 

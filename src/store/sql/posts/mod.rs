@@ -12,7 +12,10 @@ pub(super) use counts::{Move, POST_COUNTS, counts_at, of, post_count_columns, re
 pub(super) use create::{PostDraft, create};
 pub(super) use views::sweep;
 
-use super::{SqlStore, facts};
+use super::{
+    SqlStore, Tx,
+    ahead::{Act, OfPost, Wants},
+};
 use crate::store::{
     Actor, CommunityFacts, Op, PostFacts, Reader, Result, Rule,
     posts::{FeedQuery, NewPost, PostChange, PostView, Posts, View},
@@ -56,12 +59,20 @@ impl Posts for SqlStore {
     }
 
     async fn view(&self, reader: Reader, view: View, rule: Rule<PostFacts>) -> Result<bool> {
-        self.write(move |tx| {
-            let post = facts::post(tx.connection(), &reader, view.post_id)?;
+        let wants = reader.user.map(|user| {
+            let actor = Actor { user, role: reader.role };
+            Wants::Post(OfPost { actor, post: view.post_id, act: Act::View })
+        });
+        let work = move |tx: &mut Tx<'_>| {
+            let post = tx.post(&reader, view.post_id)?;
             rule(&post.facts)?;
             views::count(tx, &post, view)
-        })
-        .await
+        };
+        match wants {
+            Some(wants) => self.write_wanting(wants, work).await,
+            // Guests are no rows of people.
+            None => self.write(work).await,
+        }
     }
 
     async fn sweep(&self) -> Result<usize> {

@@ -10,21 +10,36 @@ use crate::store::{
 
 /// Counts a view unless the same viewer's last one is too recent; whether it counted.
 pub(super) fn count(tx: &mut Tx<'_>, post: &PostRow, view: View) -> Result<bool> {
-    let viewer = match &view.viewer {
-        Viewer::Person(user) => user.as_bytes(),
-        Viewer::Guest(session) => session.as_bytes(),
-    };
-    let counted = tx
-        .sql(
-            "INSERT INTO views (post, viewer, until) VALUES (?1, ?2, ?3)
-             ON CONFLICT (post, viewer) DO UPDATE SET until = excluded.until WHERE views.until <= ?4",
-        )?
-        .execute(params![view.post_id.as_bytes(), viewer, view.at.saturating_add(view.window_ms), view.at])?
-        == 1;
+    let counted = note(tx, &view)?;
     if counted {
         shift(tx, post, Move { views: 1, ..Move::default() })?;
     }
     Ok(counted)
+}
+
+/// Notes until when another view of the same viewer does not count, unless this one is such; whether it is none.
+fn note(tx: &mut Tx<'_>, view: &View) -> Result<bool> {
+    let until = view.at.saturating_add(view.window_ms);
+    let viewer = match &view.viewer {
+        Viewer::Person(user) => {
+            if let Some(last) = tx.viewed_ahead(view.post_id, *user) {
+                let counts = last <= view.at;
+                if counts {
+                    tx.view_ahead(view.post_id, *user, until);
+                }
+                return Ok(counts);
+            }
+            user.as_bytes()
+        }
+        Viewer::Guest(session) => session.as_bytes(),
+    };
+    let noted = tx
+        .sql(
+            "INSERT INTO views (post, viewer, until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (post, viewer) DO UPDATE SET until = excluded.until WHERE views.until <= ?4",
+        )?
+        .execute(params![view.post_id.as_bytes(), viewer, until, view.at])?;
+    Ok(noted == 1)
 }
 
 /// Drops up to `limit` views whose window has ended, since a new one counts in any case; answers how many went.

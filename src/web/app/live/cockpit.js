@@ -24,6 +24,7 @@ export class Cockpit {
   #site;
   #live;
   #onOver;
+  #onAgain;
   #screen = h('div', { class: 'cockpit-screen' });
   #overlay = h('div', { class: 'player-float', 'aria-hidden': 'true' });
   #own = h('video', { class: 'player-video', playsinline: true, autoplay: true, muted: true, testid: 'live-own-video' });
@@ -38,18 +39,22 @@ export class Cockpit {
   #chat;
   #hearts;
   #player = null;
-  /** Another node carries it, so nothing can be sent from here. */
-  #isElsewhere = false;
+  /** Another node carries it, so nothing can be sent from here; `{node, url, isSilent}`, or null. */
+  #carrier = null;
   #figures = null;
   #sent = null;
   #timer;
   #ends = [];
 
-  /** `onOver(report)` is told that the live has ended, with its report if this page ended it. */
-  constructor(site, live, { onOver }) {
+  /**
+   * `onOver(report)` is told that the live has ended, with its report if this page ended it; `onAgain()` that a live which
+   * another node carries may be carried by the one that the page is connected to now.
+   */
+  constructor(site, live, { onOver, onAgain }) {
     this.#site = site;
     this.#live = live;
     this.#onOver = onOver;
+    this.#onAgain = onAgain;
     this.#own.muted = true;
     this.#clock = runningClock(() => (this.#live.started_at ? Date.now() - this.#live.started_at : null));
     this.#chat = new Chat(site, live);
@@ -66,8 +71,8 @@ export class Cockpit {
       site.lives.changed.listen((id) => id === live.id && this.#update(site.lives.get(id))),
       site.lives.follow(live.id, { signal: (event, data) => event === 'live.reactions' && this.#hearts.burst(data.counts) }),
       site.connection.follow(`analytics:live:${live.id}`, { state: ({ event, data }) => event === 'live.figures' && this.#showFigures(data) }),
-      site.connection.changed.listen((state) => state === 'online' || this.#forgetFigures()),
-      site.connection.welcomed.listen((_, returned) => returned && site.lives.load(live.id).catch(() => {})));
+      site.connection.changed.listen((state) => state === 'online' || state === 'unanswered' || this.#forgetFigures()),
+      site.connection.welcomed.listen((_, returned) => returned && this.#returned()));
     this.#timer = setInterval(() => this.#look(), 1_000);
     this.#update(live);
     this.#show();
@@ -81,6 +86,12 @@ export class Cockpit {
     this.#own.srcObject = null;
     this.#player?.destroy();
     this.#chat.destroy();
+  }
+
+  /** The connection may have come back to the very node that carries it. */
+  #returned() {
+    if (this.#carrier) this.#onAgain();
+    else this.#site.lives.load(this.#live.id).catch(() => {});
   }
 
   #update(live) {
@@ -123,28 +134,43 @@ export class Cockpit {
     this.#own.srcObject = null;
     if (this.#player || this.#live.state === 'ended') return;
     this.#player = new Player(this.#site, this.#live, {
-      label: this.#live.title, interrupted: 'live.note.nobody', onOver: (reason, error) => reason === 'elsewhere' && this.#carriedElsewhere(error),
+      label: this.#live.title, interrupted: 'live.note.nobody', onOver: (reason, error) => reason === 'elsewhere' && this.#isElsewhere(error),
     });
     fill(this.#screen, this.#player.element, this.#overlay);
   }
 
-  #carriedElsewhere(error) {
-    this.#isElsewhere = true;
+  /** Nothing of what one could do here would come to anything: what stands instead leads there. */
+  #isElsewhere(error) {
+    this.#carrier = error.carrier;
     this.#chat.shut('chat.elsewhere');
-    fill(this.#screen, endCard(this.#live, 'elsewhere', { error }));
+    const card = endCard(this.#live, 'elsewhere', { error, again: this.#onAgain, there: 'live.there.mine' });
+    fill(this.#screen, card);
+    announce(explainLive(error));
+    this.#showBar(false);
+    this.#showNote();
+  }
+
+  /** A node that has fallen silent is found out about while the picture is waited for. */
+  #heedCarrier() {
+    const carrier = this.#player?.carrier ?? null;
+    if (this.#player === null || carrier?.isSilent === this.#carrier?.isSilent) return;
+    this.#carrier = carrier;
+    this.#showBar(false);
     this.#showNote();
   }
 
   #showBar(here) {
     const { source } = this.#site.onAir;
     const button = (symbol, key, testid, run, more = {}) => h('button', { class: 'button', type: 'button', title: t(key), testid, 'data-focus': testid, onclick: run, ...more }, icon(symbol), h('span', {}, t(key)));
+    // A live that another node carries is neither sent nor ended here; where that node is gone, it can still be ended.
+    this.#bar.hidden = !here && this.#carrier !== null && !this.#carrier.isSilent;
     const focused = this.#bar.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
     fill(this.#bar,
       here && source.sound && button(source.muted ? 'microphone-off' : 'microphone', source.muted ? 'live.unmute.me' : 'live.mute.me', 'cockpit-mute', () => this.#site.onAir.mute(!source.muted), { 'aria-pressed': String(source.muted) }),
       here && source.kind !== 'screen' && button(source.hidden ? 'camera-off' : 'camera', source.hidden ? 'live.camera.on' : 'live.camera.off', 'cockpit-camera', () => this.#hide(!source.hidden), { 'aria-pressed': String(source.hidden) }),
       here
         ? button('switch', 'live.switch', 'cockpit-switch', () => this.#choose('live.switch', (picked) => this.#site.onAir.switchTo(picked)))
-        : button('live', 'live.take', 'cockpit-take', () => this.#choose('live.take', (picked) => this.#site.onAir.take(this.#live, picked)), { class: 'button button-live' }),
+        : this.#carrier === null && button('live', 'live.take', 'cockpit-take', () => this.#choose('live.take', (picked) => this.#site.onAir.take(this.#live, picked)), { class: 'button button-live' }),
       h('span', { class: 'player-gap' }),
       button('stop', 'live.stop', 'cockpit-stop', () => this.#stop(), { class: 'button button-danger' }));
     if (focused) this.#bar.querySelector(`[data-focus=${focused}]`)?.focus();
@@ -172,7 +198,7 @@ export class Cockpit {
     if (!onAir.is(this.#live.id)) {
       if (phase === 'over' && reason === 'replaced') return { key: 'cockpit.replaced' };
       if (phase === 'over' && reason === 'bitrate') return { key: 'cockpit.bitrate' };
-      if (this.#isElsewhere) return { key: 'cockpit.node' };
+      if (this.#carrier) return null; // what stands where the picture would be says more
       return { key: this.#live.state === 'live' ? 'cockpit.elsewhere' : 'cockpit.nobody' };
     }
     if (onAir.lostSource) return { key: 'cockpit.source', action: { key: 'live.switch', run: () => this.#choose('live.switch', (picked) => onAir.switchTo(picked)) } };
@@ -249,6 +275,7 @@ export class Cockpit {
 
   async #look() {
     this.#sent = this.#site.onAir.is(this.#live.id) ? await this.#site.onAir.figures() : null;
+    this.#heedCarrier();
     this.#showNote();
     if (this.#sent) Object.assign(this.element.dataset, { sentFrames: this.#sent.frames, sentBytes: this.#sent.bytes });
     this.#showTiles();

@@ -1,5 +1,6 @@
 // Streaming with OBS, FFmpeg and the like: the address, the key, and what a live is called that such a program starts.
 
+import { pathWords } from '../communityname.js';
 import { confirmed } from '../dialogs.js';
 import { complainIn, errorLine, field, onSubmit } from '../forms.js';
 import { fill, h, icon, timeTag } from '../dom.js';
@@ -56,7 +57,7 @@ export class KeySection {
   #defaultsForm(defaults) {
     const title = h('input', { name: 'title', value: defaults.title ?? '', testid: 'live-default-title' });
     const community = h('select', { name: 'community_id', testid: 'live-default-community' },
-      this.#site.communities.joined().map((each) => h('option', { value: each.id, selected: each.id === defaults.community_id }, each.path.join(' › '))));
+      this.#site.communities.joined().map((each) => h('option', { value: each.id, selected: each.id === defaults.community_id }, pathWords(this.#site.communities, each))));
     const visibility = h('select', { name: 'visibility', testid: 'live-default-visibility' }, VISIBILITIES.map((each) => h('option', { value: each, selected: each === defaults.visibility }, t(`visibility.${each}`))));
     const form = h('form', { class: 'live-form', novalidate: true, testid: 'live-defaults' },
       h('h3', { class: 'section-title' }, t('live.defaults')), h('p', { class: 'hint' }, t('live.defaults.text')),

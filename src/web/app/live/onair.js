@@ -48,16 +48,27 @@ export class OnAir {
 
   /**
    * Starts a live with `source` and answers it. Where one of this person runs already, that is the one, and what it shows is
-   * replaced only if `mayTake(live)` says so: it may come from a camera that was set up with care.
+   * replaced only if `mayTake(live)` says so: it may come from a camera that was set up with care. One that another node
+   * carries cannot be taken from here, so nobody is asked.
    */
   async start(source, body, choice, mayTake) {
     const answer = await this.#connection.ask('live.start', { op: newOp(), ...body });
-    const taken = answer.changed || (await mayTake(answer.live));
+    const taken = answer.changed || ((await this.#isCarriedHere(answer.live)) && (await mayTake(answer.live)));
     if (taken) {
       this.key = { stream_key: answer.stream_key, whip_url: answer.whip_url };
       this.#send(answer.live, source, answer.ice_servers, choice);
     }
     return { live: answer.live, taken };
+  }
+
+  async #isCarriedHere(live) {
+    try {
+      await this.#connection.ask('live.join', { live_id: live.id });
+      return true;
+    } catch (error) {
+      if (error.carrier) return false;
+      throw error;
+    }
   }
 
   /** Sends into a live of this person that runs already, from wherever. */

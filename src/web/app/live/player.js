@@ -6,7 +6,7 @@ import { fill, h, icon } from '../dom.js';
 import { t } from '../i18n.js';
 import { announce } from '../toasts.js';
 import { explainLive } from './refusal.js';
-import { carrierOf, qualities } from './rules.js';
+import { qualities } from './rules.js';
 
 /** A picture that has not moved for so long stands still. A still screen is repeated once a second at least. */
 const STILL_SECONDS = 3;
@@ -77,6 +77,11 @@ export class Player {
     this.#viewer.start();
   }
 
+  /** The node that carries the live, where this one has last said that it is another: `{node, url, isSilent}` or null. */
+  get carrier() {
+    return this.#status.error?.carrier ?? null;
+  }
+
   /** The live has changed: what is said over the picture may have, too. */
   update(live) {
     const came = this.#live.state !== 'live' && live.state === 'live';
@@ -133,18 +138,9 @@ export class Player {
     this.element.dataset.phase = status.phase;
     if (status.reason) this.element.dataset.reason = status.reason;
     if (status.phase === 'over') this.#options.onOver(status.reason, status.error);
-    // Not at once: the peer that tells this has yet to set the alarm of its next try.
-    else if (carrierOf(status.error)?.isSilent === false) queueMicrotask(() => this.#isElsewhere(status.error));
     // Where the picture gets through again, the socket need not wait for its next turn.
     if (status.phase === 'flowing' && this.#site.connection.state !== 'online') this.#site.connection.tryNow();
     this.#say();
-  }
-
-  /** Asking again would be answered the same. */
-  #isElsewhere(error) {
-    if (this.#viewer.phase === 'idle') return;
-    this.#viewer.stop();
-    this.#became({ phase: 'over', reason: 'elsewhere', error });
   }
 
   // --- what is said -----------------------------------------------------------------------------------------------
@@ -163,7 +159,7 @@ export class Player {
     if (phase === 'over') return null; // the card below says more
     if (this.#live.state === 'created' || this.#live.state === 'connecting') return t('live.note.soon');
     if (this.#live.state === 'interrupted') return t(this.#options.interrupted);
-    if (carrierOf(error)) return explainLive(error);
+    if (error?.carrier) return explainLive(error);
     if (phase === 'reconnecting') return t('live.note.reconnecting');
     if (reason === 'unreachable') return t('live.note.unreachable');
     if (phase === 'waiting') return error && error.code !== 'conflict' ? explainLive(error) : t('live.note.soon');

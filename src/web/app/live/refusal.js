@@ -2,11 +2,11 @@
 
 import { t } from '../i18n.js';
 import { explain } from '../toasts.js';
-import { carrierOf } from './rules.js';
 
 /** An error in words that say what to do. */
 export function explainLive(error) {
-  const carrier = carrierOf(error);
+  const { carrier } = error;
   if (!carrier) return explain(error);
-  return carrier.isSilent ? t('live.note.silent') : t('live.over.elsewhere', { node: carrier.node });
+  if (carrier.isSilent) return t('live.note.silent');
+  return t(carrier.url ? 'live.over.elsewhere' : 'live.over.elsewhere.unknown', { node: carrier.node });
 }

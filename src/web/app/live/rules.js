@@ -41,15 +41,14 @@ export function pictureWait({ total, picture = { p50: 0, p95: 0 } }) {
   return { p50: total.p50 + picture.p50, p95: total.p95 + picture.p95 };
 }
 
-/**
- * Which node carries a live, out of the refusal of another, and whether that one has fallen silent (SPEC §Lives): a live does
- * not move, so asking again helps only where it is silent. Null for whatever else was refused.
- */
-export function carrierOf(error) {
-  if (error?.code !== 'unavailable') return null;
-  const silent = /\bnode ([^,]+), which carries this live/.exec(error.message);
-  const other = silent ?? /\bcarried by node ([^;]+)/.exec(error.message);
-  return other && { node: other[1], isSilent: silent !== null };
+/** The page of a live at the node that carries it; null where that has announced no web address. */
+export function addressThere(carrier, liveId) {
+  if (!/^https?:\/\//.test(carrier?.url ?? '')) return null;
+  try {
+    return new URL(`/#/l/${liveId}`, carrier.url).href;
+  } catch {
+    return null;
+  }
 }
 
 /** Loss in per cent from which on a viewer sees it. */

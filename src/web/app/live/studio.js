@@ -1,5 +1,6 @@
 // Going live: what is sent, whether it can be, and what it is called.
 
+import { pathWords } from '../communityname.js';
 import { confirmed } from '../dialogs.js';
 import { checkedAsTyped, complainIn, errorLine, field, onSubmit } from '../forms.js';
 import { fill, h, icon } from '../dom.js';
@@ -116,7 +117,7 @@ export class StudioView {
     const found = findings({
       secure: devicesAllowed(),
       webrtc: typeof RTCPeerConnection === 'function',
-      online: this.#site.connection.state === 'online' || this.#site.connection.state === 'connecting',
+      online: ['online', 'unanswered', 'connecting'].includes(this.#site.connection.state),
       serverReady: this.#preflight.serverReady,
       selftest: this.#preflight.selftest,
       path: this.#preflight.path,
@@ -137,7 +138,7 @@ export class StudioView {
     const chosen = community.value || community.dataset.wished;
     const choices = this.#site.communities.joined().sort((a, b) => a.name.localeCompare(b.name));
     if (fixed && !choices.some(({ id }) => id === fixed)) this.#site.communities.load(fixed).catch(() => {});
-    community.replaceChildren(...choices.map((each) => h('option', { value: each.id, selected: each.id === chosen }, each.path.join(' › '))));
+    community.replaceChildren(...choices.map((each) => h('option', { value: each.id, selected: each.id === chosen }, pathWords(this.#site.communities, each))));
     this.#check();
   }
 

@@ -57,9 +57,10 @@ export class LiveView {
     this.#site.entitle();
     if (!this.#site.communities.get(live.community_id)) this.#site.communities.load(live.community_id).catch(() => {});
     const mine = live.owner.id === this.#site.me?.id;
-    if (!mine) this.#show(new Watch(this.#site, live, { onAgain: () => this.#begin(this.#site.lives.get(this.#id) ?? live) }));
+    const onAgain = () => this.#begin(this.#site.lives.get(this.#id) ?? live);
+    if (!mine) this.#show(new Watch(this.#site, live, { onAgain }));
     else if (live.state === 'ended') this.#show(new Past(this.#site, live));
-    else this.#show(new Cockpit(this.#site, live, { onOver: (report) => this.#over(report) }));
+    else this.#show(new Cockpit(this.#site, live, { onOver: (report) => this.#over(report), onAgain }));
   }
 
   #over(report) {

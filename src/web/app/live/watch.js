@@ -10,7 +10,7 @@ import { Hearts } from './hearts.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
 import { explainLive } from './refusal.js';
-import { clockText } from './rules.js';
+import { addressThere, clockText } from './rules.js';
 
 /** How long the channel's end waits for the peer's, which names the reason. */
 const REASON_MS = 700;
@@ -130,8 +130,9 @@ export class Watch {
   }
 }
 
-/** What stands where the picture was. */
-export function endCard(live, how, { error, again } = {}) {
+/** What stands where the picture was. `there` is the key of what the way to the node that carries the live is called. */
+export function endCard(live, how, { error, again, there = 'live.there' } = {}) {
+  const address = addressThere(error?.carrier, live.id);
   const duration = live.result?.duration_ms ?? (live.started_at && live.ended_at ? live.ended_at - live.started_at : 0);
   const fact = (key, value) => h('div', { class: 'fact-tile' }, h('strong', {}, value), h('span', {}, t(key)));
   return h('div', { class: 'live-card', testid: 'live-over', 'data-reason': how },
@@ -140,6 +141,7 @@ export function endCard(live, how, { error, again } = {}) {
     how === 'ended' && duration > 0 && h('div', { class: 'fact-tiles' },
       fact('live.figure.duration', clockText(duration)), fact('live.figure.peak', number(live.viewers.peak)),
       live.result && fact('live.figure.unique', number(live.result.unique))),
-    again && ['failed', 'banned', 'forbidden', 'elsewhere'].includes(how) && h('button', { class: 'button', type: 'button', testid: 'live-again', onclick: again }, t('again')),
+    address && [h('a', { class: 'button button-primary', href: address, testid: 'live-there' }, t(there)), h('p', { class: 'hint' }, t('live.there.login'))],
+    again && !address && ['failed', 'banned', 'forbidden', 'elsewhere'].includes(how) && h('button', { class: 'button', type: 'button', testid: 'live-again', onclick: again }, t('again')),
     h('a', { class: 'button', href: '#/live', testid: 'live-to-list' }, t('live.list')));
 }
