@@ -3,6 +3,7 @@
 //! Owns when sound begins. Bytes are written by its [`DownTrack`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::downtrack::{Budget, DownTrack, Pulled};
 use super::egress::EgressEvent;
@@ -72,7 +73,7 @@ impl Audio {
             ring.packets(from..ring.head()).next().map(Arc::clone)
         };
         let Some(first) = first else { return false };
-        let plan = Plan { edge: Arc::clone(&first), first, frames: Vec::new() };
+        let plan = Plan { edge: Arc::clone(&first), first, frames: Vec::new(), lasts: Duration::ZERO };
         self.track.begin(encoding, self.generation, payload, (plan, wire.now));
         self.from = None;
         true

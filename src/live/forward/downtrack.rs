@@ -183,6 +183,7 @@ impl DownTrack {
             first: &plan.first,
             edge: &plan.edge,
             frames: plan.frames,
+            lasts: plan.lasts,
             timestamp,
             now,
         });

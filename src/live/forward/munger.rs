@@ -10,9 +10,12 @@ use super::codec::{Descriptor, Field, PictureId};
 use super::packet::Packet;
 use crate::live::media::MediaKind;
 
-/// How far apart the frames of a replay are: near enough that a decoder hurries through them, far enough that it does not take
-/// them for one (0.1 ms froze a browser, 0.5-2 ms played).
+/// How far apart the frames of a replay are at least: near enough that a decoder hurries through them, far enough that it does
+/// not take them for one (0.1 ms froze a browser, 0.5-2 ms played).
 pub const PRESSED_STEP: Duration = Duration::from_millis(1);
+
+/// What comes while a replay is being sent is pressed to a sixteenth of its time, until it is told as late as it is sent.
+const PRESSED_SINCE: i64 = 16;
 
 /// How far apart the runs of a sound are at least: its usual packet, or decoders take the next for a repeat.
 const AUDIO_STEP: Duration = Duration::from_millis(20);
@@ -41,7 +44,8 @@ impl Run {
     pub fn timestamp(&self, packet: &Packet) -> Option<u64> {
         match &self.pressed {
             Some(pressed) if packet.index < pressed.edge => pressed.timestamp(packet),
-            _ => Some(packet.timestamp.wrapping_add(self.timestamp_shift)),
+            Some(pressed) => Some(pressed.after(packet.timestamp.wrapping_add(self.timestamp_shift))),
+            None => Some(packet.timestamp.wrapping_add(self.timestamp_shift)),
         }
     }
 
@@ -69,7 +73,12 @@ impl Run {
     }
 }
 
-/// Timestamps of a replay, pressed together so that it ends where live begins.
+/// Timestamps of a replay, pressed together so that its last frame is told for the moment at which it is sent.
+///
+/// A receiver learns from the first frames how much real time passes between two timestamps, and plays by that for seconds on:
+/// a replay that takes longer to send than its timestamps say is played on too slowly, and one that ends late stays late. So
+/// the frames of a replay are as far apart as their sending at least; what comes meanwhile follows more densely than it came;
+/// and from where both agree every frame keeps its own time.
 #[derive(Clone, Debug)]
 pub struct Pressed {
     /// Index of the first packet.
@@ -78,7 +87,10 @@ pub struct Pressed {
     pub edge: u64,
     /// Where each frame before the edge begins, counted from `first`; none once it is too late to repeat them.
     starts: Option<Box<[u16]>>,
+    /// What the packet at the edge would be told for, had it not waited for the replay.
     edge_timestamp: u64,
+    /// Ticks that sending the replay takes.
+    lasts: u64,
     step: u64,
     planned: Instant,
 }
@@ -89,7 +101,14 @@ impl Pressed {
         let starts = self.starts.as_deref()?;
         let begun = starts.partition_point(|&start| u64::from(start) <= offset);
         let ahead = (starts.len() + 1).checked_sub(begun)?;
-        Some(self.edge_timestamp.wrapping_sub(ahead as u64 * self.step))
+        Some(self.edge_timestamp.wrapping_add(self.lasts).wrapping_sub(ahead as u64 * self.step))
+    }
+
+    /// What a packet from the edge on is told for, whose own time on the viewer's timeline is this.
+    fn after(&self, own: u64) -> u64 {
+        let since = own.wrapping_sub(self.edge_timestamp).cast_signed();
+        let pressed = self.lasts.cast_signed() + since / PRESSED_SINCE;
+        self.edge_timestamp.wrapping_add_signed(since.max(pressed))
     }
 
     /// Gives the memory back; the replay's packets cannot be written again.
@@ -112,6 +131,8 @@ pub struct Start<'a> {
     pub edge: &'a Packet,
     /// Where each frame from `first` to before `edge` begins, counted in packets from `first`.
     pub frames: Vec<u16>,
+    /// How long sending these frames takes.
+    pub lasts: Duration,
     /// What the viewer's timeline shows at `edge`, where something is known better than the arrival of packets.
     pub timestamp: Option<u64>,
     /// The time.
@@ -123,7 +144,7 @@ pub struct Start<'a> {
 pub struct Munger {
     clock_rate: u32,
     /// Least distance between two runs, and between the frames of a replay, in ticks.
-    step: u64,
+    least_step: u64,
     /// The next packet's index; its low 16 bits are the sequence number.
     next: u64,
     /// Added to a source index, wrapping.
@@ -144,13 +165,13 @@ struct Newest {
 impl Munger {
     /// A stream that begins with a sequence number made from `sequence`, below [`FIRST_SEQUENCE_BELOW`], and `timestamp`.
     pub fn new(kind: MediaKind, sequence: u16, timestamp: u32) -> Self {
-        let (clock_rate, step) = match kind {
+        let (clock_rate, least_step) = match kind {
             MediaKind::Audio => (48_000, AUDIO_STEP),
             MediaKind::Video => (90_000, PRESSED_STEP),
         };
         Self {
             clock_rate,
-            step: ticks(step, clock_rate),
+            least_step: ticks(least_step, clock_rate),
             next: u64::from(sequence % FIRST_SEQUENCE_BELOW),
             index_shift: 0,
             newest: None,
@@ -180,9 +201,11 @@ impl Munger {
 
     /// Begins a run: its first packet follows the newest one sent in sequence, timestamp and picture id.
     pub fn begin(&mut self, start: Start<'_>) -> Run {
-        let step = self.step;
         let wished = start.timestamp.unwrap_or_else(|| self.timestamp_by_arrival(start.edge));
-        let lead = (start.frames.len() as u64 + 1) * step;
+        let frames = start.frames.len() as u64;
+        let lasts = if frames == 0 { 0 } else { ticks(start.lasts, self.clock_rate) };
+        let step = lasts.checked_div(frames).map_or(self.least_step, |step| step.max(self.least_step));
+        let lead = ((frames + 1) * step).saturating_sub(lasts);
         let edge_timestamp =
             self.newest.map_or(wished, |newest| wished.max(newest.timestamp.wrapping_add(lead)));
 
@@ -203,6 +226,7 @@ impl Munger {
                 edge: start.edge.index,
                 starts: Some(start.frames.into()),
                 edge_timestamp,
+                lasts,
                 step,
                 planned: start.now,
             }),
@@ -284,6 +308,7 @@ mod tests {
             first: &packets[0],
             edge: &packets[0],
             frames: Vec::new(),
+            lasts: Duration::ZERO,
             timestamp: None,
             now: Instant::now(),
         });

@@ -97,13 +97,16 @@ pub struct Plan {
     pub edge: Arc<Packet>,
     /// Where each frame before the edge begins, counted in packets from the first.
     pub frames: Vec<u16>,
+    /// How long sending what lies before the edge takes.
+    pub lasts: Duration,
 }
 
-/// Plans a replay from `from` on. None where its first packet is gone, or it has more frames than are worth it.
+/// Plans a replay from `from` on, in bursts of so many packets. None where its first packet is gone, or it has more frames than
+/// are worth it.
 ///
 /// Live begins with the newest frame, or before the first hole that may still be filled: what comes late there needs a time of
 /// its own.
-pub fn plan(ring: &Ring, from: u64, now: Instant) -> Option<Plan> {
+pub fn plan(ring: &Ring, from: u64, burst: usize, now: Instant) -> Option<Plan> {
     let first = ring.get(from)?;
     let mut frames = Vec::new();
     let mut edge = first;
@@ -132,5 +135,7 @@ pub fn plan(ring: &Ring, from: u64, now: Instant) -> Option<Plan> {
     }
     frames.pop();
     frames.shrink_to_fit();
-    Some(Plan { first: Arc::clone(first), edge: Arc::clone(edge), frames })
+    let bursts = (edge.index - from) / burst.max(1) as u64;
+    let lasts = BURST_EVERY.saturating_mul(u32::try_from(bursts).unwrap_or(u32::MAX));
+    Some(Plan { first: Arc::clone(first), edge: Arc::clone(edge), frames, lasts })
 }

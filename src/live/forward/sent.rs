@@ -305,7 +305,14 @@ mod tests {
     fn a_run(first: u64, frames: Vec<u16>) -> SentRun {
         let first = packet(first);
         let edge = packet(first.index + frames.len() as u64);
-        let start = Start { first: &first, edge: &edge, frames, timestamp: None, now: Instant::now() };
+        let start = Start {
+            first: &first,
+            edge: &edge,
+            frames,
+            lasts: Duration::ZERO,
+            timestamp: None,
+            now: Instant::now(),
+        };
         SentRun {
             encoding: std::sync::Arc::downgrade(&std::sync::Arc::new(Encoding::new(
                 Codec::Vp8,

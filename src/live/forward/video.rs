@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::downtrack::{Budget, DownTrack, Pulled};
 use super::egress::{EgressEvent, Events, LayerInfo};
 use super::estimate::Estimate;
-use super::replay::{self, Asked, BURST, BURST_EVERY, Permission, Way};
+use super::replay::{self, Asked, BURST, BURST_EVERY, LONG_BURST, Permission, Way};
 use super::selector::{Cause, LayerFacts, LayerSelector, Probe, Target};
 use super::source::{AnswersKeyFrames, Encoding, EncodingId, Source};
 use super::wire::Wire;
@@ -318,7 +318,7 @@ impl Video {
                 None
             }
             Way::From(mark, burst) => {
-                let plan = replay::plan(&ring, mark.index, now);
+                let plan = replay::plan(&ring, mark.index, burst, now);
                 waiting.unplannable = plan.is_none().then_some(mark.index);
                 if plan.is_some() && scene.permission == Permission::OnAsking {
                     *scene.wanted = Some(ring.bytes_since(mark.index));
@@ -327,11 +327,15 @@ impl Video {
                     plan.map(|plan| (plan, burst))
                 }
             }
-            Way::Fresh(mark) => replay::plan(&ring, mark.index, now).map(|plan| (plan, BURST)),
+            Way::Fresh(mark) => replay::plan(&ring, mark.index, BURST, now).map(|plan| (plan, BURST)),
             Way::Wait => None,
         };
         drop(ring);
         if let Some((plan, burst)) = way {
+            if burst == LONG_BURST && asked.answers != AnswersKeyFrames::No {
+                // Should it come meanwhile, it spares the rest; and whoever comes next has less to catch up on.
+                encoding.want_key_frame();
+            }
             self.track.begin(encoding, self.generation, payload, (plan, now));
             self.begun = Some(now);
             self.switch = None;
@@ -384,7 +388,7 @@ impl Video {
         if !self.track.is_between_frames() && !is_late {
             return;
         }
-        let Some(plan) = replay::plan(&ring, mark.index, now) else { return };
+        let Some(plan) = replay::plan(&ring, mark.index, BURST, now) else { return };
         drop(ring);
         self.track.begin(encoding, self.generation, payload, (plan, now));
         self.switch = None;
@@ -403,10 +407,21 @@ impl Video {
         let mut part = Budget { packets: burst.min(budget.packets), bytes: budget.bytes };
         wire.transport.is_replay = true;
         let pulled = self.track.pull(&mut part, wire);
-        wire.transport.is_replay = false;
         budget.packets -= burst.min(budget.packets) - part.packets;
         budget.bytes = part.bytes;
+        // The rest is spared whom a newer key frame shows the same; half a picture would be worth nothing.
+        let is_spared = matches!(pulled, Pulled::Part)
+            && self.has_key_frame_ahead()
+            && matches!(self.track.finish_frame(budget, wire), Pulled::Everything);
+        wire.transport.is_replay = false;
         match pulled {
+            Pulled::Part if !is_spared => {
+                self.phase = Phase::Replay { next: wire.now + BURST_EVERY, burst };
+            }
+            Pulled::Part | Pulled::FellBehind => {
+                self.wait(wire.now);
+                return Pulled::Part;
+            }
             Pulled::Everything => {
                 if self.caught_up.is_none() {
                     self.track.repeat_first();
@@ -415,8 +430,6 @@ impl Video {
                 self.caught_up = Some(wire.now);
                 scene.estimate.restart(wire.now);
             }
-            Pulled::Part => self.phase = Phase::Replay { next: wire.now + BURST_EVERY, burst },
-            Pulled::FellBehind => self.wait(wire.now),
         }
         Pulled::Everything
     }
@@ -450,10 +463,14 @@ impl Video {
 
     /// Whether too much waits, and going on from a key frame is the faster way to the live edge.
     fn is_skip_worth_it(&self, is_limited: bool, now: Instant) -> bool {
-        let Some((encoding, cursor)) = self.track.encoding().zip(self.track.cursor()) else { return false };
-        let has_newer = || encoding.ring.read().newest_key_frame().is_some_and(|mark| mark.index > cursor);
         // Without a ceiling and without a key frame ahead, sending it all is faster.
-        self.track.backlog(now) > BACKLOG && (is_limited || has_newer())
+        self.track.backlog(now) > BACKLOG && (is_limited || self.has_key_frame_ahead())
+    }
+
+    /// Whether a key frame has come that the viewer was not sent yet.
+    fn has_key_frame_ahead(&self) -> bool {
+        let Some((encoding, cursor)) = self.track.encoding().zip(self.track.cursor()) else { return false };
+        encoding.ring.read().newest_key_frame().is_some_and(|mark| mark.index > cursor)
     }
 
     fn skip(&mut self, now: Instant) {

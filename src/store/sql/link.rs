@@ -3,29 +3,33 @@
 use super::{
     OpenError,
     db::{Connection, Error, Result},
-    postgres, sqlite,
+    postgres,
+    reopening::Reopening,
+    sqlite,
 };
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use parking_lot::Mutex;
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 /// Where the database is.
 #[derive(Clone)]
 pub(super) enum Place {
     /// A file of this node alone.
     File(PathBuf),
-    /// A server that several nodes use.
-    Server(Arc<postgres::Server>),
+    /// A server that several nodes use, and what all connections of this node know of its being away.
+    Server(Arc<postgres::Server>, Arc<Mutex<Reopening>>),
 }
 
 impl Place {
+    /// A server.
+    pub(super) fn server(server: postgres::Server) -> Self {
+        Self::Server(Arc::new(server), Arc::default())
+    }
+
     /// Brings the tables up to date and answers the connection that writes.
     pub(super) fn writer(&self) -> std::result::Result<Link, OpenError> {
         let connection = match self {
             Self::File(path) => Connection::Sqlite(sqlite::writer(path)?),
-            Self::Server(server) => {
+            Self::Server(server, _) => {
                 server.migrate()?;
                 Connection::Postgres(server.open()?)
             }
@@ -37,7 +41,7 @@ impl Place {
     pub(super) fn reader(&self) -> std::result::Result<Link, OpenError> {
         let connection = match self {
             Self::File(path) => Connection::Sqlite(sqlite::reader(path)?),
-            Self::Server(server) => Connection::Postgres(server.open()?),
+            Self::Server(server, _) => Connection::Postgres(server.open()?),
         };
         Ok(Link::new(self, connection))
     }
@@ -47,60 +51,47 @@ impl Place {
 pub(super) struct Link {
     place: Place,
     connection: Option<Connection>,
-    /// When the last attempt ended, and how long the next one waits after it.
-    tried: Instant,
-    pause: Duration,
-    /// Why the last attempt failed.
-    cause: String,
 }
-
-/// The first pause after a failed attempt; it doubles up to the longest. In between everything is refused at once.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Link {
     fn new(place: &Place, connection: Connection) -> Self {
-        Self {
-            place: place.clone(),
-            connection: Some(connection),
-            tried: Instant::now(),
-            pause: Duration::ZERO,
-            cause: String::new(),
-        }
+        Self { place: place.clone(), connection: Some(connection) }
     }
 
     /// The connection; a lost one is opened anew, unless that failed a moment ago.
     pub(super) fn get(&mut self) -> Result<&Connection> {
-        if let (Some(Connection::Postgres(session)), Place::Server(server)) = (&self.connection, &self.place)
-            && session.is_lost()
+        if let (Some(Connection::Postgres(session)), Place::Server(server, _)) =
+            (&self.connection, &self.place)
+            && session.is_found_lost()
         {
             tracing::warn!(server = %server, "the connection to the database was lost");
             self.connection = None;
         }
-        if self.connection.is_none() {
-            self.reopen()?;
-        }
-        self.connection.as_ref().ok_or_else(|| Error::Unreachable(self.cause.clone()))
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.reopen()?,
+        };
+        Ok(self.connection.insert(connection))
     }
 
-    fn reopen(&mut self) -> Result<()> {
-        let Place::Server(server) = &self.place else { return Ok(()) };
-        if self.tried.elapsed() < self.pause {
-            return Err(Error::Unreachable(self.cause.clone()));
+    fn reopen(&self) -> Result<Connection> {
+        let Place::Server(server, reopening) = &self.place else {
+            return Err(Error::Unreachable("the file is closed".into()));
+        };
+        let begun = Instant::now();
+        if let Some(cause) = reopening.lock().refusal(begun) {
+            return Err(Error::Unreachable(cause));
         }
-        let opened = server.open();
-        self.tried = Instant::now();
-        match opened {
+        match server.open() {
             Ok(session) => {
                 tracing::info!(server = %server, "connected to the database again");
-                self.connection = Some(Connection::Postgres(session));
-                self.pause = Duration::ZERO;
-                Ok(())
+                reopening.lock().succeeded();
+                Ok(Connection::Postgres(session))
             }
             Err(error) => {
-                self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                self.cause = error.to_string();
-                Err(Error::Unreachable(self.cause.clone()))
+                let cause = error.to_string();
+                reopening.lock().failed(begun, Instant::now(), cause.clone());
+                Err(Error::Unreachable(cause))
             }
         }
     }

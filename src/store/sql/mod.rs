@@ -30,6 +30,7 @@ mod postgres;
 mod posts;
 mod reactions;
 mod reader;
+mod reopening;
 mod settings;
 mod sqlite;
 #[cfg(test)]
@@ -89,7 +90,7 @@ impl SqlStore {
         settings: SqlSettings,
         committed: mpsc::Sender<Committed>,
     ) -> std::result::Result<Self, OpenError> {
-        let place = Place::Server(Arc::new(Server::at(url)?));
+        let place = Place::server(Server::at(url)?);
         // Connections are driven by the thread that has them, and the caller's may belong to an async runtime.
         thread::scope(|scope| {
             scope
@@ -104,7 +105,7 @@ impl SqlStore {
         settings: SqlSettings,
         committed: mpsc::Sender<Committed>,
     ) -> std::result::Result<Self, OpenError> {
-        let is_far = matches!(place, Place::Server(_));
+        let is_far = matches!(place, Place::Server(..));
         let mut link = place.writer()?;
         let epoch = epoch(link.get()?)?;
         let readers = Readers::start(&place, &settings)?;

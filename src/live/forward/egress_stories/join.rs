@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::egress::{EgressEvent, Permission, UNCONFIRMED_RATE};
 use super::super::net::Conditions;
 use super::super::source::AnswersKeyFrames;
-use super::stage::{AUDIO, Stage, VIDEO, audio, millis, pli, video};
+use super::stage::{AUDIO, Left, Stage, VIDEO, audio, millis, pli, video};
 use crate::live::media::Codec;
 
 /// A publisher like OBS: a key frame every ten seconds, and deaf to requests.
@@ -45,6 +45,17 @@ fn a_deaf_publishers_picture_is_there_at_once_and_live_a_moment_later() {
     assert_eq!(stage.feeds[0].answered, 0);
 }
 
+/// How much later than told for each packet of the picture was sent, in milliseconds, where live ones are sent in time.
+fn lateness(stage: &Stage) -> Vec<f64> {
+    let all: Vec<_> = stage.ledger.of(VIDEO).collect();
+    let last = all.last().unwrap();
+    let late = |left: &&Left| {
+        let told = f64::from(left.timestamp.wrapping_sub(last.timestamp).cast_signed()) / 90.0;
+        -(last.at - left.at).as_secs_f64() * 1_000.0 - told
+    };
+    all.iter().map(late).collect()
+}
+
 #[test]
 fn replayed_pictures_are_a_millisecond_apart_and_lead_up_to_live_time() {
     let mut stage = deaf(2, Conditions::default());
@@ -56,9 +67,53 @@ fn replayed_pictures_are_a_millisecond_apart_and_lead_up_to_live_time() {
     let live_from = steps.iter().position(|&step| step != 90).unwrap();
     assert!((148..=151).contains(&live_from), "{live_from} pictures of five seconds were pressed together");
     assert!(
-        steps[live_from..].iter().all(|&step| step == 3_000),
+        steps[live_from + 2..].iter().all(|&step| step == 3_000),
         "what follows keeps its own time: {steps:?}"
     );
+    let late = lateness(&stage);
+    assert!(late[0] > 100.0, "a decoder that is late hurries: {}", late[0]);
+    assert!(late.windows(2).all(|pair| pair[1] < pair[0] + 3.0), "and catches up all the time: {late:?}");
+    assert!(late.iter().all(|&late| late > -5.0), "without being ahead: {late:?}");
+}
+
+#[test]
+fn a_replay_that_takes_long_is_told_for_as_long_as_it_takes() {
+    let mut stage = deaf(13, Conditions::default());
+    (stage.feeds[0].every, stage.feeds[0].camera.frame_bytes) = (600, 5_800);
+    stage.run(Duration::from_secs(16));
+    stage.join(vec![video()]);
+    let joined = stage.now;
+    stage.run(millis(1_500));
+
+    stage.assert_clean();
+    let replayed = stage.ledger.of(VIDEO).filter(|left| left.at < joined + millis(400)).count();
+    assert!(replayed < 2_000, "it is a long one: {replayed} packets");
+    let late = lateness(&stage);
+    let (least, most) =
+        late.iter().fold((0.0_f64, 0.0_f64), |(least, most), &late| (least.min(late), most.max(late)));
+    assert!(least > -20.0 && most < 40.0, "from {least} to {most} ms");
+}
+
+#[test]
+fn a_key_frame_that_comes_into_a_long_replay_spares_its_rest() {
+    let mut stage = Stage::with_camera(14, Conditions::default());
+    (stage.feeds[0].every, stage.feeds[0].camera.frame_bytes) = (600, 20_000);
+    stage.feeds[0].encoding.set_answers_key_frames(AnswersKeyFrames::Unknown);
+    // The ring keeps so much of an old group of pictures when a new one begins.
+    stage.run(millis(2_800));
+    let frame = stage.feeds[0].camera.frame;
+    stage.join(vec![video()]);
+    let joined = stage.now;
+    stage.run(millis(400));
+
+    stage.assert_clean();
+    assert_eq!(stage.feeds[0].answered, 1, "nobody knew whether it answers, so it was asked");
+    let shown = &stage.receiver.decoder.shown;
+    assert_eq!(shown[0].frame, 0, "there is a picture at once");
+    let fresh = shown.iter().position(|picture| picture.frame >= frame).unwrap();
+    assert!(shown[fresh].is_key && fresh < 50, "{fresh} old pictures were seen");
+    assert!(stage.receiver.shown_at[fresh] - joined <= millis(60));
+    assert_eq!(stage.ledger.holes(VIDEO), 0);
 }
 
 #[test]
@@ -112,9 +167,9 @@ fn reports_speak_of_the_sources_time_and_never_of_a_pressed_one() {
     assert!(stage.ledger.reports.len() >= 2);
     for (at, (_, _, reported)) in &stage.ledger.reports {
         // A picture is stored and sent in the millisecond after it was taken.
-        let near = left.iter().rfind(|left| left.at <= *at).unwrap();
-        let passed = (*at - near.at).as_micros() as i64 * 90 / 1_000;
-        let differs = i64::from(reported.wrapping_sub(near.timestamp).cast_signed()) - passed;
+        let live = left.last().unwrap();
+        let ahead = (live.at - *at).as_micros() as i64 * 90 / 1_000;
+        let differs = i64::from(reported.wrapping_sub(live.timestamp).cast_signed()) + ahead;
         assert!((0..=180).contains(&differs), "{differs} ticks of 90 kHz apart");
     }
 }

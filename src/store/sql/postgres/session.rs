@@ -49,8 +49,17 @@ impl Session {
     }
 
     /// Whether it is of no use any more, and another is to be opened.
-    pub(in crate::store::sql) fn is_lost(&self) -> bool {
+    fn is_lost(&self) -> bool {
         self.is_lost.get() || self.client.is_closed()
+    }
+
+    /// Whether it is of no use any more, as far as what has come from the server tells: while nobody waits, nobody reads it,
+    /// so that the end of a connection at rest would fail whoever uses it next.
+    pub(in crate::store::sql) fn is_found_lost(&self) -> bool {
+        if !self.is_lost() {
+            self.turn();
+        }
+        self.is_lost()
     }
 
     pub(in crate::store::sql) fn prepare(&self, sql: &str) -> Result<Statement<'_>> {
@@ -76,6 +85,11 @@ impl Session {
     /// Brings what was sent on its way, though nothing is waited for: otherwise it would leave with the next wait only.
     pub(in crate::store::sql) fn flush(&self) {
         // One turn takes what was sent from the queue, the next writes it.
+        self.turn();
+    }
+
+    /// Lets the connection move, and waits for nothing.
+    fn turn(&self) {
         self.runtime.block_on(async {
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;

@@ -5,6 +5,7 @@ use super::{
     core::{channel, say},
 };
 use crate::{
+    broker::redis_testing::{Fault, FaultProxy},
     ports,
     publication::Committed,
     store::{
@@ -158,4 +159,43 @@ async fn a_lost_connection_is_unavailable_and_comes_back_by_itself() {
     }
     own.run(&other, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
     until_it_works(&store).await;
+}
+
+#[tokio::test]
+async fn connections_that_ended_while_nobody_used_them_fail_nobody() {
+    let own = server::Server::start(Syncs::Nothing);
+    let (url, other) = (own.database(), own.database());
+    let store = open(&url).expect("a store");
+    let name = url.rsplit('/').next().expect("a name");
+    let theirs = format!("FROM pg_stat_activity WHERE datname = '{name}'");
+    for _ in 0..3 {
+        own.run(&other, &format!("SELECT pg_terminate_backend(pid) {theirs}"));
+        while own.run(&other, &format!("SELECT count(*) {theirs}")) != "0" {}
+        for _ in 0..2 * SqlSettings::default().readers {
+            assert_eq!(store.read(|_| Ok(())).await, Ok(()));
+        }
+        assert_eq!(store.probe(1).await, Ok(()));
+    }
+}
+
+// The proxy moves while the store is opened, which blocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_one_connection_is_back_all_follow_at_once() {
+    let own = server::Server::start(Syncs::Nothing);
+    let before = FaultProxy::before(own.address()).await;
+    let url = own.database().replace(&own.address().to_string(), &before.address().to_string());
+    let store = open(&url).expect("a store");
+    before.set(Fault::Cut);
+    let begun = Instant::now();
+    // Long enough for the pauses to have grown.
+    while begun.elapsed() < Duration::from_secs(3) {
+        let refused = store.probe(1).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    before.set(Fault::None);
+    until_it_works(&store).await;
+    for _ in 0..2 * SqlSettings::default().readers {
+        assert_eq!(store.read(|_| Ok(())).await, Ok(()));
+    }
 }
