@@ -4,6 +4,11 @@
 pub mod blank;
 pub mod clock;
 pub mod config;
+/// A faulty network before the servers that tests of brokers and stores start; shared with the stories.
+#[cfg(test)]
+#[path = "../tests/harness/fault_proxy.rs"]
+#[allow(dead_code, unreachable_pub, clippy::disallowed_methods)]
+mod fault_proxy;
 pub mod metrics;
 /// Ports for the servers that tests of brokers and stores start; shared with the stories.
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Layers from leaf to root; modules of one layer are separated by spaces and may not import each other, but for those
 /// of the first entry of [`FRIENDS`]. A longer path wins over a shorter one (`hub::outbox` over `hub`).
 const LAYERS: &[&str] = &[
-    "blank clock config metrics ports shutdown tasks",
+    "blank clock config fault_proxy metrics ports shutdown tasks",
     "publication live::media",
     "hub::delivery hub::rate",
     "store broker hub::session hub::outbox live::forward live::machine live::audience",
@@ -23,7 +23,8 @@ const LAYERS: &[&str] = &[
 ];
 
 /// Modules of one layer that may import each other all the same: small things under the rest of their layer.
-const FRIENDS: &[&str] = &["blank clock config metrics ports shutdown tasks", "server cli main", "http web"];
+const FRIENDS: &[&str] =
+    &["blank clock config fault_proxy metrics ports shutdown tasks", "server cli main", "http web"];
 
 /// `(text, where it may stand, why)`: names that only one place may say.
 const CONFINED: &[(&str, &[&str], &str)] = &[

@@ -5,7 +5,7 @@ use super::{
     core::{channel, say},
 };
 use crate::{
-    broker::redis_testing::{Fault, FaultProxy},
+    fault_proxy::{Fault, FaultProxy},
     ports,
     publication::Committed,
     store::{
