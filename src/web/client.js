@@ -397,13 +397,11 @@ export class Client {
         this.#open();
       }
     } else if (this.#phase === 'online') {
-      const since = this.#clock.now();
+      if (this.#probedAt !== null) return; // asking again must not put off the verdict
+      this.#probedAt = this.#clock.now();
       this.#send(PROBE_ID, 'sync', { channels: [] }); // any answer will do, an error too
-      this.#probedAt ??= since;
       this.#heedAnswers();
-      this.#timer('probe', PROBE_MS, () => {
-        if (this.#lastHeard < since) this.#lost(1006, 'no answer');
-      });
+      this.#timer('probe', PROBE_MS, () => this.#lost(1006, 'no answer'));
     } else if (this.#phase === 'connecting' && this.#clock.now() - this.#openedAt >= PROBE_MS) {
       this.#open(); // what was begun in a network that was not there may hang for long
     }
@@ -573,6 +571,7 @@ export class Client {
     this.#lastHeard = this.#clock.now();
     if (this.#probedAt !== null) {
       this.#probedAt = null;
+      this.#stopTimer('probe');
       this.#heedAnswers();
     }
     let envelope;
