@@ -693,6 +693,28 @@ test('an attempt that hangs since before the network came back is made anew', as
   assert.equal(client.phase, 'online');
 });
 
+test('impatience leaves an attempt its time, and ends a wait', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  for (let waited = 0; waited < 10_000; waited += 2_000) {
+    await world.advance(2_000);
+    client.hurry();
+    await world.settle();
+  }
+  assert.equal(world.sockets.length, 1, 'a handshake over a slow way takes its seconds');
+  await world.advance(2_000);
+  assert.equal(client.phase, 'waiting', 'and not for ever');
+  client.hurry();
+  await world.settle();
+  assert.equal(world.sockets.length, 2);
+  world.accept().welcome();
+  client.hurry();
+  await world.advance(4_000);
+  assert.equal(client.phase, 'waiting', 'a connection is asked whether it lives');
+});
+
 // --- the world of these tests ---------------------------------------------------------------------------------------
 
 /** Virtual time, and sockets that are arrays. */
