@@ -25,6 +25,7 @@ function page() {
       close() {}
     },
   });
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { onLine: true } }); // later Nodes have one that only reads
   Date.now = () => now;
   const connection = new Connection({ token: async () => null });
   return { connection, sockets, news: (name) => listeners.get(name)(), pass: (ms) => (now += ms) };
