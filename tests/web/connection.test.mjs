@@ -1,12 +1,12 @@
-// The page's connection without a browser: which news of it make an attempt that runs be made anew. One file for itself, since
-// it needs what a browser has around a page.
+// The page's connection without a browser: where it leads, and which news make an attempt that runs be made anew. One file for
+// itself, since it needs what a browser has around a page.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Connection } from '../../src/web/app/connection.js';
 
 /** A page whose sockets never open, and a clock that is set. */
-function page() {
+function page(href = 'https://example.org/#/live') {
   const listeners = new Map();
   const sockets = [];
   const on = (name, run) => listeners.set(name, run);
@@ -14,12 +14,13 @@ function page() {
   Object.assign(globalThis, {
     addEventListener: on,
     document: { addEventListener: on, visibilityState: 'visible' },
-    location: { href: 'https://example.org/' },
+    location: { href },
     setTimeout: () => 0,
     clearTimeout: () => {},
     WebSocket: class {
       readyState = 0;
-      constructor() {
+      constructor(url) {
+        this.url = url;
         sockets.push(this);
       }
       close() {}
@@ -49,4 +50,15 @@ test('only a network that is back and a page that is seen again begin an attempt
   assert.equal(await after(() => news('offline')), 1, 'without a network nothing better can be begun');
   assert.equal(await after(() => news('online')), 2);
   assert.equal(await after(() => news('visibilitychange')), 3);
+});
+
+test('the socket lies beside the page, also where a proxy tells nodes apart by a path', async () => {
+  const leadsTo = async (href) => {
+    const { connection, sockets } = page(href);
+    connection.start();
+    await settled();
+    return sockets[0].url;
+  };
+  assert.equal(await leadsTo('http://example.org/#/l/x'), 'ws://example.org/v1/ws');
+  assert.equal(await leadsTo('https://example.org/base/#/l/x'), 'wss://example.org/base/v1/ws');
 });

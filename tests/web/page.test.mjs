@@ -276,6 +276,10 @@ test('a login that the server has ended makes a guest, a server that is away doe
   assert.deepEqual(reasons, ['expired']);
 });
 
+test('no module asks from the root of its address: the page works under a path', () => {
+  for (const { name, text } of modules) assert.doesNotMatch(text, /['"`]\/(v1|readyz|healthz)/, name);
+});
+
 /** The account module over a storage and a server made of variables. */
 async function accounts({ expires_at }) {
   const stored = new Map([['cc.session', JSON.stringify({ user: { id: 'u' }, access_token: 'access-0', refresh_token: 'refresh-0', expires_at })]]);

@@ -42,7 +42,7 @@ export class Connection {
 
   constructor(account) {
     this.#account = account;
-    const address = new URL('/v1/ws', location.href);
+    const address = new URL('v1/ws', location.href);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
     this.#client = new Client({
       url: address.href,
