@@ -52,13 +52,15 @@ export class Connection {
       onWelcome: (body) => this.#welcome(body),
       onMessage: (event, data) => this.signalling.message(event, data),
     });
-    for (const news of ['online', 'offline']) {
-      addEventListener(news, () => {
-        // A browser without any network may still reach a server on its own machine: an answer within a second shows it.
-        this.#client.check();
-        this.#show();
-      });
-    }
+    addEventListener('online', () => {
+      this.#client.check();
+      this.#show();
+    });
+    addEventListener('offline', () => {
+      // A browser without any network may still reach a server on its own machine: an answer within a second shows it.
+      this.#client.hurry();
+      this.#show();
+    });
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') this.#client.check();
     });
@@ -75,9 +77,9 @@ export class Connection {
     this.#client.restart();
   }
 
-  /** Asks for a connection now instead of after the wait. */
+  /** Asks for a connection now instead of after the wait; one that is being opened keeps its time. */
   tryNow() {
-    this.#client.check();
+    this.#client.hurry();
   }
 
   /** A command that reads, sets a state or carries its `op`: it may be repeated until it is answered. */
