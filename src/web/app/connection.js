@@ -128,7 +128,7 @@ export class Connection {
     const returned = this.#wasOnline;
     this.#wasOnline = true;
     this.welcomed.emit(body, returned);
-    this.signalling.welcomed();
+    this.signalling.welcomed(body);
   }
 
   #became(status) {
