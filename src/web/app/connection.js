@@ -70,6 +70,11 @@ export class Connection {
     this.#client.start();
   }
 
+  /** Whether what is asked now goes out now: also while something else waits for its answer. */
+  get stands() {
+    return this.state === 'online' || this.state === 'unanswered';
+  }
+
   /** Comes back as whoever the account says; all following ends. */
   restart() {
     this.#followed.clear();
