@@ -47,8 +47,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         }
     };
     let (connections, services) = (Tasks::default(), Tasks::default());
-    let node = Node::build(&config, &folder, media, (&connections, &services)).await?;
-    let mut asked = stop::Asked::listen()?;
+    // Before anything is waited for: the first process of a container is not ended by a signal that it does not handle.
+    let asked = stop::Asked::listen()?;
+    let build = Node::build(&config, &folder, media, (&connections, &services));
+    let (node, mut asked) = asked.or_end_before(build, &services).await;
+    let node = node?;
     listeners.announce()?;
     listeners.run(&node, &connections);
 

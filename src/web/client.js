@@ -389,23 +389,25 @@ export class Client {
     this.start();
   }
 
-  /** The world has changed (network back, page visible again): prove that the connection lives, or come back now. */
+  /** The world has changed (network back, page visible again): as `hurry`, and an attempt from before it is made anew. */
   check() {
+    if (this.#phase !== 'connecting') this.hurry();
+    else if (this.#clock.now() - this.#openedAt >= PROBE_MS) this.#open(); // begun in a network that was not there it may hang for long
+  }
+
+  /** Somebody is impatient: come back now instead of after the wait, or prove that the connection lives. What is being opened keeps its time. */
+  hurry() {
     if (this.#phase === 'waiting') {
       if (this.#notBefore <= this.#clock.now()) {
         this.#attempt = 0;
         this.#open();
       }
     } else if (this.#phase === 'online') {
-      const since = this.#clock.now();
+      if (this.#probedAt !== null) return; // asking again must not put off the verdict
+      this.#probedAt = this.#clock.now();
       this.#send(PROBE_ID, 'sync', { channels: [] }); // any answer will do, an error too
-      this.#probedAt ??= since;
       this.#heedAnswers();
-      this.#timer('probe', PROBE_MS, () => {
-        if (this.#lastHeard < since) this.#lost(1006, 'no answer');
-      });
-    } else if (this.#phase === 'connecting' && this.#clock.now() - this.#openedAt >= PROBE_MS) {
-      this.#open(); // what was begun in a network that was not there may hang for long
+      this.#timer('probe', PROBE_MS, () => this.#lost(1006, 'no answer'));
     }
   }
 
@@ -573,6 +575,7 @@ export class Client {
     this.#lastHeard = this.#clock.now();
     if (this.#probedAt !== null) {
       this.#probedAt = null;
+      this.#stopTimer('probe');
       this.#heedAnswers();
     }
     let envelope;

@@ -2,6 +2,7 @@
 
 use std::{process::Output, time::Duration};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Encoding, SECRET, Server, post, text, within};
@@ -218,6 +219,19 @@ async fn a_second_signal_ends_a_drain_at_once() {
     // Whoever has the second half minute for a slot would otherwise hold it up that long.
     assert_eq!(server.ended().await.code(), Some(143));
     server.restart().await;
+}
+
+#[tokio::test]
+async fn a_start_that_waits_for_its_database_ends_when_it_is_asked_to() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let database = format!("store.url=postgres://nobody@{}/hub", silent.local_addr().expect("its address"));
+    let server = Server::prepared(&[&database]);
+    let mut start = server.command(&[]).kill_on_drop(true).spawn().expect("the binary starts");
+    let _waiting = within("a connection to the database", silent.accept()).await.expect("one");
+    let pid = start.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).expect("it runs");
+    kill_process(pid, Signal::TERM).expect("the process is ours");
+    let status = within("the end of the process", start.wait()).await.expect("its exit status");
+    assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test]

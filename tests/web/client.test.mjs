@@ -387,6 +387,41 @@ test('a doubted connection that does not answer is replaced', async () => {
   assert.equal(client.phase, 'waiting');
 });
 
+test('asking impatiently after a dead connection does not put off its end', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  world.accept().welcome();
+  await world.advance(10);
+  for (let asked = 0; asked < 2; asked += 1) {
+    client.check();
+    await world.advance(1_999);
+  }
+  assert.equal(client.phase, 'online', 'it has its four seconds');
+  client.check();
+  await world.advance(2);
+  assert.equal(client.phase, 'waiting');
+});
+
+test('a connection that answered and dies at once after has four seconds from the next question', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  const socket = world.accept();
+  socket.welcome();
+  client.check();
+  await world.advance(10);
+  socket.answer('sync', { subscriptions: [] });
+  await world.advance(1_000);
+  client.check();
+  await world.advance(3_999);
+  assert.equal(client.phase, 'online');
+  await world.advance(1);
+  assert.equal(client.phase, 'waiting');
+});
+
 test('an unavailable answer is met by the same op again', async () => {
   const world = new World();
   const client = world.client();
@@ -656,6 +691,28 @@ test('an attempt that hangs since before the network came back is made anew', as
   assert.equal(world.sockets.length, 2);
   world.accept().welcome();
   assert.equal(client.phase, 'online');
+});
+
+test('impatience leaves an attempt its time, and ends a wait', async () => {
+  const world = new World();
+  const client = world.client();
+  client.start();
+  await world.settle();
+  for (let waited = 0; waited < 10_000; waited += 2_000) {
+    await world.advance(2_000);
+    client.hurry();
+    await world.settle();
+  }
+  assert.equal(world.sockets.length, 1, 'a handshake over a slow way takes its seconds');
+  await world.advance(2_000);
+  assert.equal(client.phase, 'waiting', 'and not for ever');
+  client.hurry();
+  await world.settle();
+  assert.equal(world.sockets.length, 2);
+  world.accept().welcome();
+  client.hurry();
+  await world.advance(4_000);
+  assert.equal(client.phase, 'waiting', 'a connection is asked whether it lives');
 });
 
 // --- the world of these tests ---------------------------------------------------------------------------------------

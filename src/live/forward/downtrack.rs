@@ -418,8 +418,8 @@ impl DownTrack {
         }
     }
 
-    /// What a sender report says about this stream: the time of its source, never a pressed one. None while it sends nothing
-    /// or nothing is known of the source's clock.
+    /// What a sender report says about this stream: the time of its source, never a pressed one, even while what came into a
+    /// replay is still told a little ahead of that. None while it sends nothing or nothing is known of the source's clock.
     pub fn sender_report(&self, now: Instant, ntp: u64) -> Option<SenderReport> {
         let reading = self.reading.as_ref()?;
         let shift = self.sent.current()?.run.timestamp_shift;

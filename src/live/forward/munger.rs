@@ -77,8 +77,8 @@ impl Run {
 ///
 /// A receiver learns from the first frames how much real time passes between two timestamps, and plays by that for seconds on:
 /// a replay that takes longer to send than its timestamps say is played on too slowly, and one that ends late stays late. So
-/// the frames of a replay are as far apart as their sending at least; what comes meanwhile follows more densely than it came;
-/// and from where both agree every frame keeps its own time.
+/// the frames of a replay are as far apart as their sending at least; what comes meanwhile follows more densely than it came,
+/// up to a sixteenth of the replay's length ahead of its own time; and from where both agree every frame keeps its own.
 #[derive(Clone, Debug)]
 pub struct Pressed {
     /// Index of the first packet.
@@ -109,6 +109,12 @@ impl Pressed {
         let since = own.wrapping_sub(self.edge_timestamp).cast_signed();
         let pressed = self.lasts.cast_signed() + since / PRESSED_SINCE;
         self.edge_timestamp.wrapping_add_signed(since.max(pressed))
+    }
+
+    /// When what has this timestamp would have come, had it not been pressed.
+    fn shown_at(&self, timestamp: u64, clock_rate: u32) -> Instant {
+        let since = timestamp.wrapping_sub(self.edge_timestamp).cast_signed().max(0).cast_unsigned();
+        self.planned + Duration::from_nanos(since.saturating_mul(1_000_000_000) / u64::from(clock_rate))
     }
 
     /// Gives the memory back; the replay's packets cannot be written again.
@@ -155,7 +161,7 @@ pub struct Munger {
     tl0_pic_idx: Option<u8>,
 }
 
-/// The newest packet in order that was sent.
+/// The newest packet in order that was sent, and when it came; one of a replay came long before the time that it is told for.
 #[derive(Clone, Copy, Debug)]
 struct Newest {
     timestamp: u64,
@@ -242,7 +248,10 @@ impl Munger {
     pub fn sent(&mut self, run: &Run, packet: &Packet, timestamp: u64) {
         self.next = self.index(packet.index) + 1;
         if self.newest.is_none_or(|newest| newest.timestamp != timestamp) {
-            self.newest = Some(Newest { timestamp, arrived: packet.arrived });
+            let pressed = run.pressed.as_ref().filter(|pressed| packet.index < pressed.edge);
+            let arrived =
+                pressed.map_or(packet.arrived, |pressed| pressed.shown_at(timestamp, self.clock_rate));
+            self.newest = Some(Newest { timestamp, arrived });
             let (picture, tl0) = counters(&packet.frame.descriptor);
             self.picture_id = picture.map(|id| run.picture_id(id)).or(self.picture_id);
             self.tl0_pic_idx = tl0.map(|field| field.value.wrapping_add(run.tl0_shift)).or(self.tl0_pic_idx);

@@ -93,7 +93,7 @@ pub fn choose(ring: &Ring, asked: Asked) -> Way {
 pub struct Plan {
     /// The first packet.
     pub first: Arc<Packet>,
-    /// The first packet that keeps its own time.
+    /// The first packet that is not pressed together with those before it.
     pub edge: Arc<Packet>,
     /// Where each frame before the edge begins, counted in packets from the first.
     pub frames: Vec<u16>,

@@ -420,6 +420,9 @@ impl Video {
             }
             Pulled::Part | Pulled::FellBehind => {
                 self.wait(wire.now);
+                // A key frame that came since the replay began needs no other: the turn was paid for.
+                let since = self.begun.unwrap_or(wire.now);
+                self.phase = Phase::Waiting(Waiting::new(since));
                 return Pulled::Part;
             }
             Pulled::Everything => {

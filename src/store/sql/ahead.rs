@@ -5,8 +5,9 @@
 //! commit in one statement, lets them run on these, and writes what they changed in one statement a table. In between
 //! nothing else runs, and the turn keeps other nodes away: what is here is what the tables say.
 //!
-//! SQLite answers one by one, in one statement each. There too an operation that runs on answers needs no savepoint, for
-//! which SQLite would copy every page that it touches, and a post is counted up once however many comments it got.
+//! SQLite answers one by one, in one statement each, and is asked ahead for comments and reactions alone. There too an
+//! operation that runs on answers needs no savepoint, for which SQLite would copy every page that it touches, and a post is
+//! counted up once however many comments it got.
 
 mod chats;
 mod reactions;

@@ -1,4 +1,4 @@
-//! Chats on SQLite.
+//! Chats in SQL.
 
 use super::{
     SqlStore, Tx,

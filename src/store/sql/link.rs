@@ -85,7 +85,7 @@ impl Link {
         match server.open() {
             Ok(session) => {
                 tracing::info!(server = %server, "connected to the database again");
-                reopening.lock().succeeded();
+                reopening.lock().succeeded(Instant::now());
                 Ok(Connection::Postgres(session))
             }
             Err(error) => {

@@ -11,7 +11,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the last attempts say; none has failed in the beginning.
 #[derive(Debug, Default)]
-pub(super) struct Reopening(Option<Failure>);
+pub(super) struct Reopening {
+    failure: Option<Failure>,
+    succeeded: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Failure {
@@ -23,24 +26,28 @@ struct Failure {
 impl Reopening {
     /// Why nobody is to try now, if so.
     pub(super) fn refusal(&self, now: Instant) -> Option<String> {
-        let failure = self.0.as_ref()?;
+        let failure = self.failure.as_ref()?;
         (now.saturating_duration_since(failure.at) < failure.pause).then(|| failure.cause.clone())
     }
 
     /// An attempt that began then has failed now.
     pub(super) fn failed(&mut self, begun: Instant, now: Instant, cause: String) {
-        let pause = match &self.0 {
+        if self.succeeded.is_some_and(|at| begun < at) {
+            // It waited in the outage for an answer, and another has found out since that the outage is over.
+            return;
+        }
+        let pause = match &self.failure {
             // It ran beside the last one and says nothing new.
             Some(last) if begun < last.at => last.pause,
             Some(last) => (last.pause * 2).min(LONGEST_PAUSE),
             None => FIRST_PAUSE,
         };
-        self.0 = Some(Failure { at: now, pause, cause });
+        self.failure = Some(Failure { at: now, pause, cause });
     }
 
     /// An attempt has brought a connection.
-    pub(super) fn succeeded(&mut self) {
-        self.0 = None;
+    pub(super) fn succeeded(&mut self, now: Instant) {
+        *self = Self { failure: None, succeeded: Some(now) };
     }
 }
 
@@ -61,9 +68,12 @@ mod tests {
             assert_eq!(reopening.refusal(now + pause), None);
             now += pause;
         }
-        reopening.succeeded();
+        reopening.succeeded(now);
         assert_eq!(reopening.refusal(now), None);
+        reopening.failed(now - MOMENT, now, "late".into());
+        assert_eq!(reopening.refusal(now), None, "it began before the outage was over");
         reopening.failed(now, now, "again".into());
+        assert!(reopening.refusal(now + FIRST_PAUSE - MOMENT).is_some());
         assert_eq!(reopening.refusal(now + FIRST_PAUSE), None, "it begins with the first pause");
     }
 

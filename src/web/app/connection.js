@@ -42,7 +42,7 @@ export class Connection {
 
   constructor(account) {
     this.#account = account;
-    const address = new URL('/v1/ws', location.href);
+    const address = new URL('v1/ws', location.href);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
     this.#client = new Client({
       url: address.href,
@@ -52,13 +52,15 @@ export class Connection {
       onWelcome: (body) => this.#welcome(body),
       onMessage: (event, data) => this.signalling.message(event, data),
     });
-    for (const news of ['online', 'offline']) {
-      addEventListener(news, () => {
-        // A browser without any network may still reach a server on its own machine: an answer within a second shows it.
-        this.#client.check();
-        this.#show();
-      });
-    }
+    addEventListener('online', () => {
+      this.#client.check();
+      this.#show();
+    });
+    addEventListener('offline', () => {
+      // A browser without any network may still reach a server on its own machine: an answer within a second shows it.
+      this.#client.hurry();
+      this.#show();
+    });
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') this.#client.check();
     });
@@ -68,6 +70,11 @@ export class Connection {
     this.#client.start();
   }
 
+  /** Whether what is asked now goes out now: also while something else waits for its answer. */
+  get stands() {
+    return this.state === 'online' || this.state === 'unanswered';
+  }
+
   /** Comes back as whoever the account says; all following ends. */
   restart() {
     this.#followed.clear();
@@ -75,9 +82,9 @@ export class Connection {
     this.#client.restart();
   }
 
-  /** Asks for a connection now instead of after the wait. */
+  /** Asks for a connection now instead of after the wait; one that is being opened keeps its time. */
   tryNow() {
-    this.#client.check();
+    this.#client.hurry();
   }
 
   /** A command that reads, sets a state or carries its `op`: it may be repeated until it is answered. */
@@ -126,7 +133,7 @@ export class Connection {
     const returned = this.#wasOnline;
     this.#wasOnline = true;
     this.welcomed.emit(body, returned);
-    this.signalling.welcomed();
+    this.signalling.welcomed(body);
   }
 
   #became(status) {

@@ -104,7 +104,17 @@ fn a_key_frame_that_comes_into_a_long_replay_spares_its_rest() {
     let frame = stage.feeds[0].camera.frame;
     stage.join(vec![video()]);
     let joined = stage.now;
-    stage.run(millis(400));
+    stage.egress().permit_replays(Permission::OnAsking);
+    stage.run(millis(1));
+    assert!(stage.egress().wanted_replay().is_some());
+    stage.egress().permit_replays(Permission::Granted);
+    stage.run(millis(2));
+    // As a shard does once it has begun; what would be asked for now would wait behind everybody else.
+    stage.egress().permit_replays(Permission::OnAsking);
+    for _ in 0..400 {
+        stage.run(millis(1));
+        assert_eq!(stage.egress().wanted_replay(), None, "its turn was paid for");
+    }
 
     stage.assert_clean();
     assert_eq!(stage.feeds[0].answered, 1, "nobody knew whether it answers, so it was asked");

@@ -1,4 +1,4 @@
-//! Lives on SQLite.
+//! Lives in SQL.
 
 mod change;
 mod end;
