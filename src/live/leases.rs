@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An answer that took longer tells of an outage that has just ended: others may still wait for theirs.
+/// A page that took longer tells of an outage that has just ended: others may still wait for theirs.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// After this long without a renewal two have been missed: a holder that lives does not let it come to that.
@@ -24,6 +24,14 @@ const SILENCE: Duration = RENEW_EVERY.saturating_mul(2);
 #[derive(Debug, Default)]
 pub(super) struct Leases(Mutex<HashMap<LiveId, Seen>>);
 
+/// Some of the leases, as the store has told them.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// From the question until the answer.
+    pub(super) took: Duration,
+    pub(super) held: Vec<Held>,
+}
+
 #[derive(Debug)]
 struct Seen {
     lease: Lease,
@@ -31,23 +39,27 @@ struct Seen {
 }
 
 impl Leases {
-    /// The store, asked then, has told all leases after so long; answers those that have run out.
-    pub(super) fn told(&self, asked: Instant, took: Duration, held: Vec<Held>) -> Vec<Held> {
+    /// The store, asked then and again after each page, has told all leases; answers those that have run out.
+    pub(super) fn told(&self, mut asked: Instant, pages: Vec<Page>) -> Vec<Held> {
         let mut seen = self.0.lock();
         let mut before = std::mem::take(&mut *seen);
-        if took > SLOW {
+        if pages.iter().any(|page| page.took > SLOW) {
             before.clear();
         }
         let mut run_out = Vec::new();
-        for Held { id, lease } in held {
-            let since = match before.remove(&id) {
-                Some(seen) if seen.lease == lease => seen.since,
-                _ => asked + took,
-            };
-            if asked.saturating_duration_since(since) >= LEASE {
-                run_out.push(Held { id, lease: lease.clone() });
+        for Page { took, held } in pages {
+            let answered = asked + took;
+            for Held { id, lease } in held {
+                let since = match before.remove(&id) {
+                    Some(seen) if seen.lease == lease => seen.since,
+                    _ => answered,
+                };
+                if asked.saturating_duration_since(since) >= LEASE {
+                    run_out.push(Held { id, lease: lease.clone() });
+                }
+                seen.insert(id, Seen { lease, since });
             }
-            seen.insert(id, Seen { lease, since });
+            asked = answered;
         }
         run_out
     }
@@ -93,6 +105,10 @@ mod tests {
         vec![Held { id: LIVE, lease }]
     }
 
+    fn page(took: Duration, held: Vec<Held>) -> Vec<Page> {
+        vec![Page { took, held }]
+    }
+
     #[test]
     fn who_renews_is_there_whatever_its_clock_says() {
         for off in [-MINUTE, 0, MINUTE] {
@@ -100,7 +116,11 @@ mod tests {
             for second in 0..120 {
                 let passed = SECOND * second;
                 let lease = holder.lease(passed);
-                assert_eq!(leases.told(begun + passed, MOMENT, held(lease.clone())), [], "{off} {second}");
+                assert_eq!(
+                    leases.told(begun + passed, page(MOMENT, held(lease.clone()))),
+                    [],
+                    "{off} {second}"
+                );
                 assert!(!leases.is_silent(LIVE, &lease, begun + passed), "{off} {second}");
             }
         }
@@ -111,12 +131,12 @@ mod tests {
         for off in [-MINUTE, 0, MINUTE] {
             let (leases, begun) = (Leases::default(), Instant::now());
             let last = Holder { off }.lease(Duration::ZERO);
-            assert_eq!(leases.told(begun, MOMENT, held(last.clone())), []);
+            assert_eq!(leases.told(begun, page(MOMENT, held(last.clone()))), []);
             let first = begun + MOMENT;
             assert!(!leases.is_silent(LIVE, &last, first + SILENCE));
             assert!(leases.is_silent(LIVE, &last, first + SILENCE + MOMENT));
-            assert_eq!(leases.told(first + LEASE - MOMENT, MOMENT, held(last.clone())), []);
-            assert_eq!(leases.told(first + LEASE, MOMENT, held(last.clone())), held(last));
+            assert_eq!(leases.told(first + LEASE - MOMENT, page(MOMENT, held(last.clone()))), []);
+            assert_eq!(leases.told(first + LEASE, page(MOMENT, held(last.clone()))), held(last));
         }
     }
 
@@ -124,10 +144,10 @@ mod tests {
     fn who_comes_back_is_there() {
         let (leases, begun, holder) = (Leases::default(), Instant::now(), Holder { off: -MINUTE });
         let last = holder.lease(Duration::ZERO);
-        leases.told(begun, MOMENT, held(last.clone()));
+        leases.told(begun, page(MOMENT, held(last.clone())));
         let renewed = holder.lease(RENEW_EVERY);
         assert!(!leases.is_silent(LIVE, &renewed, begun + LEASE), "it was renewed since it was last seen");
-        assert_eq!(leases.told(begun + LEASE, MOMENT, held(renewed.clone())), []);
+        assert_eq!(leases.told(begun + LEASE, page(MOMENT, held(renewed.clone()))), []);
         assert!(!leases.is_silent(LIVE, &last, begun + LEASE * 2), "another lease stands by now");
         assert!(leases.is_silent(LIVE, &renewed, begun + LEASE * 2));
     }
@@ -136,7 +156,7 @@ mod tests {
     fn a_lease_says_nothing_until_the_store_has_answered_for_as_long() {
         let (leases, begun) = (Leases::default(), Instant::now());
         let last = Holder { off: 0 }.lease(Duration::ZERO);
-        let told = |at| leases.told(at, MOMENT, held(last.clone()));
+        let told = |at| leases.told(at, page(MOMENT, held(last.clone())));
         assert_eq!(told(begun), [], "it was never asked before");
         assert_eq!(told(begun + LEASE / 2), []);
         leases.unanswered();
@@ -150,17 +170,35 @@ mod tests {
     fn an_answer_that_took_long_is_the_end_of_an_outage() {
         let (leases, begun) = (Leases::default(), Instant::now());
         let last = Holder { off: 0 }.lease(Duration::ZERO);
-        leases.told(begun, MOMENT, held(last.clone()));
-        assert_eq!(leases.told(begun + LEASE, SLOW + MOMENT, held(last.clone())), []);
-        assert_eq!(leases.told(begun + LEASE * 2, MOMENT, held(last.clone())), []);
-        assert_eq!(leases.told(begun + LEASE * 3, MOMENT, held(last.clone())), held(last));
+        leases.told(begun, page(MOMENT, held(last.clone())));
+        assert_eq!(leases.told(begun + LEASE, page(SLOW + MOMENT, held(last.clone()))), []);
+        assert_eq!(leases.told(begun + LEASE * 2, page(MOMENT, held(last.clone()))), []);
+        assert_eq!(leases.told(begun + LEASE * 3, page(MOMENT, held(last.clone()))), held(last));
+    }
+
+    #[test]
+    fn many_pages_that_took_a_while_together_are_no_outage() {
+        let (leases, begun) = (Leases::default(), Instant::now());
+        let last = Holder { off: 0 }.lease(Duration::ZERO);
+        let pages = || {
+            let empty = (0..3).map(|_| Page { took: SLOW, held: Vec::new() });
+            empty.chain(page(MOMENT, held(last.clone()))).collect()
+        };
+        let first = begun + SLOW * 3 + MOMENT;
+        assert_eq!(leases.told(begun, pages()), []);
+        assert!(
+            !leases.is_silent(LIVE, &last, first + SILENCE),
+            "it is counted from when its page was there"
+        );
+        assert_eq!(leases.told(begun + LEASE, pages()), [], "asked for that page too early");
+        assert_eq!(leases.told(begun + LEASE + MOMENT, pages()), held(last));
     }
 
     #[test]
     fn nothing_is_kept_of_a_live_that_runs_no_longer() {
         let (leases, begun) = (Leases::default(), Instant::now());
-        leases.told(begun, MOMENT, held(Holder { off: 0 }.lease(Duration::ZERO)));
-        leases.told(begun + SECOND, MOMENT, Vec::new());
+        leases.told(begun, page(MOMENT, held(Holder { off: 0 }.lease(Duration::ZERO))));
+        leases.told(begun + SECOND, page(MOMENT, Vec::new()));
         assert!(leases.0.lock().is_empty());
     }
 }

@@ -151,8 +151,9 @@ pub trait Lives: Send + Sync {
     async fn end(&self, end: LiveEnd) -> Result<LiveReport>;
     /// Renews leases, notes viewers and tells where they changed; answers lives that run no longer.
     async fn pulse(&self, lease: Lease, pulses: Vec<LivePulse>) -> Result<Vec<LiveId>>;
-    /// The leases on all running lives, the oldest 10,000 of them. Answered only while leases can be renewed.
-    async fn leases(&self) -> Result<Vec<Held>>;
+    /// The leases on running lives whose ids come after this one, in the order of ids and at most so many. Answered only while
+    /// leases can be renewed.
+    async fn leases(&self, after: Option<LiveId>, limit: usize) -> Result<Vec<Held>>;
     /// The stored report, or the last one noted of a running live; none where there is no such live.
     async fn report(&self, id: LiveId) -> Result<Option<LiveReport>>;
 }

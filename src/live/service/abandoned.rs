@@ -2,18 +2,40 @@
 //!
 //! What a lease says of its node is `leases`' to judge; here leases are read and lives are ended.
 
-use super::*;
+use super::{super::leases::Page, *};
 use crate::store::{Result, StoreError};
 
 /// Between two looks at leases: by as much may be too late that one has run out.
 const LEASES_EVERY: Duration = Duration::from_secs(2);
+
+/// Leases that are read at once: so long others wait for the store.
+const PAGE: usize = 10_000;
+
+/// All leases, read so many at once.
+///
+/// # Errors
+/// Where the store cannot be asked.
+pub(super) async fn leases(stores: &Stores, limit: usize) -> Result<Vec<Page>> {
+    let mut pages = Vec::new();
+    let mut after = None;
+    loop {
+        let asked = Instant::now();
+        let held = stores.lives.leases(after, limit).await?;
+        let is_last = held.len() < limit;
+        after = held.last().map(|held| held.id);
+        pages.push(Page { took: asked.elapsed(), held });
+        if is_last {
+            return Ok(pages);
+        }
+    }
+}
 
 /// Ends what a former run of this node has left behind. What is gone or was renewed meanwhile keeps no node from starting.
 ///
 /// # Errors
 /// Where the store cannot be asked.
 pub(super) async fn end_those_of(node: &str, stores: &Stores) -> Result<()> {
-    for held in stores.lives.leases().await? {
+    for held in leases(stores, PAGE).await?.into_iter().flat_map(|page| page.held) {
         if held.lease.node != node {
             continue;
         }
@@ -53,15 +75,15 @@ impl LiveService {
     }
 
     pub(super) async fn end_abandoned(&self, now: Instant) {
-        let (Parts { stores, leases, .. }, asked) = (&*self.parts, Instant::now());
-        let held = match stores.lives.leases().await {
-            Ok(held) => held,
+        let Parts { stores, leases: seen, .. } = &*self.parts;
+        let pages = match leases(stores, PAGE).await {
+            Ok(pages) => pages,
             Err(error) => {
-                leases.unanswered();
+                seen.unanswered();
                 return tracing::debug!(%error, "leases of lives could not be read");
             }
         };
-        for held in leases.told(now, asked.elapsed(), held) {
+        for held in seen.told(now, pages) {
             let (live, node) = (held.id, held.lease.node.clone());
             match end_unheld(stores, held, LiveReason::Lost).await {
                 Ok(_) => {

@@ -45,6 +45,20 @@ async fn a_node_starts_whatever_becomes_meanwhile_of_what_its_former_run_has_lef
     world.tasks.stop(Duration::from_millis(1)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leases_of_all_lives_are_seen_however_few_are_told_at_once() {
+    let world = World::new().await;
+    let mut all =
+        [world.start(world.ada, "a").await, world.start(world.bob, "b").await].map(|begun| begun.live.id);
+    all.sort();
+    for limit in 1..=3 {
+        let pages = abandoned::leases(&world.stores, limit).await.expect("leases");
+        let seen: Vec<_> = pages.iter().flat_map(|page| &page.held).map(|held| held.id).collect();
+        assert_eq!(seen, all, "{limit} at once");
+    }
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
 /// One that does nothing by itself: time passes for it as it is told.
 async fn idle_door(world: &World) -> (LiveService, Arc<Between>) {
     let (stores, between) = Between::stores(&world.stores);

@@ -121,9 +121,9 @@ impl LiveStore for Between {
         self.store()?.pulse(lease, pulses).await
     }
 
-    async fn leases(&self) -> Result<Vec<Held>> {
+    async fn leases(&self, after: Option<LiveId>, limit: usize) -> Result<Vec<Held>> {
         let mut held = std::mem::take(&mut *self.outdated.lock());
-        held.extend(self.store()?.leases().await?);
+        held.extend(self.store()?.leases(after, limit).await?);
         Ok(held)
     }
 

@@ -250,7 +250,7 @@ pub(crate) async fn a_pulse_tells_viewers_and_keeps_the_lease(world: World) {
     assert_eq!(send(foreign, pulse(9, 9, None)).await, Ok(vec![id]), "another node's");
     world.pass(20_000);
     send(lease(&world), pulse(1, 2, None)).await.expect("renewed");
-    assert_eq!(world.stores.lives.leases().await, Ok(vec![Held { id, lease: lease(&world) }]));
+    assert_eq!(world.stores.lives.leases(None, 100).await, Ok(vec![Held { id, lease: lease(&world) }]));
     world.stores.lives.end(end_of(&world, id)).await.expect("ended");
     assert_eq!(send(lease(&world), pulse(1, 2, None)).await, Ok(vec![id]), "it runs no longer");
 }
@@ -270,7 +270,7 @@ pub(crate) async fn a_live_that_nobody_carries_is_ended_by_the_lease_that_was_se
     world.stores.lives.pulse(lease(&world), vec![pulse]).await.expect("renewed");
     world.told().await;
     let seen = vec![Held { id: first, lease: old.clone() }, Held { id: second, lease: lease(&world) }];
-    assert_eq!(world.stores.lives.leases().await, Ok(seen));
+    assert_eq!(world.stores.lives.leases(None, 100).await, Ok(seen));
     let lost = |id| LiveEnd {
         reason: LiveReason::Lost,
         report: report.clone(),
@@ -286,7 +286,25 @@ pub(crate) async fn a_live_that_nobody_carries_is_ended_by_the_lease_that_was_se
 
     let left = Held { id: second, lease: lease(&world) };
     let world = world.reopened(Bounds::default()).await;
-    assert_eq!(world.stores.lives.leases().await, Ok(vec![left]), "kill -9 leaves it behind");
+    assert_eq!(world.stores.lives.leases(None, 100).await, Ok(vec![left]), "kill -9 leaves it behind");
+}
+
+pub(crate) async fn leases_are_told_page_by_page(world: World) {
+    let ada = world.person("ada").await;
+    let community = world.community(ada, "All", None).await.id;
+    let mut all = Vec::new();
+    for name in ["bob", "eve", "joe", "kim", "liz"] {
+        let id = on_air(&world, world.person(name).await, community).await.live.id;
+        all.push(Held { id, lease: lease(&world) });
+    }
+    let over = all.remove(2);
+    world.stores.lives.end(end_of(&world, over.id)).await.expect("ended");
+    let page = async |after, limit| world.stores.lives.leases(after, limit).await.expect("leases");
+    assert_eq!(page(None, 2).await, all[..2]);
+    assert_eq!(page(Some(all[1].id), 2).await, all[2..], "the oldest first, and what has ended is none");
+    assert_eq!(page(Some(all[3].id), 2).await, []);
+    assert_eq!(page(Some(over.id), 1).await, all[2..3], "the one before may have ended meanwhile");
+    assert_eq!(page(None, 4).await, all);
 }
 
 pub(crate) async fn running_lives_are_listed_newest_first(world: World) {

@@ -61,7 +61,8 @@ macro_rules! suite {
                 a_person_runs_one_live_and_every_start_makes_a_fresh_key states_are_told_where_the_post_went
                 a_live_ends_once_with_its_report
                 a_silent_live_gives_way_unless_its_node_has_come_back a_pulse_tells_viewers_and_keeps_the_lease
-                a_live_that_nobody_carries_is_ended_by_the_lease_that_was_seen running_lives_are_listed_newest_first
+                a_live_that_nobody_carries_is_ended_by_the_lease_that_was_seen leases_are_told_page_by_page
+                running_lives_are_listed_newest_first
                 a_deleted_post_takes_its_live_with_it a_lasting_key_is_one_until_it_is_rotated
                 defaults_stay_until_they_are_changed;
             chat: messages_are_publications_of_their_live a_message_answers_one_of_the_same_live

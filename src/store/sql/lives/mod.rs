@@ -57,9 +57,9 @@ impl Lives for SqlStore {
         self.write(move |tx| pulse::pulse(tx, &lease, pulses)).await
     }
 
-    async fn leases(&self) -> Result<Vec<Held>> {
+    async fn leases(&self, after: Option<LiveId>, limit: usize) -> Result<Vec<Held>> {
         // By the writer: while nobody can write nobody can renew, and then this is not answered either.
-        self.write(|tx| view::leases(tx.connection())).await
+        self.write(move |tx| view::leases(tx.connection(), after, limit)).await
     }
 
     async fn report(&self, id: LiveId) -> Result<Option<LiveReport>> {

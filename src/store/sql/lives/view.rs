@@ -13,8 +13,8 @@ use crate::store::{
 };
 use communiconnect_protocol::{Live, LiveId, LiveReason, LiveState, UserId, Viewers};
 
-/// Leases that are read at once: a bound against nonsense.
-const LEASES: i64 = 10_000;
+/// Smaller than every id.
+const BEGIN: [u8; 16] = [0; 16];
 
 /// Greater than every id.
 const END: [u8; 16] = [0xff; 16];
@@ -176,13 +176,14 @@ pub(super) fn running(connection: &Connection, query: &LiveQuery) -> Result<Vec<
     Ok(ids)
 }
 
-pub(super) fn leases(connection: &Connection) -> Result<Vec<Held>> {
+pub(super) fn leases(connection: &Connection, after: Option<LiveId>, limit: usize) -> Result<Vec<Held>> {
+    let after = after.map_or(BEGIN, |id| *id.as_bytes());
     let held = connection
         .prepare_cached(
             "SELECT l.id, n.node, n.until FROM lives l JOIN live_counts n ON n.live = l.id
-             WHERE l.state != 'ended' ORDER BY l.id LIMIT ?1",
+             WHERE l.state != 'ended' AND l.id > ?1 ORDER BY l.id LIMIT ?2",
         )?
-        .query_map([LEASES], |row| {
+        .query_map(params![after, limit as i64], |row| {
             let lease = Lease { node: row.get(1)?, until: row.get(2)? };
             Ok(Held { id: LiveId::from_bytes(row.get(0)?), lease })
         })?;
