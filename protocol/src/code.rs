@@ -109,7 +109,8 @@ pub struct ErrorBody {
 pub struct Carrier {
     /// The node that carries what was asked for, and could do it.
     pub node: String,
-    /// Where that node's page and interface are reached, an http or https address without a path; only where it has announced one.
+    /// Where that node's page and interface are reached, an http or https address without a slash at its end, under which their paths lie; only
+    /// where it has announced one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// The node has fallen silent and is most likely gone.

@@ -267,7 +267,7 @@ settings! {
     node: Node {
         /// Name of the node, told to clients; without it one is made at first start and kept in the data folder.
         id: Option<String> = "off";
-        /// Where this very node is reached from outside, such as `https://node-2.example.org`: other nodes send encoders and players there that ask them, by WHIP or WHEP, for a live that this node carries (307), and their pages show the way to it. Without it encoders and players are answered 503, and pages can only name the node.
+        /// Where this very node is reached from outside, such as `https://node-2.example.org` or, where a proxy takes the path away, `https://example.org/node-2`: other nodes send encoders and players there that ask them, by WHIP or WHEP, for a live that this node carries (307), and their pages show the way to it. Without it encoders and players are answered 503, and pages can only name the node.
         url: Option<WebAddress> = "off";
         /// Time to send clients away and finish what runs, at SIGTERM or Ctrl-C.
         drain_ms: u64 = "10000", 0..=600_000;

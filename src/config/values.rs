@@ -196,7 +196,7 @@ impl Value for Secret {
     }
 }
 
-/// Where a server is reached by HTTP: scheme, host and perhaps a path, without a slash at its end.
+/// Where a server is reached by HTTP: scheme, host and perhaps a path, without a slash at its end. Whatever leads there appends to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebAddress(String);
 

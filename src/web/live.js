@@ -6,7 +6,7 @@
 //     import { Publisher, Signalling, Viewer } from './live.js';
 //
 //     const signalling = new Signalling((type, body) => client.command(type, body));
-//     const client = new Client({ …, onMessage: (...news) => signalling.message(...news), onWelcome: () => signalling.welcomed() });
+//     const client = new Client({ …, onMessage: (...news) => signalling.message(...news), onWelcome: (body) => signalling.welcomed(body) });
 //
 //     const viewer = new Viewer({ signalling, liveId, onTrack: (track) => show(track), onStatus: ({ phase }) => tell(phase) });
 //     viewer.start();
@@ -20,7 +20,7 @@
 // - a path that breaks is mended on the same peer connection by an ICE restart; where that fails a new peer is made;
 // - a peer that the server has closed is made anew, now or after a growing wait, unless the reason says that it is over;
 // - what was begun over a lost socket is taken up as soon as the socket is back, and the server is asked then whether it
-//   still knows the peer;
+//   still knows the peer: unless another node answers now, which could not know it, while media flows to its own;
 // - a viewer joins again after each new session, and their wish for quality outlives the peer.
 //
 // Our candidates are not sent: the server is ICE-lite (RFC 8445 §2.5), it answers to wherever checks come from.
@@ -152,6 +152,8 @@ export function summarize(report, before = null) {
 /** What peers need of a socket. `ask(type, body)` resolves to the body of `ok`, rejects with `{code, retryAfterMs?, carrier?}`. */
 export class Signalling {
   ask;
+  /** Who answers what is asked now; undefined until a session told it. */
+  node;
   #listeners = new Set();
 
   constructor(ask) {
@@ -163,8 +165,9 @@ export class Signalling {
     for (const { message } of [...this.#listeners]) message(event, data);
   }
 
-  /** A new session stands. */
-  welcomed() {
+  /** A new session stands; its `node` is the one that serves it. */
+  welcomed({ node } = {}) {
+    this.node = node;
     for (const { welcomed } of [...this.#listeners]) welcomed();
   }
 
@@ -191,6 +194,8 @@ class Peer {
   #random;
   #pc = null;
   #peerId = null;
+  /** The node that made the peer, and alone knows it. */
+  #node;
   #phase = 'idle';
   /** Rises with every peer connection; what belongs to an older one is ignored. */
   #turn = 0;
@@ -284,6 +289,7 @@ class Peer {
         return;
       }
       this.#peerId = answer.peer_id;
+      this.#node = this.#options.signalling.node;
       this.#timer('connect', CONNECT_MS, () => this.#again({ reason: 'unreachable' }));
       await pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
       if (turn !== this.#turn) return;
@@ -430,8 +436,13 @@ class Peer {
     const resume = this.#resume;
     this.#resume = null;
     if (resume) resume();
-    else if (this.#phase === 'flowing') this.#askAfter();
+    else if (this.#phase === 'flowing') this.#askAfterAtHome();
     else this.check();
+  }
+
+  /** Balancers lead a socket that comes back to any node: another than the peer's knows nothing of it, and has no say while media flows. */
+  #askAfterAtHome() {
+    if (this.#options.signalling.node === this.#node || this.#pc.connectionState !== 'connected') this.#askAfter();
   }
 
   /** A server that was restarted knows nothing of us, and would let us wait for the silence to be noticed. */

@@ -41,7 +41,7 @@ const settled = async () => {
 };
 
 /** A server and a browser's peer connections, as far as the core sees of them. */
-function world({ refuse = [] } = {}) {
+function world({ refuse = [], node } = {}) {
   const clock = new Clock();
   const connections = [];
   const asked = [];
@@ -116,6 +116,7 @@ function world({ refuse = [] } = {}) {
     if (type === 'rtc.probe') return { sdp: 'answer', ice_servers: [{ urls: ['turn:turn.example.org'] }] };
     return type === 'rtc.restart' ? { sdp: 'answer' } : {};
   });
+  if (node) signalling.welcomed({ node });
   const options = {
     signalling, liveId: 'l', RTCPeerConnection: Connection, clock, random: () => 1, codecs: [],
     onStatus: (status) => statuses.push(status), onLayers: (news) => layers.push(news),
@@ -380,6 +381,42 @@ test('a publisher who was replaced stays away, one whose network broke comes bac
   assert.deepEqual(broken.asked, ['rtc.publish', 'rtc.restart', 'rtc.restart']);
   broken.connections[0].become('connected');
   assert.equal(broken.phases().at(-1), 'flowing');
+});
+
+test('a socket that comes back at another node costs no upload that flows', async () => {
+  const notFound = { type: 'rtc.trickle', code: 'not_found' };
+  const elsewhere = { type: 'rtc.publish', code: 'unavailable', carrier: { node: 'b', url: null, isSilent: false } };
+  const { asked, connections, clock, signalling, phases, refuse } = await publishing({ node: 'a' });
+  refuse(notFound, elsewhere);
+  signalling.welcomed({ node: 'b' });
+  await clock.pass(60_000);
+  assert.deepEqual(asked, ['rtc.publish'], 'another node knows nothing of this peer');
+  assert.equal(phases().at(-1), 'flowing');
+  assert.equal(connections[0].closed, false);
+
+  signalling.welcomed({ node: 'a' });
+  await clock.pass(1);
+  assert.deepEqual(asked.slice(1, 3), ['rtc.trickle', 'rtc.publish'], 'its own is asked, and has forgotten it');
+});
+
+test('an upload that broke while its socket is at another node says where the live is carried', async () => {
+  const { connections, clock, signalling, statuses, refuse } = await publishing({ node: 'a' });
+  signalling.welcomed({ node: 'b' });
+  refuse({ type: 'rtc.restart', code: 'not_found' }, { type: 'rtc.publish', code: 'unavailable', carrier: { node: 'a', url: null, isSilent: false } });
+  connections[0].become('failed');
+  await clock.pass(1);
+  assert.deepEqual([statuses.at(-1).phase, statuses.at(-1).reason], ['over', 'elsewhere']);
+});
+
+test('the next peer belongs to the node that made it', async () => {
+  const { asked, clock, signalling, close, latest } = await publishing({ node: 'a' });
+  signalling.welcomed({ node: 'b' });
+  close('timeout');
+  await clock.pass(1_000);
+  latest().become('connected');
+  signalling.welcomed({ node: 'b' });
+  await clock.pass(1);
+  assert.deepEqual(asked.slice(1), ['rtc.publish', 'rtc.trickle']);
 });
 
 test('another camera is sent from now on, also over the next peer', async () => {

@@ -187,6 +187,8 @@ test('whoever is led to another node is led to a web address, and to the same li
   const at = (url) => addressThere({ node: 'b', url, isSilent: false }, 'l-1');
   assert.equal(at('https://b.example'), 'https://b.example/#/l/l-1');
   assert.equal(at('http://127.0.0.1:9080'), 'http://127.0.0.1:9080/#/l/l-1');
+  assert.equal(at('https://h.example/base'), 'https://h.example/base/#/l/l-1', 'where a proxy tells nodes apart by a path, that is kept');
+  assert.equal(at('https://h.example/base/'), 'https://h.example/base/#/l/l-1');
   for (const none of [null, '', 'b.example', 'javascript:alert(1)', 'https://']) assert.equal(at(none), null, String(none));
   assert.equal(addressThere(null, 'l-1'), null);
 });

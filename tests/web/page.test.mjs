@@ -169,7 +169,8 @@ test('only communities that lie side by side under one name say since when they 
 test('whoever comes back to the page often does not make it read every list each time', async () => {
   const { Communities } = await import('../../src/web/app/communities.js');
   const world = { now: 0, asked: 0 };
-  const communities = new Communities({ ask: async () => ({ communities: [], asked: (world.asked += 1) }) }, () => world.now);
+  const ask = async () => ({ communities: [], asked: (world.asked += 1) });
+  const communities = new Communities({ stands: true, ask }, () => world.now);
   await communities.exploreIfLongAgo();
   assert.equal(world.asked, 1);
   world.now += 4 * 60_000;
@@ -180,6 +181,9 @@ test('whoever comes back to the page often does not make it read every list each
   world.now += 5 * 60_000;
   await communities.exploreIfLongAgo();
   assert.equal(world.asked, 3);
+  const away = new Communities({ stands: false, ask }, () => world.now);
+  await away.exploreIfLongAgo();
+  assert.equal(world.asked, 3, 'the return of the connection looks');
 });
 
 test('the page claims to be online only while nothing waits for an answer', () => {
@@ -274,6 +278,10 @@ test('a login that the server has ended makes a guest, a server that is away doe
   assert.equal(await account.token({}), null);
   assert.equal(account.user, null);
   assert.deepEqual(reasons, ['expired']);
+});
+
+test('no module asks from the root of its address: the page works under a path', () => {
+  for (const { name, text } of modules) assert.doesNotMatch(text, /['"`]\/(v1|readyz|healthz)/, name);
 });
 
 /** The account module over a storage and a server made of variables. */

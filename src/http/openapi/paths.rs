@@ -24,7 +24,7 @@ pub(super) fn shapes() -> Map<String, Value> {
                 "field": { "type": "string", "description": "The field at fault, as a path such as `channels.0.offset`." },
                 "retry_after_ms": { "type": "integer", "minimum": 0 },
                 "node": { "type": "string", "description": "The node that carries what was asked for, and could do it." },
-                "url": { "type": "string", "description": "Where that node is reached, without a path; only where it has announced an address." },
+                "url": { "type": "string", "description": "Where that node is reached, without a slash at its end; paths are appended to it. Only where it has announced an address." },
                 "silent": { "type": "boolean", "description": "That node has fallen silent and is most likely gone." },
                 "errors": {
                     "type": "array",

@@ -37,18 +37,18 @@ export class Account {
   }
 
   async register(fields) {
-    await this.#enter('/v1/auth/register', fields);
+    await this.#enter('v1/auth/register', fields);
   }
 
   async login(fields) {
-    await this.#enter('/v1/auth/login', fields);
+    await this.#enter('v1/auth/login', fields);
   }
 
   async logout() {
     const session = this.#session();
     this.#keep(null, 'logout');
     // Forgotten here first: a server that cannot be reached must not keep anybody logged in.
-    if (session) await post('/v1/auth/logout', { refresh_token: session.refresh_token }).catch(() => {});
+    if (session) await post('v1/auth/logout', { refresh_token: session.refresh_token }).catch(() => {});
   }
 
   /**
@@ -65,7 +65,7 @@ export class Account {
       // Another tab may have done it while this one waited.
       if (isFresh(current) && (!force || current.access_token !== this.#givenToken)) return this.#give(current.access_token);
       try {
-        const fresh = await post('/v1/auth/refresh', { refresh_token: current.refresh_token });
+        const fresh = await post('v1/auth/refresh', { refresh_token: current.refresh_token });
         this.#keep(fresh, 'refresh');
         return this.#give(fresh.access_token);
       } catch (error) {

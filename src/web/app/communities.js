@@ -104,9 +104,9 @@ export class Communities {
     return this.#exploring;
   }
 
-  /** The same, unless it was done lately. */
+  /** The same, unless it was done lately, or there is no connection: its return does the same. */
   async exploreIfLongAgo() {
-    if (this.#now() - this.#exploredAt >= LOOK_LEAST_MS) await this.explore();
+    if (this.#connection.stands && this.#now() - this.#exploredAt >= LOOK_LEAST_MS) await this.explore();
   }
 
   async #lookAround() {

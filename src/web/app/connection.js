@@ -42,7 +42,7 @@ export class Connection {
 
   constructor(account) {
     this.#account = account;
-    const address = new URL('/v1/ws', location.href);
+    const address = new URL('v1/ws', location.href);
     address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
     this.#client = new Client({
       url: address.href,
@@ -68,6 +68,11 @@ export class Connection {
 
   start() {
     this.#client.start();
+  }
+
+  /** Whether what is asked now goes out now: also while something else waits for its answer. */
+  get stands() {
+    return this.state === 'online' || this.state === 'unanswered';
   }
 
   /** Comes back as whoever the account says; all following ends. */
@@ -128,7 +133,7 @@ export class Connection {
     const returned = this.#wasOnline;
     this.#wasOnline = true;
     this.welcomed.emit(body, returned);
-    this.signalling.welcomed();
+    this.signalling.welcomed(body);
   }
 
   #became(status) {

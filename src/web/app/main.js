@@ -119,7 +119,7 @@ class Site {
 
   start() {
     this.account.changed.listen((reason) => this.#becameAnother(reason));
-    this.connection.welcomed.listen((_, returned) => (returned ? this.#explored(this.communities.exploreIfLongAgo()) : this.exploreAgain()));
+    this.connection.welcomed.listen((_, returned) => (returned ? this.#lookAgain() : this.exploreAgain()));
     addEventListener('hashchange', () => {
       this.#moves += 1;
       this.#route();
@@ -233,12 +233,12 @@ class Site {
 
   /** Looks whether others have opened communities meanwhile. */
   exploreAgain() {
-    if (this.connection.state === 'online') this.#explored(this.communities.explore());
+    if (this.connection.stands) this.#explored(this.communities.explore());
   }
 
-  /** Somebody has come back to the page; while it is offline, its return does the same. */
+  /** Somebody, or the connection, has come back. */
   #lookAgain() {
-    if (this.connection.state === 'online') this.#explored(this.communities.exploreIfLongAgo());
+    this.#explored(this.communities.exploreIfLongAgo());
   }
 
   #explored(asking) {

@@ -71,7 +71,7 @@ export class Cockpit {
       site.lives.changed.listen((id) => id === live.id && this.#update(site.lives.get(id))),
       site.lives.follow(live.id, { signal: (event, data) => event === 'live.reactions' && this.#hearts.burst(data.counts) }),
       site.connection.follow(`analytics:live:${live.id}`, { state: ({ event, data }) => event === 'live.figures' && this.#showFigures(data) }),
-      site.connection.changed.listen((state) => state === 'online' || state === 'unanswered' || this.#forgetFigures()),
+      site.connection.changed.listen(() => site.connection.stands || this.#forgetFigures()),
       site.connection.welcomed.listen((_, returned) => returned && this.#returned()));
     this.#timer = setInterval(() => this.#look(), 1_000);
     this.#update(live);

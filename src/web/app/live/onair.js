@@ -102,11 +102,19 @@ export class OnAir {
     return this.#publisher?.figures() ?? Promise.resolve(null);
   }
 
-  /** Ends the live for everybody; resolves to its report. */
+  /**
+   * Ends the live for everybody; resolves to its report. Where the connection has come back at another node than the live's,
+   * that refuses: nothing is sent any more all the same, and without anybody who goes on the live ends by itself.
+   */
   async stop() {
-    const { report } = await this.#connection.ask('live.stop', { live_id: this.live.id });
-    this.leave();
-    return report;
+    try {
+      const { report } = await this.#connection.ask('live.stop', { live_id: this.live.id });
+      this.leave();
+      return report;
+    } catch (error) {
+      if (error.carrier && !error.carrier.isSilent) this.leave();
+      throw error;
+    }
   }
 
   /** Sends no more. The live itself waits for somebody to go on, and ends if nobody does. */

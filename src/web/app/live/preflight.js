@@ -53,7 +53,7 @@ export class Preflight {
 
 async function readiness() {
   try {
-    const reply = await fetch('/readyz');
+    const reply = await fetch('readyz');
     const body = await reply.json();
     return { ready: reply.ok, selftest: body.live?.state ?? null };
   } catch {

@@ -41,11 +41,11 @@ export function pictureWait({ total, picture = { p50: 0, p95: 0 } }) {
   return { p50: total.p50 + picture.p50, p95: total.p95 + picture.p95 };
 }
 
-/** The page of a live at the node that carries it; null where that has announced no web address. */
+/** The page of a live at the node that carries it; null where that has announced no web address. A path of that address is kept. */
 export function addressThere(carrier, liveId) {
   if (!/^https?:\/\//.test(carrier?.url ?? '')) return null;
   try {
-    return new URL(`/#/l/${liveId}`, carrier.url).href;
+    return new URL(`${carrier.url.replace(/\/+$/, '')}/#/l/${liveId}`).href;
   } catch {
     return null;
   }
