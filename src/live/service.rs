@@ -48,6 +48,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+mod abandoned;
 mod chat;
 mod elsewhere;
 mod lives;
@@ -63,6 +64,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+use abandoned::end_unheld;
 pub use elsewhere::Sought;
 pub use resources::Watching;
 pub use signalling::{Restarted, Sender, Viewer};
@@ -134,9 +136,6 @@ const ELSEWHERE_MS: u64 = 5_000;
 /// Between two tellings of where this node is, and two looks at whether words are lost.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Between two looks at leases: by as much may be too late that one has run out.
-const LEASES_EVERY: Duration = Duration::from_secs(2);
-
 impl LiveService {
     /// A door to no live yet. Ends what a former run of this node has left behind, then listens to the media plane until the
     /// process stops.
@@ -145,11 +144,7 @@ impl LiveService {
     /// Where the store cannot be asked.
     pub async fn open(parts: LiveParts, events: mpsc::Receiver<MediaEvent>) -> crate::store::Result<Self> {
         let LiveParts { settings, stores, secret, rates, plane, broker, hub, tasks } = parts;
-        for held in stores.lives.leases().await? {
-            if held.lease.node == settings.node {
-                end_unheld(&stores, held, LiveReason::Lost).await?;
-            }
-        }
+        abandoned::end_those_of(&settings.node, &stores).await?;
         let (others, words) = elsewhere::Others::new();
         let parts = Parts {
             settings,
@@ -210,38 +205,6 @@ impl LiveService {
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.parts.tasks.stopping() => return,
-            }
-        }
-    }
-
-    /// Ends lives of nodes that died.
-    async fn look_at_leases(self) {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(LEASES_EVERY) => {}
-                () = self.parts.tasks.stopping() => return,
-            }
-            self.end_abandoned(Instant::now()).await;
-        }
-    }
-
-    async fn end_abandoned(&self, now: Instant) {
-        let (Parts { stores, leases, .. }, asked) = (&*self.parts, Instant::now());
-        let held = match stores.lives.leases().await {
-            Ok(held) => held,
-            Err(error) => {
-                leases.unanswered();
-                return tracing::debug!(%error, "leases of lives could not be read");
-            }
-        };
-        for held in leases.told(now, asked.elapsed(), held) {
-            let (live, node) = (held.id, held.lease.node.clone());
-            match end_unheld(stores, held, LiveReason::Lost).await {
-                Ok(_) => {
-                    tracing::warn!(%live, %node, "ended a live whose node is gone");
-                    self.tell(live, Ask::Removed).await;
-                }
-                Err(error) => tracing::debug!(%live, %error, "a live of a silent node was not ended"),
             }
         }
     }
@@ -320,17 +283,6 @@ enum Running {
     None,
     Silent(Held),
     Carried(LiveId),
-}
-
-/// Ends a live that nobody carries any more, with what was last noted of it.
-///
-/// # Errors
-/// `Refused` as `unavailable` where its node has come back meanwhile.
-async fn end_unheld(stores: &Stores, held: Held, reason: LiveReason) -> crate::store::Result<LiveReport> {
-    let Held { id, lease } = held;
-    let report = stores.lives.report(id).await?.unwrap_or_default();
-    let end = LiveEnd { id, reason, report, encoder_left: true, seen: Some(lease), at: now_ms() };
-    stores.lives.end(end).await
 }
 
 /// Which peer an event is about; none for figures of many.

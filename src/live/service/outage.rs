@@ -31,6 +31,20 @@ async fn other_door(world: &World) -> (LiveService, Arc<Between>) {
     (door_with(settings, (&stores, &world.hub), None, &world.tasks).await, between)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_whatever_becomes_meanwhile_of_what_its_former_run_has_left() {
+    let world = World::new().await;
+    let (stores, store) = Between::stores(&world.stores);
+    let left = left_behind(&world, "a").await;
+    let before = Lease { node: "dead".into(), until: 0 };
+    // A post that was deleted since, and a lease that was renewed since.
+    *store.outdated.lock() = [LiveId::NOTHING, left].map(|id| Held { id, lease: before.clone() }).to_vec();
+    let settings = LiveSettings { node: "dead".into(), ..LiveSettings::default() };
+    door_with(settings, (&stores, &world.hub), None, &world.tasks).await;
+    assert_eq!(world.state_of(left).await, (LiveState::Ended, Some(LiveReason::Lost)));
+    world.tasks.stop(Duration::from_millis(1)).await;
+}
+
 /// One that does nothing by itself: time passes for it as it is told.
 async fn idle_door(world: &World) -> (LiveService, Arc<Between>) {
     let (stores, between) = Between::stores(&world.stores);

@@ -49,20 +49,29 @@ pub(crate) async fn door_with(
     LiveService::open(parts, events).await.expect("an empty store")
 }
 
-/// Stands between a door and its store: counts how often it was asked for one live, and can be away or keep people waiting.
+/// Stands between a door and its store: counts how often it was asked for one live, and can be away, keep people waiting or
+/// tell what has changed meanwhile.
 pub(crate) struct Between {
     store: Arc<dyn LiveStore>,
     pub(crate) asked: AtomicUsize,
     pub(crate) is_away: AtomicBool,
     /// Whoever asks for this live waits for good.
     pub(crate) stuck: Mutex<Option<LiveId>>,
+    /// Leases as they stood before: told first.
+    pub(crate) outdated: Mutex<Vec<Held>>,
 }
 
 impl Between {
     /// These stores with itself between.
     pub(crate) fn stores(stores: &Stores) -> (Stores, Arc<Self>) {
         let (asked, is_away) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let between = Self { store: stores.lives.clone(), asked, is_away, stuck: Mutex::default() };
+        let between = Self {
+            store: stores.lives.clone(),
+            asked,
+            is_away,
+            stuck: Mutex::default(),
+            outdated: Mutex::default(),
+        };
         let between = Arc::new(between);
         (Stores { lives: between.clone(), ..stores.clone() }, between)
     }
@@ -113,7 +122,9 @@ impl LiveStore for Between {
     }
 
     async fn leases(&self) -> Result<Vec<Held>> {
-        self.store()?.leases().await
+        let mut held = std::mem::take(&mut *self.outdated.lock());
+        held.extend(self.store()?.leases().await?);
+        Ok(held)
     }
 
     async fn report(&self, id: LiveId) -> Result<Option<LiveReport>> {
