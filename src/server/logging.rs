@@ -14,9 +14,9 @@ pub(super) struct WrongFilter {
     reason: String,
 }
 
-/// The media library's own words, of this node's self-test and of every hostile datagram. Whoever wants them says
-/// `log.level=info,rtc=info`.
-const QUIET: &str = "rtc=error,webrtc=error";
+/// The media library's own words, of this node's self-test and of every hostile datagram, and a line for each table of a new
+/// database. Whoever wants them says `log.level=info,rtc=info,refinery_core=info`.
+const QUIET: &str = "rtc=error,webrtc=error,refinery_core=warn";
 
 /// Starts logging for the whole process; a second call changes nothing.
 pub(super) fn start(settings: &Log) -> Result<(), WrongFilter> {

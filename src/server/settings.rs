@@ -128,7 +128,7 @@ pub(super) fn plane(config: &Config) -> Result<PlaneSettings, WrongAnnounce> {
 /// Mbit/s of the machine's line, as `live.egress_mbit` 0 has it.
 fn line_mbit() -> u64 {
     let mbit = fastest_mbit(Path::new("/sys/class/net"));
-    tracing::info!(mbit, "replays may take a quarter of this line; live.egress_mbit sets another");
+    tracing::info!(mbit, "live video counts on a line of this rate; live.egress_mbit sets another");
     mbit
 }
 

@@ -80,3 +80,33 @@ test('who comes to the wrong node for a live is led to the one that carries it',
   await device.at('cockpit-stop').waitFor();
   for (const person of [host, viewer, device]) assert.deepEqual(person.complaints, []);
 });
+
+test('who broadcasts goes on when a balancer leads their socket to the other node, and can put the camera out there', async () => {
+  const [east, west] = nodes;
+  let chosen = east;
+  const balancer = await Network.before({ get port() { return chosen.server.port; } });
+  nodes.push({ network: balancer, server: { close: async () => {} } });
+  const host = await Person.open(browser, balancer.origin);
+  await host.register('captain', 'Captain');
+  const community = await host.makeCommunity('One deck');
+  const live = await host.goLive(community, 'Under way');
+  const viewer = await Person.open(browser, east.network.origin);
+  await viewer.visit(`#/l/${live}`);
+  await viewer.seesMovement();
+
+  chosen = west;
+  balancer.cut();
+  await host.page.locator('[data-testid=connection-state][data-state=reconnecting]').waitFor({ state: 'attached' });
+  balancer.restore();
+  await host.online();
+  await viewer.seesMovement(45);
+  const cockpit = host.at('cockpit');
+  assert.deepEqual([await cockpit.getAttribute('data-here'), await cockpit.getAttribute('data-phase')], ['true', 'flowing']);
+
+  await host.press('cockpit-stop');
+  await host.press('confirm-yes');
+  await host.page.locator('[data-testid=cockpit][data-here=false]').waitFor();
+  assert.equal(await host.at('live-there').getAttribute('href'), `${east.network.origin}/#/l/${live}`);
+  assert.equal(await host.at('on-air').filter({ visible: true }).count(), 0);
+  assert.deepEqual(viewer.complaints, []);
+});

@@ -231,6 +231,11 @@ export class Feed {
     this.#say();
   }
 
+  /** Words of an empty feed that depend on what else is known are said anew. */
+  retell() {
+    if (this.#parts.note.querySelector('[data-testid="feed-empty"]')) this.#say();
+  }
+
   #say() {
     this.#parts.more.hidden = this.#cursor === null;
     const empty = this.#cards.size === 0 && this.#pending.size === 0;

@@ -7,12 +7,16 @@ import { isolated, nameOf, oneLine } from './model.js';
 import { Signal } from './signal.js';
 import { complain, explain } from './toasts.js';
 
+/** Milliseconds between two looks at the count by who walks about: nobody tells when a notification goes with what it told of. */
+const LOOK_LEAST_MS = 20_000;
+
 /** The unread count and the news, kept for as long as somebody is logged in. */
 export class Notices {
   /** Emits the number of unread notifications, and the notification that came, if one did. */
   changed = new Signal();
   unread = 0;
   #connection;
+  #looked = 0;
 
   constructor(connection, me) {
     this.#connection = connection;
@@ -31,7 +35,13 @@ export class Notices {
     this.refresh();
   }
 
+  /** Looks whether what is counted is still there, at times. */
+  look() {
+    if (this.unread > 0 && Date.now() - this.#looked > LOOK_LEAST_MS) this.refresh();
+  }
+
   async refresh() {
+    this.#looked = Date.now();
     const { unread } = await this.#connection.ask('notification.list', { unread: true }).catch(() => ({ unread: this.unread }));
     this.#count(unread);
   }

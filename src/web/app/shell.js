@@ -82,6 +82,7 @@ export class Shell {
       if (name === place.name || (name === 'me' && mine)) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
+    this.#site.notices?.look();
     this.#showTree();
   }
 

@@ -182,6 +182,8 @@ export class CommunityView {
     if (!community) return;
     this.title = community.name;
     this.#site.entitle();
+    // Whoever has joined is no longer asked to.
+    this.#feed.retell();
     const parent = community.parent_id && this.#site.communities.get(community.parent_id);
     if (community.parent_id && !parent) this.#site.communities.load(community.parent_id).catch(() => {});
     const children = this.#site.communities.children(this.#id) ?? [];
