@@ -240,15 +240,14 @@ impl LiveService {
         if view.live.state == LiveState::Ended || *node == self.parts.settings.node {
             return Ok(());
         }
-        let silent = self.is_silent(view);
-        let message = if silent {
+        let carrier = self.carrier(view);
+        let message = if carrier.silent {
             format!(
                 "node {node}, which carries this live, has fallen silent: start another, or wait whether it comes back"
             )
         } else {
             format!("this live is carried by node {node}; connect there")
         };
-        let carrier = Carrier { node: node.clone(), url: self.url_of_carrier(view), silent };
         Err(ErrorBody::new(Code::Unavailable, message).retry_after(ELSEWHERE_MS).carried_by(carrier))
     }
 

@@ -15,8 +15,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use tokio::sync::Notify;
 
-/// After this long without a word of a node nobody is led there: four of [`LOOK_EVERY`].
-const FORGOTTEN: Duration = Duration::from_secs(20);
+/// After this long without a word of a node that has said where it is nobody is led there: it says so each [`LOOK_EVERY`],
+/// and the rest is for a word that comes late.
+const LATE: Duration = LOOK_EVERY.saturating_add(Duration::from_secs(2));
+
+/// After this long without a word of a node it is as if there had been none: four of [`LOOK_EVERY`]. By then its leases tell
+/// whether it is there.
+const FORGOTTEN: Duration = LOOK_EVERY.saturating_mul(4);
 
 /// Nodes that are known at once: a bound against nonsense.
 const NODES: usize = 1_024;
@@ -64,6 +69,17 @@ impl Sought {
     }
 }
 
+/// What a node has said of where it is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Place {
+    /// There, a moment ago.
+    At(String),
+    /// Something, and no more since, although it could be heard.
+    Late,
+    /// Nothing, or nothing for long.
+    Unsaid,
+}
+
 /// The other nodes.
 pub(super) struct Others {
     /// Node -> where it is reached, and when it said so.
@@ -93,9 +109,15 @@ impl Others {
         self.missed.notify_one();
     }
 
-    pub(super) fn url(&self, node: &str) -> Option<String> {
+    /// What a node has said of where it is. While others cannot be heard, it says nothing of a node that its words are late.
+    pub(super) fn place(&self, node: &str, now: Instant, is_cut_off: bool) -> Place {
         let urls = self.urls.lock();
-        urls.get(node).filter(|(_, at)| at.elapsed() < FORGOTTEN).map(|(url, _)| url.clone())
+        let Some((url, at)) = urls.get(node) else { return Place::Unsaid };
+        match now.saturating_duration_since(*at) {
+            passed if passed >= FORGOTTEN => Place::Unsaid,
+            passed if passed >= LATE && !is_cut_off => Place::Late,
+            _ => Place::At(url.clone()),
+        }
     }
 
     /// Where a word waits until it is acted on.
@@ -106,11 +128,11 @@ impl Others {
         }
     }
 
-    fn note(&self, node: String, url: String) {
+    pub(super) fn note(&self, node: String, url: String, at: Instant) {
         let mut urls = self.urls.lock();
-        urls.retain(|_, (_, at)| at.elapsed() < FORGOTTEN);
+        urls.retain(|_, (_, before)| at.saturating_duration_since(*before) < FORGOTTEN);
         if urls.len() < NODES || urls.contains_key(&node) {
-            urls.insert(node, (url, Instant::now()));
+            urls.insert(node, (url, at));
         }
     }
 }
@@ -151,11 +173,23 @@ impl LiveService {
     }
 
     /// Where the node is reached that carries this live, if it is another one that lives and has announced an address.
-    pub(super) fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
+    fn url_of_carrier(&self, view: &LiveView) -> Option<String> {
         let LiveView { live, lease, .. } = view;
         let is_elsewhere = live.state != LiveState::Ended && lease.node != self.parts.settings.node;
-        // Nobody is led to a node that is most likely gone.
-        if is_elsewhere && !self.is_silent(view) { self.parts.others.url(&lease.node) } else { None }
+        if is_elsewhere { self.carrier(view).url } else { None }
+    }
+
+    /// The other node that carries this live. Nobody is led to one that is most likely gone: whoever said where it is falls
+    /// silent before its leases show it.
+    pub(super) fn carrier(&self, view: &LiveView) -> Carrier {
+        let Parts { others, hub, .. } = &*self.parts;
+        let node = view.lease.node.clone();
+        match others.place(&node, Instant::now(), hub.is_cut_off()) {
+            _ if self.is_silent(view) => Carrier { node, url: None, silent: true },
+            Place::Late => Carrier { node, url: None, silent: true },
+            Place::At(url) => Carrier { node, url: Some(url), silent: false },
+            Place::Unsaid => Carrier { node, url: None, silent: false },
+        }
     }
 
     /// Acts on what other nodes say, until the process stops.
@@ -198,7 +232,7 @@ impl LiveService {
             Word::Reached { node, url } => {
                 // It goes into headers of answers: what could not be the setting is no address.
                 match WebAddress::read(&url) {
-                    Ok(url) => self.parts.others.note(node, url.as_str().to_owned()),
+                    Ok(url) => self.parts.others.note(node, url.as_str().to_owned(), Instant::now()),
                     Err(error) => {
                         tracing::debug!(%node, reason = error.reason, "another node names no address")
                     }
@@ -330,13 +364,26 @@ mod tests {
 
     #[test]
     fn nodes_that_are_known_stay_known_however_many_there_are() {
-        let (others, _heard) = Others::new();
+        let ((others, _heard), now) = (Others::new(), Instant::now());
+        let place = |node| others.place(node, now, false);
         for node in 0..NODES {
-            others.note(node.to_string(), "http://before".into());
+            others.note(node.to_string(), "http://before".into(), now);
         }
-        others.note("one too many".into(), "http://new".into());
-        assert_eq!(others.url("one too many"), None);
-        others.note("0".into(), "http://moved".into());
-        assert_eq!(others.url("0").as_deref(), Some("http://moved"));
+        others.note("one too many".into(), "http://new".into(), now);
+        assert_eq!(place("one too many"), Place::Unsaid);
+        others.note("0".into(), "http://moved".into(), now);
+        assert_eq!(place("0"), Place::At("http://moved".into()));
+    }
+
+    #[test]
+    fn nobody_is_led_to_a_node_that_has_not_said_for_a_while_where_it_is() {
+        let ((others, _heard), said) = (Others::new(), Instant::now());
+        others.note("a".into(), "http://a".into(), said);
+        let place = |passed, is_cut_off| others.place("a", said + passed, is_cut_off);
+        let (there, moment) = (Place::At("http://a".into()), Duration::from_millis(1));
+        assert_eq!(place(LOOK_EVERY + Duration::from_secs(1), false), there, "a word may come late");
+        assert_eq!([place(LATE, false), place(FORGOTTEN - moment, false)], [Place::Late, Place::Late]);
+        assert_eq!(place(FORGOTTEN - moment, true), there, "nobody could hear it");
+        assert_eq!([place(FORGOTTEN, false), place(FORGOTTEN, true)], [Place::Unsaid, Place::Unsaid]);
     }
 }

@@ -126,10 +126,22 @@ async fn the_owner_of_a_live_whose_node_is_dead_stops_it_or_starts_another() {
     assert_eq!(early.carrier.as_deref(), Some(&carrier), "it has announced no address");
     let reached = elsewhere::Word::Reached { node: "dead".into(), url: "http://dead".into() };
     other.heard(&rmp_serde::to_vec_named(&reached).expect("encoded"));
-    until("the word of where it is", async || other.parts.others.url("dead").is_some()).await;
+    until("the word of where it is", async || is_known(&other, "dead")).await;
     let url = Some("http://dead".to_owned());
     let led = other.join(world.bob.into(), SessionId::new(1), id).await.expect_err("it is carried there");
     assert_eq!(led.carrier.as_deref(), Some(&Carrier { url, ..carrier.clone() }));
+    let eight_seconds_ago =
+        Instant::now().checked_sub(Duration::from_secs(8)).expect("a machine that runs for a minute");
+    other.parts.others.note("dead".into(), "http://dead".into(), eight_seconds_ago);
+    let late = other.join(world.bob.into(), SessionId::new(1), id).await.expect_err("it has missed a word");
+    assert_eq!(
+        late.carrier.as_deref(),
+        Some(&Carrier { silent: true, ..carrier.clone() }),
+        "who asks asks again"
+    );
+    assert_eq!(other.led_to(Sought::Live(id)).await, Ok(None));
+    let early = other.stop(world.ada, id).await.expect_err("its lease is not old enough");
+    assert_eq!(early.code, Code::Unavailable);
     // Silent, and not gone yet.
     let a_while_ago = || Instant::now().checked_sub(LEASE * 3 / 4).expect("a machine that runs for a minute");
     other.end_abandoned(a_while_ago()).await;
@@ -169,6 +181,11 @@ async fn a_state_that_could_not_be_noted_is_noted_when_the_store_is_back() {
     world.tasks.stop(Duration::from_millis(1)).await;
 }
 
+/// Whether a node has said where it is.
+fn is_known(door: &LiveService, node: &str) -> bool {
+    matches!(door.parts.others.place(node, Instant::now(), false), elsewhere::Place::At(_))
+}
+
 /// Waits for what comes soon.
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     for _ in 0..500 {
@@ -196,7 +213,7 @@ async fn however_many_words_are_too_many_everything_is_looked_at_once() {
     let last = rmp_serde::to_vec_named(&last).expect("encoded");
     until("all words acted on", async || {
         other.heard(&last);
-        other.parts.others.url("last").is_some()
+        is_known(&other, "last")
     })
     .await;
     assert!(asked() <= 2, "the store was asked {} times", asked());
@@ -212,8 +229,8 @@ async fn nobody_is_led_to_what_is_no_address() {
         other.heard(&rmp_serde::to_vec_named(&word).expect("encoded"));
     }
     // They are acted on in their order.
-    until("the last word", async || other.parts.others.url("last").is_some()).await;
-    assert_eq!(["liar", "vague"].map(|node| other.parts.others.url(node)), [None, None]);
+    until("the last word", async || is_known(&other, "last")).await;
+    assert_eq!(["liar", "vague"].map(|node| is_known(&other, node)), [false, false]);
     world.tasks.stop(Duration::from_millis(1)).await;
 }
 
