@@ -10,6 +10,5 @@ mod leash;
 #[path = "../../../tests/harness/redis.rs"]
 mod server;
 
-pub(crate) use crate::fault_proxy::{Fault, FaultProxy};
 use crate::ports;
 pub(crate) use server::Redis;

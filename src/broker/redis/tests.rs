@@ -1,14 +1,12 @@
 //! The broker on a real Redis, with what networks do to it.
 
-use super::{
-    RedisBroker, RedisUrl,
-    testing::{Fault, FaultProxy, Redis},
-};
+use super::{RedisBroker, RedisUrl, testing::Redis};
 use crate::{
     broker::{
         Broadcast, Deliver, LinkState, SharedBroker,
         conformance::{self, Inbox, channel, publication},
     },
+    fault_proxy::{Fault, FaultProxy},
     tasks::Tasks,
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -4,10 +4,8 @@
 use super::fixture::{Client, World, person, plain, test_channel};
 use crate::{
     auth::Identity,
-    broker::{
-        Broadcast, RedisBroker, RedisUrl, SharedBroker,
-        redis_testing::{Fault, FaultProxy, Redis},
-    },
+    broker::{Broadcast, RedisBroker, RedisUrl, SharedBroker, redis_testing::Redis},
+    fault_proxy::{Fault, FaultProxy},
     hub::HubSettings,
     publication::{Audience, Publication},
 };
