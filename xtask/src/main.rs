@@ -1,5 +1,6 @@
 //! Project chores. `cargo xtask test` checks everything that can be checked on one machine, a fresh one included.
 
+mod conflicts;
 mod machine;
 mod steps;
 mod two_nodes;
@@ -12,7 +13,7 @@ Usage: cargo xtask test [STEP...]
 Runs every step, or those named, in this order, and says at the end what it ran:
   machine    installs what the tests need: chromium, firefox-esr, nodejs, npm, GStreamer, PostgreSQL, Redis, openssl (apt),
              the browser driver and libdatachannel (npm), aiortc and FFmpeg with WHIP (pip)
-  format     cargo fmt --check
+  format     no marks of merge conflicts in any tracked file, cargo fmt --check
   lint       cargo clippy, warnings are errors
   test       cargo test: unit tests, stories against the real binary, benches in test mode, examples
   two-nodes  cargo test: the stories of the hub, of posts and of comments again, each on two nodes over PostgreSQL and Redis
