@@ -280,6 +280,10 @@ test('a login that the server has ended makes a guest, a server that is away doe
   assert.deepEqual(reasons, ['expired']);
 });
 
+test('whether what is asked now goes out is asked of the connection, for which `online` is one of two answers', () => {
+  for (const { name, text } of modules) assert.doesNotMatch(text, /connection\.state === 'online'/, name);
+});
+
 test('no module asks from the root of its address: the page works under a path', () => {
   for (const { name, text } of modules) assert.doesNotMatch(text, /['"`]\/(v1|readyz|healthz)/, name);
 });

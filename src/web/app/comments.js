@@ -326,11 +326,11 @@ export class Comments {
 
   #showPending(body, parent) {
     const author = body.anonymous ? null : this.#site.me;
-    const online = this.#site.connection.state === 'online';
+    const { stands } = this.#site.connection;
     const copy = h('article', { class: 'comment post-pending', testid: 'comment-pending', 'data-pending': 'true' },
       h('div', { class: 'comment-own' }, avatar(author, 's'),
         h('div', { class: 'comment-main' },
-          h('header', { class: 'comment-head' }, h('span', { class: 'post-author' }, author ? nameOf(author) : t('post.someone')), h('span', { class: 'post-state' }, t(online ? 'post.sending' : 'post.waiting'))),
+          h('header', { class: 'comment-head' }, h('span', { class: 'post-author' }, author ? nameOf(author) : t('post.someone')), h('span', { class: 'post-state' }, t(stands ? 'post.sending' : 'post.waiting'))),
           h('div', { class: 'comment-body', dir: 'auto' }, written(body.content)))));
     this.#pending.set(body.op, copy);
     (parent ? parent.kids : this.#list).append(copy);

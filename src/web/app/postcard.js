@@ -62,8 +62,8 @@ export class PostCard {
     element.dataset.pending = String(Boolean(post.pending));
     this.#parts.fold.setAttribute('href', `#/p/${post.id}`);
     if (post.pending) {
-      const online = this.#site.connection.state === 'online';
-      fill(this.#parts.foot, h('span', { class: 'post-state', testid: 'post-state' }, t(online ? 'post.sending' : 'post.waiting')));
+      const { stands } = this.#site.connection;
+      fill(this.#parts.foot, h('span', { class: 'post-state', testid: 'post-state' }, t(stands ? 'post.sending' : 'post.waiting')));
     } else {
       this.#reactions = new ReactionBar(this.#site, { post_id: post.id }, {
         read: () => ({ reactions: this.#post.counts.reactions, mine: this.#post.my?.reaction }),

@@ -51,7 +51,7 @@ export class StudioView {
       site.connection.changed.listen(() => this.#check()),
       site.communities.changed.listen(() => this.#offerCommunities(communityId)));
     this.#offerCommunities(communityId);
-    if (site.connection.state === 'online') this.#preflight.run();
+    if (site.connection.stands) this.#preflight.run();
     this.#offerRunning();
   }
 
