@@ -175,6 +175,45 @@ test('the owner deletes a message and slows the chat down', async () => {
   assert.equal(await bob.at('chat-input').inputValue(), 'two', 'what was refused is not lost');
 });
 
+test('who keeps order in a live is whom the server says: neither an old login nor the order of answers decides it', async () => {
+  const { alice, bob, community } = await pair();
+  const live = await bob.goLive(community, 'Market day');
+  await bob.at('chat-input').fill('Welcome');
+  await bob.key('Enter');
+  const welcome = (person) => person.at('chat-message').filter({ hasText: 'Welcome' });
+
+  // Alice moderates the community, and comes by a link: her right is known later than the live.
+  await alice.visit(`#/l/${live}`);
+  await alice.page.reload();
+  await alice.at('chat-slow-mode').waitFor();
+  await alice.press('chat-menu', welcome(alice));
+  await alice.at('chat-delete', welcome(alice)).waitFor();
+
+  const carol = await open();
+  await carol.register(fresh('carol'), 'Carol');
+  await carol.page.evaluate(() => {
+    const session = JSON.parse(localStorage.getItem('cc.session'));
+    localStorage.setItem('cc.session', JSON.stringify({ ...session, user: { ...session.user, role: 'moderator' } }));
+  });
+  await carol.visit(`#/l/${live}`);
+  await carol.page.reload();
+  await carol.press('chat-menu', welcome(carol));
+  await carol.at('chat-reply', welcome(carol)).waitFor();
+  assert.equal(await carol.at('chat-delete').count() + await carol.at('chat-slow-mode').count(), 0);
+
+  // Once there is no form, there is nothing to answer with.
+  await bob.press('cockpit-stop');
+  await bob.press('confirm-yes');
+  await carol.page.locator('[data-testid=live-over][data-reason=ended]').waitFor();
+  assert.equal(await carol.at('chat-menu').count(), 0);
+  await alice.page.locator('[data-testid=live-over][data-reason=ended]').waitFor();
+  await alice.press('chat-menu', welcome(alice));
+  assert.equal(await alice.at('chat-reply').count(), 0);
+  await alice.press('chat-delete', welcome(alice));
+  await welcome(alice).waitFor({ state: 'detached' });
+  for (const person of [alice, bob, carol]) assertNoComplaints(person);
+});
+
 test('somebody whom the owner takes out sees no more and cannot come back', async () => {
   const { alice, bob, live } = await watched();
   await alice.press('live-people-open');

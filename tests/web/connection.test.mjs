@@ -2,6 +2,7 @@
 // itself, since it needs what a browser has around a page.
 
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Connection } from '../../src/web/app/connection.js';
 
@@ -87,4 +88,30 @@ test('a connection that something waits on stands, and what is asked of it is an
   assert.deepEqual([connection.state, connection.stands], ['unanswered', true], 'nothing else would look again for whoever came back now');
   socket.onclose({ code: 1006, reason: '' });
   assert.deepEqual([connection.state, connection.stands], ['reconnecting', false]);
+});
+
+test('what somebody is, the server says: nothing before its word, and another as another person', async () => {
+  const { connection, sockets } = page();
+  const greet = (user) => {
+    const socket = sockets.at(-1);
+    socket.onopen();
+    socket.onmessage({ data: JSON.stringify([socket.sent[0][0], 'ok', { subscriptions: {}, user }]) });
+  };
+  connection.start();
+  await settled();
+  assert.equal(connection.role, null);
+  greet({ id: 'u', role: 'moderator' });
+  assert.equal(connection.role, 'moderator');
+  connection.restart();
+  assert.equal(connection.role, null, 'whoever comes now is somebody else');
+  await settled();
+  greet(null);
+  assert.equal(connection.role, null, 'a guest');
+});
+
+test('no button trusts the role that was kept with the login', () => {
+  const app = new URL('../../src/web/app/', import.meta.url);
+  for (const name of readdirSync(app, { recursive: true })) {
+    if (name.endsWith('.js')) assert.doesNotMatch(readFileSync(new URL(name, app), 'utf8'), /\bme\??\.role\b/, name);
+  }
 });

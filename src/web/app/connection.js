@@ -32,6 +32,8 @@ export class Connection {
   farewell = {};
   /** Characters of texts, and how deep replies nest; the server tells its own with every welcome. */
   limits = { post_title: 200, post_content: 5000, comment_content: 2000, community_name: 80, replies_depth: 3 };
+  /** `user`, `moderator` or `admin`, as the server says of whoever is connected; null for a guest, and until it has said so. */
+  role = null;
   #account;
   #client;
   #followed = new Map();
@@ -79,6 +81,7 @@ export class Connection {
   restart() {
     this.#followed.clear();
     this.#wasOnline = false;
+    this.role = null;
     this.#client.restart();
   }
 
@@ -129,6 +132,7 @@ export class Connection {
 
   #welcome(body) {
     this.limits = { ...this.limits, ...body.limits };
+    this.role = body.user?.role ?? null;
     this.#refusals = 0;
     const returned = this.#wasOnline;
     this.#wasOnline = true;

@@ -136,10 +136,18 @@ class Site {
     return this.me !== null;
   }
 
-  /** Whether one may remove what others wrote in a community. */
+  /**
+   * Whether one may remove what others wrote in a community, by what the server says of one now: what was kept with the
+   * login is as old as that.
+   */
   moderates(communityId) {
-    const staff = this.me?.role === 'moderator' || this.me?.role === 'admin';
+    const staff = this.connection.role === 'moderator' || this.connection.role === 'admin';
     return staff || this.communities.get(communityId)?.my?.role === 'moderator';
+  }
+
+  /** Whether one keeps order in a live. */
+  keepsOrderIn(live) {
+    return this.me !== null && (live.owner.id === this.me.id || this.moderates(live.community_id));
   }
 
   async setMember(community, member) {

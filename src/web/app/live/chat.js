@@ -37,7 +37,9 @@ export class Chat {
   #replyTo = null;
   /** The key of why nobody writes here, once that is so. */
   #shut = null;
-  #end;
+  /** What one may do here, as the menus of the messages show it. */
+  #rights = '';
+  #ends = [];
 
   constructor(site, live) {
     this.#site = site;
@@ -47,17 +49,18 @@ export class Chat {
     this.element = h('section', { class: 'sheet chat', 'aria-label': t('chat.title') }, this.#head, this.#list, this.#note, this.#slow, this.#replying);
     if (live.state !== 'ended') this.element.append(this.#buildForm());
     this.update(live);
-    this.#end = site.lives.follow(live.id, {
+    const judge = () => this.update(this.#live);
+    this.#ends.push(site.communities.changed.listen(judge), site.connection.welcomed.listen(judge), site.lives.follow(live.id, {
       publication: (item) => this.#take([item], { isNews: true }),
       opened: () => this.#load(),
       reset: () => this.#load(),
       closed: (reason) => (reason === 'forbidden' ? this.shut('chat.banned') : this.#load()),
-    });
+    }));
     if (live.state === 'ended') this.#load();
   }
 
   destroy() {
-    this.#end();
+    this.#ends.forEach((end) => end());
   }
 
   /** The live has changed. */
@@ -78,11 +81,24 @@ export class Chat {
       this.#form = null;
       this.#replying.hidden = true;
     }
+    this.#showMenus();
     this.#say();
   }
 
   get #moderates() {
-    return this.#site.me !== null && (this.#live.owner.id === this.#site.me.id || this.#site.moderates(this.#live.community_id));
+    return this.#site.keepsOrderIn(this.#live);
+  }
+
+  /** Gives the messages that stand here the menus of what one may do now. */
+  #showMenus() {
+    const rights = `${this.#moderates} ${this.#form !== null}`;
+    if (this.#rights === rights) return;
+    this.#rights = rights;
+    for (const { message } of this.#log.entries()) {
+      const element = this.#shown.get(message.id);
+      element?.querySelector('details.menu')?.remove();
+      element?.append(...this.#menu(message));
+    }
   }
 
   #showHead(seconds) {
@@ -108,6 +124,7 @@ export class Chat {
     this.#replying.hidden = true;
     for (const copy of this.#pending.values()) copy.remove();
     this.#pending.clear();
+    this.#showMenus();
     this.#say();
   }
 
@@ -168,17 +185,19 @@ export class Chat {
           h('a', { class: 'chat-author', href: `#/u/${user.id}` }, nameOf(user)), isOwner && h('span', { class: 'badge-soft' }, t('chat.owner')), ' ',
           h('span', { class: 'chat-content', testid: 'chat-content' }, written(content))),
         h('span', { class: 'chat-when' }, streamMs === undefined ? timeTag(message.at) : clockText(streamMs))),
-      this.#site.me && this.#menu(message));
+      this.#menu(message));
   }
 
+  /** The menu of a message in a list; an empty one where there is nothing that one may do. */
   #menu(message) {
+    if (!this.#site.me) return [];
     const { id, user } = message;
     const mine = user.id === this.#site.me.id;
     const items = [];
     if (this.#form) items.push({ text: t('comment.reply'), symbol: 'reply', testid: 'chat-reply', run: () => this.#reply(message) });
     if (mine || this.#moderates) items.push({ text: t('post.delete'), symbol: 'trash', testid: 'chat-delete', danger: true, run: () => this.#delete(id) });
     if (this.#moderates && !mine && user.id !== this.#live.owner.id) items.push({ text: t('live.ban'), symbol: 'block', testid: 'chat-ban', danger: true, run: () => banFromLive(this.#site, this.#live, user) });
-    return items.length > 0 && menu({ label: t('post.menu'), testid: 'chat-menu', items });
+    return items.length > 0 ? [menu({ label: t('post.menu'), testid: 'chat-menu', items })] : [];
   }
 
   async #delete(id) {

@@ -55,7 +55,8 @@ export class LiveView {
   #begin(live) {
     this.title = live.title;
     this.#site.entitle();
-    if (!this.#site.communities.get(live.community_id)) this.#site.communities.load(live.community_id).catch(() => {});
+    // Also where it is known: one's role in it may have changed since.
+    this.#site.communities.load(live.community_id).catch(() => {});
     const mine = live.owner.id === this.#site.me?.id;
     const onAgain = () => this.#begin(this.#site.lives.get(this.#id) ?? live);
     if (!mine) this.#show(new Watch(this.#site, live, { onAgain }));

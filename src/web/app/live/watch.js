@@ -88,14 +88,10 @@ export class Watch {
           ? live.ended_at && timeTag(live.ended_at)
           : h('button', {
             class: 'chip chip-quiet', type: 'button', title: t('live.people'), testid: 'live-people-open',
-            onclick: () => openPeople(this.#site, this.#live, { moderates: this.#moderates }),
+            onclick: () => openPeople(this.#site, this.#live, { moderates: this.#site.keepsOrderIn(this.#live) }),
           }, viewersBadge(live)));
     }
     if (live.state === 'ended') this.#end('ended');
-  }
-
-  get #moderates() {
-    return this.#site.me !== null && (this.#live.owner.id === this.#site.me.id || this.#site.moderates(this.#live.community_id));
   }
 
   /** The peer says that it is over; only the live itself knows whether for all. */
