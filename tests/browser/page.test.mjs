@@ -102,6 +102,30 @@ test('a page whose network was cut says so, keeps what is written, and catches u
   }
 });
 
+test('whoever comes back to a feed is told of what came above what they see, and of nothing that they see', async () => {
+  const { alice, bob, community } = await pair();
+  await bob.page.setViewportSize({ width: 390, height: 500 });
+  for (let number = 1; number <= 4; number += 1) await alice.post(`Post ${number}\n\n\n\n\n\n\nwith much to read`);
+  await bob.card('Post 4').waitFor();
+  const meanwhile = async (content) => {
+    await bob.visit('#/communities');
+    await bob.at('community-create').waitFor();
+    await alice.post(content);
+    await alice.page.locator('[data-testid=post-card][data-pending=false]').filter({ hasText: content }).waitFor();
+    await bob.visit(`#/c/${community}`);
+    await bob.card(content).waitFor({ state: 'attached' });
+  };
+  await bob.card('Post 1').scrollIntoViewIfNeeded();
+  await meanwhile('Far above');
+  await bob.at('feed-new').waitFor();
+  await bob.press('feed-new');
+  await bob.at('feed-new').waitFor({ state: 'hidden' });
+  await bob.page.waitForFunction(() => scrollY === 0);
+  await meanwhile('In sight');
+  await bob.at('feed-new').waitFor({ state: 'hidden' });
+  assert.match(await bob.card('In sight').getAttribute('class'), /post-new/, 'it is marked where it stands');
+});
+
 test('a page whose words find no answer does not claim to be online', async () => {
   const slow = await Network.before(stage.server);
   try {

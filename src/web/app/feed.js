@@ -57,6 +57,8 @@ export class Feed {
   enter() {
     this.#active = true;
     addEventListener('scroll', this.#scrolled, { passive: true });
+    // Where one is back at the top, what came meanwhile is in sight, and nothing scrolls to say so.
+    requestAnimationFrame(() => this.#active && this.#scrolled());
   }
 
   leave() {
