@@ -159,6 +159,8 @@ settings! {
         outbox_count: usize = "4096", 16..=1_000_000;
         /// Bytes of live pushes held for a session that pages through what it missed; then `gap` slow.
         hold_bytes: usize = "1048576", 1_024..=1_073_741_824;
+        /// Longest wait, in milliseconds, of what a channel says to many readers for what it says next, so that both share their wakes and writes: 0.02 for each reader of this node, so that channels of up to 50 never wait; 0 is off.
+        flush_ms: u64 = "20", 0..=1_000;
         /// Registrations per hour from one address: a classroom, no more.
         register_per_hour_address: u32 = "1000", 1..=1_000_000;
         /// Attempts to log in per minute for one account from one address, against guessing; ten times as many from one address in all, and for one account from everywhere.

@@ -5,6 +5,7 @@
 
 use super::{
     delivery::Delivery,
+    flush::{Flush, Turn},
     handle::SessionHandle,
     meter::{Meter, Rates},
     presence::LastCrowd,
@@ -56,6 +57,8 @@ struct Inner {
     idle_looks: u32,
     /// What went to subscribers.
     meter: Meter,
+    /// What waits so that it goes to many readers together with what comes next.
+    flush: Flush,
 }
 
 #[derive(Debug)]
@@ -110,6 +113,18 @@ pub(super) struct Opening {
     pub(super) upto: u64,
     /// Whether the reader has more pages to ask for first.
     pub(super) has_more: bool,
+}
+
+/// What became of deliveries of [`ChannelEntry::gather`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Gathered {
+    /// They went out.
+    Told(NeedsRepair),
+    /// They wait: somebody has to call [`ChannelEntry::flush`] after so many milliseconds.
+    FlushAfter(u64),
+    /// They wait, and somebody was asked already.
+    Waiting,
 }
 
 /// A missing part was noticed: somebody has to call [`ChannelEntry::repair_from`] and bring it.
@@ -269,17 +284,40 @@ impl ChannelEntry {
         granted.map(|(_, subscriber)| Arc::clone(&subscriber.session)).collect()
     }
 
+    /// Like [`ChannelEntry::accept`], but what follows the last fan-out to many readers closely waits for what comes next,
+    /// `longest_ms` at most, so that they share its wakes and writes.
+    pub(super) fn gather(&self, mut deliveries: Vec<Arc<Delivery>>, longest_ms: u64) -> Gathered {
+        let mut inner = self.inner.lock();
+        inner.idle_looks = 0;
+        let now = clock::steady_ms();
+        match inner.flush.turn(now, &mut deliveries) {
+            Turn::Now => {
+                inner.tell(&self.channel, deliveries, now);
+                let readers = inner.subscribers.len();
+                inner.flush.spoke(now, readers, longest_ms);
+                Gathered::Told(inner.begin_repair())
+            }
+            Turn::After(wait) => Gathered::FlushAfter(wait),
+            Turn::Joined => Gathered::Waiting,
+        }
+    }
+
+    /// Lets out what [`ChannelEntry::gather`] kept; nothing where it went out meanwhile.
+    pub(super) fn flush(&self, longest_ms: u64) -> NeedsRepair {
+        let mut inner = self.inner.lock();
+        let now = clock::steady_ms();
+        if inner.tell(&self.channel, Vec::new(), now) {
+            let readers = inner.subscribers.len();
+            inner.flush.spoke(now, readers, longest_ms);
+        }
+        inner.begin_repair()
+    }
+
     /// Takes what the broker brought, and fans out what is in order. Publications that came twice are dropped.
     pub(super) fn accept(&self, deliveries: Vec<Arc<Delivery>>) -> NeedsRepair {
         let mut inner = self.inner.lock();
-        let mut ready = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            inner.sort_in(delivery, &mut ready);
-        }
+        inner.tell(&self.channel, deliveries, clock::steady_ms());
         inner.idle_looks = 0;
-        let now = clock::steady_ms();
-        ready.iter().for_each(|delivery| inner.meter.count(now, delivery.class()));
-        inner.fan_out(&self.channel, &ready);
         inner.begin_repair()
     }
 
@@ -319,6 +357,8 @@ impl ChannelEntry {
     /// The log has a newer publication than any that came: the tail was lost.
     pub(super) fn knows_of(&self, head: u64) -> NeedsRepair {
         let mut inner = self.inner.lock();
+        // What waits here is not lost.
+        inner.tell(&self.channel, Vec::new(), clock::steady_ms());
         let Some(mine) = inner.head.or_else(|| inner.least_told()) else { return NeedsRepair(false) };
         inner.head = Some(mine);
         inner.known = inner.known.max(head);
@@ -328,6 +368,7 @@ impl ChannelEntry {
     /// After which offset the missing part begins; none once nothing is missing, which ends the repair.
     pub(super) fn repair_from(&self) -> Option<u64> {
         let mut inner = self.inner.lock();
+        inner.tell(&self.channel, Vec::new(), clock::steady_ms());
         let head = inner.head.unwrap_or(0);
         let is_whole = head >= inner.known || inner.subscribers.is_empty() || inner.is_parked;
         inner.is_repairing = !is_whole;
@@ -355,6 +396,20 @@ impl Inner {
         self.subscribers
             .get_mut(slot)
             .filter(|subscriber| std::ptr::eq(Arc::as_ptr(&subscriber.session), session))
+    }
+
+    /// Tells subscribers what waits and then these, as far as they are in order; whether there was anything.
+    fn tell(&mut self, channel: &Channel, deliveries: Vec<Arc<Delivery>>, now: u64) -> bool {
+        let mut all = self.flush.take();
+        all.extend(deliveries);
+        let mut ready = Vec::with_capacity(all.len());
+        let is_any = !all.is_empty();
+        for delivery in all {
+            self.sort_in(delivery, &mut ready);
+        }
+        ready.iter().for_each(|delivery| self.meter.count(now, delivery.class()));
+        self.fan_out(channel, &ready);
+        is_any
     }
 
     fn sort_in(&mut self, delivery: Arc<Delivery>, ready: &mut Vec<Arc<Delivery>>) {

@@ -2,8 +2,16 @@
 
 use super::{
     Access, Denied, HubSettings, Neighbour, SessionEnds, SessionHandle, Tally, Traffic,
-    channel::ChannelEntry, crowds::Crowds, delivery::Delivery, handle::Closing, outbox::Budget, peers::Peers,
-    people::People, reads::Reads, registry::Registry, resync::Wholeness,
+    channel::{ChannelEntry, Gathered},
+    crowds::Crowds,
+    delivery::Delivery,
+    handle::Closing,
+    outbox::Budget,
+    peers::Peers,
+    people::People,
+    reads::Reads,
+    registry::Registry,
+    resync::Wholeness,
 };
 use crate::{
     auth::Identity,
@@ -265,6 +273,30 @@ impl Hub {
         }
     }
 
+    /// Takes what the broker brought for readers alone: now, or together with what follows.
+    fn gather(&self, entry: &Arc<ChannelEntry>, deliveries: Vec<Arc<Delivery>>) {
+        let longest_ms = self.settings.flush_ms;
+        match entry.gather(deliveries, longest_ms) {
+            Gathered::Told(needs_repair) => {
+                if needs_repair.0 {
+                    self.repair(entry);
+                }
+            }
+            Gathered::Waiting => {}
+            Gathered::FlushAfter(wait_ms) => {
+                let (me, entry) = (self.me.clone(), Arc::clone(entry));
+                self.tasks.spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                    if entry.flush(longest_ms).0
+                        && let Some(hub) = me.upgrade()
+                    {
+                        hub.repair(&entry);
+                    }
+                });
+            }
+        }
+    }
+
     fn end_all(&self, entry: &Arc<ChannelEntry>, reason: UnsubscribeReason) {
         for session in entry.sessions() {
             self.kick(&session, entry.channel(), reason);
@@ -300,7 +332,11 @@ impl Deliver for Hub {
         // A block that was committed before a post must filter that post, wherever in the batch its channel came up.
         by_channel.groups.sort_by_key(|(entry, _)| !matches!(entry.channel(), Channel::User(_)));
         for (entry, deliveries) in by_channel.groups {
-            self.bring(&entry, deliveries);
+            if deliveries.iter().any(|delivery| tells_the_server(delivery)) {
+                self.bring(&entry, deliveries);
+            } else {
+                self.gather(&entry, deliveries);
+            }
         }
     }
 

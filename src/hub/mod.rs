@@ -11,6 +11,7 @@ mod control;
 mod crowds;
 pub mod delivery;
 mod dispatch;
+mod flush;
 mod handle;
 #[expect(clippy::module_inception, reason = "the type that the module is named for")]
 mod hub;

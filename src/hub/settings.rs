@@ -32,6 +32,8 @@ pub struct HubSettings {
     pub outbox_count: usize,
     /// `limits.hold_bytes` of pushes held while a reader pages through what it missed.
     pub hold_bytes: usize,
+    /// `limits.flush_ms`: how long what a busy channel says to many readers may wait for more; 0 is off.
+    pub flush_ms: u64,
     /// `admin.test_channels`: whether anyone may subscribe to `test:` channels.
     pub test_channels: bool,
     /// What `connect` tells about limits; its figures are those of the settings.
@@ -69,6 +71,7 @@ impl Default for HubSettings {
             outbox_bytes: 1 << 20,
             outbox_count: 4_096,
             hold_bytes: 1 << 20,
+            flush_ms: 20,
             test_channels: false,
             told: Limits {
                 message_bytes: 64 << 10,

@@ -51,6 +51,7 @@ pub(super) fn hub(config: &Config, node: String) -> HubSettings {
         outbox_bytes: limits.outbox_bytes,
         outbox_count: limits.outbox_count,
         hold_bytes: limits.hold_bytes,
+        flush_ms: limits.flush_ms,
         test_channels: config.admin.test_channels,
         told: Limits {
             message_bytes: limits.message_bytes as u64,

@@ -277,10 +277,9 @@ async fn send(
         }
         if camera.load(Ordering::Relaxed) {
             let timestamp = picture.timestamp();
-            let payloads = picture.next_frame(began.elapsed());
-            let count = payloads.len();
-            for (part, payload) in payloads.into_iter().enumerate() {
-                packet(&mut connection, 1, header(PAYLOAD_VIDEO, timestamp, part + 1 == count), &payload)?;
+            let mut frame = picture.next_frame();
+            while let Some((payload, is_last)) = frame.next_packet(began.elapsed()) {
+                packet(&mut connection, 1, header(PAYLOAD_VIDEO, timestamp, is_last), &payload)?;
             }
         }
         sounds += 1;

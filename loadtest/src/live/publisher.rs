@@ -105,11 +105,11 @@ impl Publisher {
 
     fn send_frame(&mut self) -> Result<()> {
         let timestamp = self.picture.timestamp();
-        let payloads = self.picture.next_frame(self.epoch.elapsed());
-        let count = payloads.len();
-        for (part, payload) in payloads.into_iter().enumerate() {
+        let mut frame = self.picture.next_frame();
+        // Each packet says when it left itself: how long this side takes for a frame is not the server's delay.
+        while let Some((payload, is_last)) = frame.next_packet(self.epoch.elapsed()) {
             let header = Header {
-                marker: part + 1 == count,
+                marker: is_last,
                 payload_type: PAYLOAD_VIDEO,
                 sequence: next(&mut self.sequences[1]),
                 timestamp,

@@ -232,8 +232,9 @@ mod tests {
             seed: 3,
         });
         let mut packets = Vec::new();
-        for frame in 0..frames {
-            for payload in picture.next_frame(TICK * frame) {
+        for number in 0..frames {
+            let mut frame = picture.next_frame();
+            while let Some((payload, _)) = frame.next_packet(TICK * number) {
                 let sequence = 65_500_u16.wrapping_add(packets.len() as u16);
                 packets.push((
                     Header { marker: false, payload_type: 96, sequence, timestamp: 0, ssrc: 1 },

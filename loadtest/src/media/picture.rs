@@ -66,18 +66,32 @@ impl Picture {
         (u64::from(self.frame) * 90_000 / u64::from(self.settings.frames_per_second)) as u32
     }
 
-    /// Payloads of the next frame, in order.
-    pub fn next_frame(&mut self, sent: Duration) -> Vec<Payload> {
+    /// The next frame, to be taken packet by packet.
+    pub fn next_frame(&mut self) -> Frame {
         let key = self.frame.is_multiple_of(self.frames_per_key);
-        let sizes = self.sizes.next_frame(key);
-        let parts = sizes.len() as u16;
-        let payloads = sizes.into_iter().enumerate().map(|(part, length)| {
-            let marker = Marker { frame: self.frame, part: part as u16, parts, key, sent };
-            payload(self.frame, length, marker)
-        });
-        let payloads = payloads.collect();
+        let frame = Frame { number: self.frame, key, sizes: self.sizes.next_frame(key), taken: 0 };
         self.frame += 1;
-        payloads
+        frame
+    }
+}
+
+/// A frame, cut into packets.
+#[derive(Debug)]
+pub struct Frame {
+    number: u32,
+    key: bool,
+    sizes: Vec<usize>,
+    taken: usize,
+}
+
+impl Frame {
+    /// The payload of the next packet, which leaves at `sent`, and whether it is the last; none after that.
+    pub fn next_packet(&mut self, sent: Duration) -> Option<(Payload, bool)> {
+        let &length = self.sizes.get(self.taken)?;
+        let (part, parts) = (self.taken as u16, self.sizes.len() as u16);
+        self.taken += 1;
+        let marker = Marker { frame: self.number, part, parts, key: self.key, sent };
+        Some((payload(self.number, length, marker), self.taken == self.sizes.len()))
     }
 }
 
@@ -116,12 +130,16 @@ mod tests {
         seed: 7,
     };
 
+    fn payloads(mut frame: Frame, sent: Duration) -> Vec<Payload> {
+        std::iter::from_fn(|| frame.next_packet(sent)).map(|(payload, _)| payload).collect()
+    }
+
     #[test]
     fn the_stream_has_its_rate_and_its_key_frames() {
         let mut picture = Picture::new(SETTINGS);
         let (mut bytes, mut keys) = (0, Vec::new());
         for frame in 0..600 {
-            let payloads = picture.next_frame(Duration::from_millis(frame));
+            let payloads = payloads(picture.next_frame(), Duration::from_millis(frame));
             bytes += payloads.iter().map(Vec::len).sum::<usize>();
             if payloads[0][5] & 1 == 0 {
                 assert_eq!(payloads[0][8..11], [0x9d, 0x01, 0x2a]);
@@ -136,7 +154,7 @@ mod tests {
     #[test]
     fn every_packet_proves_its_content() {
         let mut picture = Picture::new(SETTINGS);
-        let payloads = picture.next_frame(Duration::from_millis(5));
+        let payloads = payloads(picture.next_frame(), Duration::from_millis(5));
         for (part, payload) in payloads.iter().enumerate() {
             let marker = Marker::read(payload, DESCRIPTOR).expect("intact");
             assert_eq!((marker.part as usize, marker.parts as usize), (part, payloads.len()));

@@ -9,13 +9,17 @@ use super::{
 use nix::{
     cmsg_space,
     sys::{
-        socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt::ReceiveTimestampns},
+        socket::{
+            ControlMessageOwned, MsgFlags, recvmsg, setsockopt,
+            sockopt::{ReceiveTimestampns, UdpGroSegment},
+        },
         time::TimeSpec,
     },
 };
 use rtc_crypto::RTCCryptoProvider;
 use rtc_dtls::crypto::Certificate;
 use std::{
+    cell::RefCell,
     io::{self, IoSliceMut},
     net::SocketAddr,
     os::fd::AsRawFd,
@@ -26,6 +30,9 @@ use tokio::{io::Interest, net::UdpSocket, time::timeout};
 
 /// Longest datagram that is read: an Ethernet packet, with room to notice one that is longer.
 const DATAGRAM: usize = 2_048;
+
+/// Longest run of datagrams that the kernel hands over at once.
+const RUN: usize = 64 << 10;
 
 /// How long connecting may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -107,7 +114,7 @@ pub struct Connection {
     own_password: String,
     crypto: Arc<dyn RTCCryptoProvider>,
     checked: Instant,
-    buffer: Box<[u8; DATAGRAM]>,
+    run: Run,
     /// Datagrams that could not be opened.
     pub broken: u64,
 }
@@ -128,13 +135,15 @@ impl Connection {
             tie_breaker: rand::random(),
         };
         let binding = binding.encode(&*identity.crypto)?;
-        let mut buffer = Box::new([0; DATAGRAM]);
+        let mut buffer = [0; DATAGRAM];
         let until = Instant::now() + PATIENCE;
-        reach(&socket, &binding, buffer.as_mut_slice(), until).await?;
+        reach(&socket, &binding, &mut buffer, until).await?;
         let config =
             Dtls::config(identity.certificate.clone(), answer.fingerprint.clone(), identity.crypto.clone())?;
         let mut dtls = Dtls::connect(answer.candidate, config, identity.crypto.clone())?;
-        let srtp = shake_hands(&socket, &mut dtls, buffer.as_mut_slice(), until).await?;
+        let srtp = shake_hands(&socket, &mut dtls, &mut buffer, until).await?;
+        // On a network the sender's card cuts a run; here the sender's own processor would, and work for this side.
+        setsockopt(&socket, UdpGroSegment, &true).map_err(io::Error::from)?;
         Ok(Self {
             socket,
             dtls,
@@ -143,7 +152,7 @@ impl Connection {
             own_password: offer.own.password.clone(),
             crypto: identity.crypto.clone(),
             checked: Instant::now(),
-            buffer,
+            run: Run::default(),
             broken: 0,
         })
     }
@@ -160,7 +169,8 @@ impl Connection {
             tie_breaker: rand::random(),
         };
         let binding = binding.encode(&*self.crypto)?;
-        reach(&socket, &binding, self.buffer.as_mut_slice(), Instant::now() + PATIENCE).await?;
+        reach(&socket, &binding, &mut [0; DATAGRAM], Instant::now() + PATIENCE).await?;
+        setsockopt(&socket, UdpGroSegment, &true).map_err(io::Error::from)?;
         (self.socket, self.binding, self.checked) = (Arc::new(socket), binding, Instant::now());
         self.own_password = own.password;
         Ok(())
@@ -209,14 +219,14 @@ impl Connection {
     pub fn receive(&mut self) -> Result<Option<Received>, RtcError> {
         self.consent()?;
         loop {
-            let buffer = self.buffer.as_mut_slice();
-            let received = self.socket.try_io(Interest::READABLE, || stamped(&self.socket, buffer));
-            let (length, arrived) = match received {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
-            let datagram = &self.buffer[..length];
+            if self.run.is_empty() {
+                match self.socket.try_io(Interest::READABLE, || self.run.read(&self.socket)) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let (datagram, arrived) = self.run.next();
             // RFC 7983: which protocol a datagram is of is told by its first byte; RFC 5761: 192-223 is control.
             match (datagram.first(), datagram.get(1)) {
                 (Some(128..=191), Some(192..=223)) => match self.srtp.open_rtcp(datagram) {
@@ -264,16 +274,63 @@ impl Connection {
     }
 }
 
-/// A datagram and when the kernel had it.
-fn stamped(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, SystemTime)> {
-    let mut control = cmsg_space!(TimeSpec);
-    let mut parts = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
-    let arrived = message.cmsgs()?.find_map(|part| match part {
-        ControlMessageOwned::ScmTimestampns(at) => Some(SystemTime::UNIX_EPOCH + Duration::from(at)),
-        _ => None,
-    });
-    Ok((message.bytes, arrived.unwrap_or_else(SystemTime::now)))
+/// Datagrams of one size that the kernel handed over together, the last perhaps shorter.
+struct Run {
+    bytes: Vec<u8>,
+    taken: usize,
+    size: usize,
+    arrived: SystemTime,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), taken: 0, size: 0, arrived: SystemTime::UNIX_EPOCH }
+    }
+}
+
+thread_local! {
+    /// Where runs are read to: peers keep what came, not room for the longest.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; RUN].into());
+}
+
+impl Run {
+    fn is_empty(&self) -> bool {
+        self.taken >= self.bytes.len()
+    }
+
+    /// Reads what is there, and when the kernel had it.
+    fn read(&mut self, socket: &UdpSocket) -> io::Result<()> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut control = cmsg_space!(TimeSpec, i32);
+            let mut parts = [IoSliceMut::new(buffer)];
+            let flags = MsgFlags::MSG_DONTWAIT;
+            let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+            let length = message.bytes;
+            (self.taken, self.size, self.arrived) = (0, length.max(1), SystemTime::now());
+            for part in message.cmsgs()? {
+                match part {
+                    ControlMessageOwned::ScmTimestampns(at) => {
+                        self.arrived = SystemTime::UNIX_EPOCH + Duration::from(at);
+                    }
+                    ControlMessageOwned::UdpGroSegments(size) => {
+                        self.size = usize::try_from(size).unwrap_or(length).max(1);
+                    }
+                    _ => {}
+                }
+            }
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&buffer[..length]);
+            Ok(())
+        })
+    }
+
+    /// The next datagram and when it came; an empty one where none is left.
+    fn next(&mut self) -> (&[u8], SystemTime) {
+        let from = self.taken.min(self.bytes.len());
+        let to = (from + self.size).min(self.bytes.len());
+        self.taken = to;
+        (&self.bytes[from..to], self.arrived)
+    }
 }
 
 async fn reach(

@@ -71,14 +71,23 @@ impl Outgoing {
 
     /// Appends a packet made of two parts and returns the second, to be patched.
     pub(super) fn push(&mut self, head: &[u8], body: &[u8]) -> &mut [u8] {
+        self.push_padded(head, body, 0)
+    }
+
+    /// The same with so many bytes of padding behind it, the last of which says how many they are (RFC 3550 §5.1).
+    pub(super) fn push_padded(&mut self, head: &[u8], body: &[u8], padding: u8) -> &mut [u8] {
         let start = self.bytes.len();
-        let len = head.len() + body.len();
+        let body_end = start + head.len() + body.len();
+        let len = head.len() + body.len() + usize::from(padding);
         self.bytes.reserve(len + self.tag_room);
         self.bytes.extend_from_slice(head);
         self.bytes.extend_from_slice(body);
         self.bytes.resize(start + len + self.tag_room, 0);
+        if padding > 0 {
+            self.bytes[start + len - 1] = padding;
+        }
         self.packets.push(OutgoingPacket { start, len });
-        &mut self.bytes[start + head.len()..start + len]
+        &mut self.bytes[start + head.len()..body_end]
     }
 }
 
@@ -95,6 +104,14 @@ mod tests {
         assert_eq!(out.iter().collect::<Vec<_>>(), [b"headBODY".as_slice(), b"h"]);
         assert_eq!(out.packets()[1].start, 8 + 16);
         assert_eq!(out.bytes().len(), 8 + 16 + 1 + 16);
+    }
+
+    #[test]
+    fn padding_says_how_long_it_is_and_is_not_to_be_patched() {
+        let mut out = Outgoing::new(2);
+        assert_eq!(out.push_padded(b"h", b"body", 3), b"body");
+        assert_eq!(out.iter().collect::<Vec<_>>(), [b"hbody\0\0\x03"]);
+        assert_eq!(out.bytes(), b"hbody\0\0\x03\0\0");
     }
 
     #[test]

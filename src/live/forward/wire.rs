@@ -69,6 +69,24 @@ const PADDING: [u8; 255] = {
     padding
 };
 
+/// Payloads are evened to a multiple of this many bytes.
+const EVEN: usize = 8;
+
+/// Payloads beyond this stay as they are: with header, tag and the headers below it a packet must stay within 1,280 bytes,
+/// which every way carries (RFC 8200 §5). An encoder that fills its packets to the brim sends them of one size anyway.
+const MOST_EVENED: usize = 1_168;
+
+/// Bytes of padding for a packet of a frame, so that the frame leaves as one run.
+///
+/// The kernel segments what is handed over at once into packets of one size, of which the last may be shorter. Encoders cut a
+/// frame into packets that differ by a byte, the shorter ones first, so that most frames would take two system calls for each
+/// viewer. This takes a third of all calls away for a quarter of a percent of bytes. The last packet of a frame, and with it
+/// every sound, needs none. It follows from the packet alone: a repeat has the same bytes.
+fn evening(payload: usize, ends_frame: bool) -> u8 {
+    let evened = payload.next_multiple_of(EVEN);
+    if ends_frame || evened > MOST_EVENED { 0 } else { u8::try_from(evened - payload).unwrap_or(0) }
+}
+
 /// How packets of one run are put on the wire.
 pub(super) struct Writing<'a> {
     pub(super) media: &'a SentMedia,
@@ -109,12 +127,14 @@ impl Writing<'_> {
 
     /// Writes a source packet under `place`, its outgoing index and timestamp. Returns its bytes.
     pub(super) fn media(&self, packet: &Packet, place: (u64, u64), wire: &mut Wire<'_>) -> usize {
-        let fields = Fields { stamp: self.stamp(wire), ..self.fields(packet, place) };
+        let padding = evening(packet.payload.len(), packet.frame.ends_frame);
+        let fields = Fields { stamp: self.stamp(wire), padding: padding > 0, ..self.fields(packet, place) };
         let mut buffer = [0; MAX_HEADER];
         let header = self.writer.write(&fields, &mut buffer);
-        let body = wire.out.push(header, &packet.payload);
+        let body = wire.out.push_padded(header, &packet.payload, padding);
         self.sent.run.patch(&packet.frame.descriptor, body);
-        self.left(header.len() + packet.payload.len(), fields.stamp, wire)
+        let size = header.len() + packet.payload.len() + usize::from(padding);
+        self.left(size, fields.stamp, wire)
     }
 
     /// Writes a source packet once more, as RFC 4588 says.
@@ -166,4 +186,36 @@ pub(super) fn padding(
     let size = header.len() + PADDING.len();
     wire.transport.left(wire.now, size, false);
     Some(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Payloads of one frame, the last one last, as they leave.
+    fn leave(payloads: &[usize]) -> Vec<usize> {
+        let last = payloads.len() - 1;
+        let evened = |(place, &payload)| payload + usize::from(evening(payload, place == last));
+        payloads.iter().enumerate().map(evened).collect()
+    }
+
+    #[test]
+    fn a_frame_that_was_cut_about_equally_leaves_as_one_run() {
+        assert_eq!(leave(&[945, 946, 946, 946, 946]), [952, 952, 952, 952, 946]);
+        assert_eq!(leave(&[839, 839, 840]), [840, 840, 840]);
+    }
+
+    #[test]
+    fn a_lone_packet_and_the_last_of_a_frame_stay_as_they_are() {
+        assert_eq!(leave(&[61]), [61]);
+        assert_eq!(leave(&[960, 959]), [960, 959]);
+    }
+
+    #[test]
+    fn no_packet_grows_beyond_what_every_way_carries() {
+        assert_eq!(leave(&[1_167, 1_169, 1_188, 1_000]), [1_168, 1_169, 1_188, 1_000]);
+        let (tag, udp, ipv6) = (16, 8, 40);
+        let longest = 1_168 + MAX_HEADER + tag + udp + ipv6;
+        assert_eq!(longest, 1_276, "of 1,280");
+    }
 }
