@@ -444,6 +444,10 @@ for (const [device, viewport] of [['desktop', { width: 1280, height: 800 }], ['p
         await assertOpenToAll(bob, hash);
       }
       for (const person of [alice, bob]) assert.equal(await person.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, 'nothing sticks out to the side');
+      await alice.at('cockpit-encoder').locator('summary').click();
+      await alice.at('live-key-card').waitFor();
+      const [card, rows] = [await alice.at('live-key-card').boundingBox(), await alice.at('live-key-ffmpeg-copy').boundingBox()];
+      assert.ok(rows.x + rows.width <= card.x + card.width, 'a key lies within its card');
       await alice.press('live-people-open');
       await alice.press('live-ban', alice.at('live-person').filter({ hasText: 'Bob' }));
       await alice.press('confirm-yes');
