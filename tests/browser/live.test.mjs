@@ -145,6 +145,10 @@ test('muting, hiding and changing the picture never interrupt the stream', async
   await alice.page.locator('[data-testid=cockpit-mute][aria-pressed=true]').waitFor();
   await alice.press('cockpit-camera');
   await alice.page.locator('[data-testid=cockpit-camera][aria-pressed=true]').waitFor();
+  // By then the server has judged how little the card in place of the picture brings.
+  await alice.page.waitForFunction(() => Number(document.querySelector('[data-testid=figure-bitrate]')?.dataset.value) < 60_000);
+  await alice.page.locator('[data-testid=live-duration]').filter({ hasText: '0:14' }).waitFor();
+  await alice.page.locator('[data-testid=cockpit-health][data-level=good]').waitFor();
   await bob.seesMovement(5);
   await alice.press('cockpit-camera');
   await alice.press('cockpit-switch');

@@ -120,6 +120,17 @@ test('everything that a check, a device or the health of an upload says has word
   for (const key of told) assert.ok(key in DICTIONARY, key);
 });
 
+test('a picture that stands still by itself is no upload that falters, and loss is loss', () => {
+  const slide = { bitrate: 30_000, loss: 0, rtt_ms: 20, jitter_ms: 2, layers: [{ fps: 1 }], level: 'fair', text: 'You send only 1 pictures a second' };
+  const health = (more, facts) => healthWords({ ...slide, ...more }, facts).key;
+  assert.equal(health({}), 'live.health.fps');
+  assert.equal(health({}, { isStill: true }), 'live.health.good');
+  assert.equal(health({ layers: [{ fps: 15 }] }, { isStill: true }), 'live.health.good', 'a slide that changed');
+  for (const [more, key] of [[{ loss: 6 }, 'loss'], [{ jitter_ms: 60 }, 'jitter'], [{ bitrate: 0 }, 'nothing'], [{ rtt_ms: 700, bitrate: 900_000, layers: [{ fps: 25 }] }, 'rtt']]) {
+    assert.equal(health(more, { isStill: true }), `live.health.${key}`);
+  }
+});
+
 test('a viewer whose picture arrives badly is known by it', () => {
   const layers = [{ rid: 'q', height: 180 }, { rid: 'f', height: 720 }];
   assert.equal(heightOf('q', layers), 180);

@@ -283,9 +283,11 @@ export class Cockpit {
 
   #showFigures(figures) {
     this.#figures = figures;
-    const { key, values } = healthWords(figures.upload);
+    const { onAir } = this.#site;
+    const isStill = onAir.is(this.#live.id) && (onAir.source.hidden || onAir.source.kind === 'screen');
+    const { key, values } = healthWords(figures.upload, { isStill });
     const words = t(key, values);
-    const { level } = figures.upload;
+    const level = key === 'live.health.good' ? 'good' : figures.upload.level;
     // Said aloud when it turns: the figures in the words change each second.
     if (level !== (this.#health.dataset.level ?? 'good')) announce(words);
     this.#health.dataset.level = level;

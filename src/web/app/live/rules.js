@@ -112,15 +112,17 @@ export function deviceProblem(error) {
 
 /**
  * How well the upload arrives, as `{key, values}` of a sentence with its cause and what to do. The server judges
- * (`level`) and says it in English; this says the same of the same figures in the reader's language.
+ * (`level`) and says it in English; this says the same of the same figures in the reader's language. Where what is sent
+ * stands still by itself (`isStill`: a screen, or the card in place of a camera), little of it is no fault.
  */
-export function healthWords({ bitrate, loss, rtt_ms: rtt, jitter_ms: jitter, layers = [], level, text = '' }) {
+export function healthWords({ bitrate, loss, rtt_ms: rtt, jitter_ms: jitter, layers = [], level, text = '' }, { isStill = false } = {}) {
   const fps = Math.max(0, ...layers.map((layer) => layer.fps));
   if (level === 'good') return { key: 'live.health.good', values: {} };
   if (/B-frames/.test(text)) return { key: 'live.health.bframes', values: {} };
   if (bitrate === 0) return { key: 'live.health.nothing', values: {} };
   if (loss >= 1) return { key: 'live.health.loss', values: { loss: Math.round(loss) } };
   if (jitter >= 40) return { key: 'live.health.jitter', values: { jitter } };
+  if (isStill && (fps < 12 || bitrate < 100_000)) return { key: 'live.health.good', values: {} };
   if (layers.length > 0 && fps < 12) return { key: 'live.health.fps', values: { fps } };
   if (bitrate < 100_000) return { key: 'live.health.bitrate', values: { kbit: Math.round(bitrate / 1_000) } };
   if (rtt >= 400) return { key: 'live.health.rtt', values: { rtt } };
