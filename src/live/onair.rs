@@ -324,6 +324,8 @@ impl OnAir {
                 Effect::Note(state, reason) => {
                     if state == LiveState::Live {
                         self.audience.begin(now);
+                        // What is left of a live that is lost right after its beginning shall not be empty.
+                        self.pulse.report_at = now;
                     }
                     self.interruptions += u64::from(state == LiveState::Interrupted);
                     if self.note(state, reason).await == Course::Over {
@@ -427,7 +429,9 @@ impl OnAir {
 
     async fn send_pulse(&mut self, now: Instant) -> Course {
         let viewers = self.audience.viewers();
-        let (renews, reports) = (now >= self.pulse.renew_at, now >= self.pulse.report_at);
+        // A peak is noted with the report that knows of it, so that what is left after a crash does not contradict itself.
+        let rises = viewers.peak > self.pulse.viewers.peak;
+        let (renews, reports) = (now >= self.pulse.renew_at, rises || now >= self.pulse.report_at);
         if viewers == self.pulse.viewers && !renews && !reports {
             return Course::On;
         }

@@ -105,7 +105,7 @@ pub struct LiveEnd {
     pub id: LiveId,
     /// Why.
     pub reason: LiveReason,
-    /// What is stored of it; its duration is set here.
+    /// What is stored of it: all of one moment, its duration too.
     pub report: LiveReport,
     /// Whether its encoder had said good-bye before: then a lasting key opens a new live at once.
     pub encoder_left: bool,

@@ -499,11 +499,20 @@ test('somebody without a mouse goes live, writes and ends it', async () => {
 // The last story of this file: what runs in the others would end with it.
 test('a server that dies takes its lives along, and both sides are told when it is back', async () => {
   const { alice, bob } = await watched();
+  // What is left is what was noted last; in its first second on air that was nothing.
+  await bob.page.waitForFunction(() => /0:0[3-9]/.test(document.querySelector('[data-testid=live-watch]').textContent));
   await stage.server.kill();
   await bob.page.locator('[data-testid=connection-state]:not([data-state=online])').waitFor({ state: 'attached' });
   await stage.server.restart();
   await bob.online();
   await bob.page.locator('[data-testid=live-over][data-reason=ended]').waitFor();
   await alice.at('live-past').waitFor();
+  const end = alice.page.locator('[data-testid=report-end][data-reason=lost]');
+  await end.filter({ hasText: 'figures go up to' }).waitFor();
+  const noted = await alice.at('report-duration').innerText();
+  assert.match(noted, /^0:0\d$/);
+  assert.match(await end.innerText(), new RegExp(`server that carried it stopped.* ${noted},`));
+  assert.equal(await alice.at('report-peak').getAttribute('data-value'), '1', 'whoever had come is in what is left');
+  assert.equal(await alice.at('report-curve').count(), 0, 'a count or two are no curve');
   assertNoComplaints(bob, { cut: true });
 });

@@ -1,11 +1,12 @@
 // What the page makes of lives, without a browser: news in any order, the chat's one order, words for figures.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Names } from '../../src/web/app/live/names.js';
 import { ChatLog } from '../../src/web/app/live/chatlog.js';
 import { Lives, withNews, withReply } from '../../src/web/app/live/lives.js';
-import { addressThere, bitrateText, clockText, curve, deviceProblem, findings, healthWords, heightOf, isTroubled, loudness, pictureText, pictureWait, qualities } from '../../src/web/app/live/rules.js';
+import { addressThere, bitrateText, clockText, curve, deviceProblem, ENDS, endWords, findings, healthWords, heightOf, isTroubled, lasted, loudness, pictureText, pictureWait, qualities } from '../../src/web/app/live/rules.js';
 import { DICTIONARY } from '../../src/web/app/dictionary.js';
 
 const live = (more) => ({ id: 'l', post_id: 'p', state: 'live', viewers: { current: 2, peak: 3 }, ...more });
@@ -182,6 +183,28 @@ test('figures are written for people', () => {
   assert.equal(loudness(new Float32Array(10)), 0);
   assert.ok(loudness(new Float32Array(10).fill(0.5)) > 0.8);
   assert.deepEqual(qualities([{ height: 180 }, { height: 720 }, { height: 0 }, { height: 180 }]), [720, 180]);
+});
+
+test('an owner is told why a live ended, and how far its figures reach where that is not to the end', () => {
+  const keys = (live, report) => endWords(live, report).map(({ key }) => key);
+  const run = { started_at: 1_000_000, ended_at: 1_060_000 };
+  assert.deepEqual(keys({ ...run, reason: 'stopped' }, { duration_ms: 59_400 }), ['report.end.stopped']);
+  assert.deepEqual(endWords({ ...run, reason: 'lost' }, { duration_ms: 31_000 }).at(-1), { key: 'report.noted', values: { duration: '0:31' } });
+  assert.deepEqual(keys({ started_at: 1_000_000, reason: 'lost' }, { duration_ms: 0 }), ['report.end.lost', 'report.noted'], 'nobody knows when it ended');
+  assert.deepEqual(keys({ ...run, reason: 'stopped' }, { duration_ms: 31_000 }), ['report.end.stopped', 'report.noted'], 'stopped at another node than the dead one that carried it');
+  assert.deepEqual(keys({ reason: 'no_media' }), ['report.end.no_media']);
+  for (const reason of [undefined, 'stalled', 'of a newer server']) assert.deepEqual(keys({ ...run, reason }, { duration_ms: 60_000 }), ['live.over.ended']);
+  const spec = readFileSync(new URL('../../protocol/SPEC.md', import.meta.url), 'utf8');
+  const reasons = /`reason` of the last two ([^;]+);/.exec(spec)[1].match(/\w+(?=`)/g);
+  assert.deepEqual(reasons.filter((reason) => reason !== 'stalled').sort(), [...ENDS].sort(), 'each reason of an end has its words');
+});
+
+test('how long a lost live ran is not guessed from when that was found out', () => {
+  const run = { started_at: 1_000, ended_at: 61_000 };
+  assert.equal(lasted({ ...run, reason: 'timeout' }), 60_000);
+  assert.equal(lasted({ ...run, reason: 'lost' }), 0);
+  assert.equal(lasted({ ...run, reason: 'lost', result: { duration_ms: 9_000 } }), 9_000);
+  assert.equal(lasted({ started_at: 1_000 }), 0);
 });
 
 test('a curve holds each count until the next and fills its box', () => {

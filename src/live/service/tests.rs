@@ -241,6 +241,20 @@ async fn who_joins_is_counted_until_the_session_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_crash_would_leave_of_a_live_knows_of_everybody_whom_its_viewers_count() {
+    let world = World::new().await;
+    let id = world.start(world.ada, "a").await.live.id;
+    for (number, session) in [(1, SessionId::new(1)), (2, SessionId::new(2))] {
+        world.lives.join(GUEST.reader, session, id).await.expect("joined");
+        while world.live(id).await.viewers.peak < number {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let noted = world.stores.lives.report(id).await.expect("read").expect("noted");
+        assert_eq!((noted.viewers.peak, noted.viewers.unique, noted.joins), (number, number, number));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chat_is_paced_and_kept_in_order_by_owner_and_moderators() {
     let world = World::new().await;
     // Bob's live in Ada's community.

@@ -56,7 +56,7 @@ async fn change(
 
 fn end_of(world: &World, id: LiveId) -> LiveEnd {
     let viewers = ReportViewers { peak: 3, average: 1.5, unique: 4 };
-    let report = LiveReport { viewers, joins: 5, ..LiveReport::default() };
+    let report = LiveReport { duration_ms: 60_000, viewers, joins: 5, ..LiveReport::default() };
     LiveEnd { id, reason: LiveReason::Stopped, report, encoder_left: false, seen: None, at: world.now() }
 }
 
@@ -282,7 +282,15 @@ pub(crate) async fn a_live_that_nobody_carries_is_ended_by_the_lease_that_was_se
     world.stores.lives.end(lost(first)).await.expect("nobody carries it");
     let told = world.told().await;
     let body: LiveEnded = told.of(&Channel::Live(first))[0].data.read().expect("an event");
-    assert_eq!((body.reason, body.viewers.unique, body.duration_ms), (LiveReason::Lost, 4, 16_000));
+    assert_eq!(
+        (body.reason, body.viewers.unique, body.duration_ms),
+        (LiveReason::Lost, 4, report.duration_ms)
+    );
+    assert_eq!(
+        world.stores.lives.report(first).await,
+        Ok(Some(report.clone())),
+        "all of it is of the moment of its note"
+    );
 
     let left = Held { id: second, lease: lease(&world) };
     let world = world.reopened(Bounds::default()).await;

@@ -50,7 +50,7 @@
 //             cockpit-stop; source-dialog with source-use; cockpit-figures with figure-current, figure-peak, figure-unique,
 //             figure-joins, figure-chat, figure-reactions, figure-bitrate, figure-picture (data-value); cockpit-health (data-level);
 //             figure-join; cockpit-viewers-open with cockpit-viewers-state (data-troubled) and cockpit-viewers (rows with data-user-id);
-//             afterwards live-past with live-report: report-duration, report-unique, report-peak, report-bitrate and so on (data-value), report-curve, report-again
+//             afterwards live-past with report-end (data-reason) and live-report: report-duration, report-unique, report-peak, report-bitrate and so on (data-value), report-curve, report-again
 // Watching    live-watch (data-live-id, data-state), live-title-shown, live-player (data-phase, data-state, data-frames, data-connections:
 //             peer connections so far, data-width, data-height, data-layer, data-first-frame-ms), live-video, live-note, live-unmute,
 //             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then

@@ -29,8 +29,7 @@ pub(super) fn end(tx: &mut Tx<'_>, end: LiveEnd) -> Result<LiveReport> {
         return Err(ErrorBody::new(Code::Unavailable, message).retry_after(CAME_BACK_MS).into());
     }
     let id = end.id.as_bytes();
-    let lasted = live.started_at.map_or(0, |started| end.at.saturating_sub(started));
-    let report = LiveReport { duration_ms: u64::try_from(lasted).unwrap_or(0), ..end.report };
+    let report = end.report;
     tx.sql(
         "UPDATE lives SET state = ?2, reason = ?3, ended_at = ?4, encoder_left = ?5, report = ?6 WHERE id = ?1",
     )?

@@ -4,7 +4,7 @@
 import { fill, h, icon } from '../dom.js';
 import { t } from '../i18n.js';
 import { stateBadge, viewersBadge } from './badge.js';
-import { clockText } from './rules.js';
+import { clockText, lasted } from './rules.js';
 
 /** Lives followed at once for what is on screen. */
 const FOLLOWED = 4;
@@ -55,7 +55,7 @@ export class LivePanel {
     this.element.dataset.state = live?.state ?? '';
     if (!live) return void fill(this.element, h('span', { class: 'live-panel-play' }, icon('play')), h('span', { class: 'live-panel-words' }, t('live.watch')));
     const over = live.state === 'ended';
-    const duration = live.result?.duration_ms ?? (live.started_at && live.ended_at ? live.ended_at - live.started_at : 0);
+    const duration = lasted(live);
     const mine = live.owner.id === this.#site.me?.id;
     fill(this.element,
       h('span', { class: 'live-panel-top' }, stateBadge(live), !over && viewersBadge(live)),

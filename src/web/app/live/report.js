@@ -4,33 +4,54 @@ import { fill, h, svgElement } from '../dom.js';
 import { number, t } from '../i18n.js';
 import { REACTIONS } from '../model.js';
 import { explain } from '../toasts.js';
-import { bitrateText, clockText, curve, pictureWait } from './rules.js';
+import { CURVE_LEAST, bitrateText, clockText, curve, endWords, pictureWait } from './rules.js';
 
 /** An answer that takes longer is worth a word. */
 const SLOW_MS = 3_000;
 const WIDTH = 640;
 const HEIGHT = 170;
 
-/** The report as a section; asks for it where it is not given. */
-export function reportSection(site, live, given) {
-  const body = h('div', { class: 'report-body' });
-  const section = h('section', { class: 'sheet report', 'aria-label': t('report.title'), testid: 'live-report' }, h('h2', { class: 'section-title' }, t('report.title')), body);
-  if (given) fill(body, reportParts(given));
-  else void askInto(body, site, live);
-  return section;
-}
+/** The report of one live: why it ended, and what it was. */
+export class Report {
+  element;
+  #live;
+  #report;
+  #end = h('p', { class: 'hint', testid: 'report-end' });
 
-/** A question waits while there is no connection, so whoever reads is told what is waited for. */
-async function askInto(body, site, live) {
-  fill(body, h('p', { class: 'hint' }, t('loading')));
-  const waiting = setTimeout(() => fill(body, h('p', { class: 'hint', role: 'status' }, t('report.waiting'))), SLOW_MS);
-  try {
-    const { report } = await site.connection.ask('live.report', { live_id: live.id });
+  /** Asks for the report where it is not `given`. */
+  constructor(site, live, given) {
+    this.#live = live;
+    const body = h('div', { class: 'report-body' });
+    this.element = h('section', { class: 'sheet report', 'aria-label': t('report.title'), testid: 'live-report' }, h('h2', { class: 'section-title' }, t('report.title')), this.#end, body);
+    if (given) this.#show(body, given);
+    else void this.#askInto(body, site);
+    this.update(live);
+  }
+
+  /** News of the live: who ended it may hear last why it ended. */
+  update(live) {
+    this.#live = live;
+    this.#end.dataset.reason = live.reason ?? '';
+    this.#end.textContent = endWords(live, this.#report).map(({ key, values }) => t(key, values)).join(' ');
+  }
+
+  #show(body, report) {
+    this.#report = report;
     fill(body, reportParts(report));
-  } catch (error) {
-    fill(body, h('p', { class: 'empty' }, explain(error)), h('button', { class: 'button', type: 'button', testid: 'report-again', onclick: () => askInto(body, site, live) }, t('again')));
-  } finally {
-    clearTimeout(waiting);
+    this.update(this.#live);
+  }
+
+  /** A question waits while there is no connection, so whoever reads is told what is waited for. */
+  async #askInto(body, site) {
+    fill(body, h('p', { class: 'hint' }, t('loading')));
+    const waiting = setTimeout(() => fill(body, h('p', { class: 'hint', role: 'status' }, t('report.waiting'))), SLOW_MS);
+    try {
+      this.#show(body, (await site.connection.ask('live.report', { live_id: this.#live.id })).report);
+    } catch (error) {
+      fill(body, h('p', { class: 'empty' }, explain(error)), h('button', { class: 'button', type: 'button', testid: 'report-again', onclick: () => this.#askInto(body, site) }, t('again')));
+    } finally {
+      clearTimeout(waiting);
+    }
   }
 }
 
@@ -51,7 +72,7 @@ function reportParts(report) {
 
 /** How many watched when, drawn as steps with the two numbers that give it a scale. */
 function retention({ retention: points, duration_ms: duration }) {
-  if (points.length === 0) return h('p', { class: 'hint' }, t('report.curve.none'));
+  if (points.length < CURVE_LEAST) return h('p', { class: 'hint' }, t('report.curve.none'));
   const { line, area, top, end } = curve(points, { width: WIDTH, height: HEIGHT, duration });
   const picture = svgElement('svg', { class: 'curve', viewBox: `0 -4 ${WIDTH} ${HEIGHT + 8}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': t('report.curve.words', { count: top, duration: clockText(end) }), 'data-testid': 'report-curve', 'data-points': points.length });
   picture.append(

@@ -137,6 +137,9 @@ export function loudness(samples) {
   return Math.min(1, Math.max(0, 1 + decibels / 60));
 }
 
+/** Counts that make a curve. They are ten seconds apart: of a live of half a minute fewer say less than its average, and may say otherwise. */
+export const CURVE_LEAST = 4;
+
 /**
  * A curve of viewers over time as SVG path data for a box of `width` x `height`: steps, since a count holds until the next
  * one. `top` is the value at the upper edge.
@@ -152,6 +155,32 @@ export function curve(points, { width, height, duration }) {
   const area = line === '' ? '' : `${line}V${height}H${x(points[0][0])}Z`;
   return { line, area, top, end };
 }
+
+/**
+ * For how long a live that is over could be watched, in milliseconds; 0 where that is not known. One that was lost is found
+ * to be over at any time later, so its end says nothing of that.
+ */
+export function lasted({ result, reason, started_at: started, ended_at: ended }) {
+  if (result) return result.duration_ms;
+  return started && ended && reason !== 'lost' ? ended - started : 0;
+}
+
+/** Milliseconds by which the clocks of a report and of an end may differ without anything being missing. */
+const NOTED_LATE_MS = 2_000;
+
+/**
+ * Why a live has ended, for its owner, and how far its figures reach where that is not to the end: keys of sentences with
+ * their values. `report` is left out where nothing could be seen. An end whose reason is not known yet, or is of a newer
+ * server, is said without one.
+ */
+export function endWords({ reason, started_at: started, ended_at: ended }, report) {
+  const words = [{ key: ENDS.includes(reason) ? `report.end.${reason}` : 'live.over.ended', values: {} }];
+  if (report && (reason === 'lost' || (started && ended && ended - started - report.duration_ms > NOTED_LATE_MS))) words.push({ key: 'report.noted', values: { duration: clockText(report.duration_ms) } });
+  return words;
+}
+
+/** Reasons of an end that the owner is told in words of their own. */
+export const ENDS = ['stopped', 'lost', 'timeout', 'no_media', 'banned', 'limit', 'drain'];
 
 /** Heights to choose from among the layers that a live has, the best first, without doubles. */
 export function qualities(layers) {

@@ -9,7 +9,8 @@ import { gone } from '../views.js';
 import { runningClock, stateBadge, viewersBadge } from './badge.js';
 import { Chat } from './chat.js';
 import { Cockpit } from './cockpit.js';
-import { reportSection } from './report.js';
+import { Report } from './report.js';
+import { endWords } from './rules.js';
 import { Watch, endCard } from './watch.js';
 
 /** The list is read anew so often while it is looked at: lives elsewhere tell nobody here of their beginning. */
@@ -67,7 +68,9 @@ export class LiveView {
   #over(report) {
     if (this.#part instanceof Past) return;
     if (this.#site.onAir.live?.id === this.#id) this.#site.onAir.leave();
-    this.#show(new Past(this.#site, { ...this.#site.lives.get(this.#id), state: 'ended' }, report));
+    const known = this.#site.lives.get(this.#id);
+    // The reason that is known may be that of an interruption.
+    this.#show(new Past(this.#site, known.state === 'ended' ? known : { ...known, state: 'ended', reason: undefined }, report));
   }
 
   #show(part) {
@@ -83,18 +86,39 @@ export class LiveView {
 class Past {
   element;
   #chat;
+  #end;
 
   constructor(site, live, report) {
     this.#chat = new Chat(site, live);
+    const what = live.started_at || report?.duration_ms ? new Report(site, live, report) : new Never(live);
+    this.#end = site.lives.changed.listen((id) => id === live.id && site.lives.get(id).state === 'ended' && what.update(site.lives.get(id)));
     this.element = h('div', { class: 'live', testid: 'live-past', 'data-live-id': live.id },
       h('div', { class: 'live-main' },
         h('div', { class: 'live-head' }, h('h1', { class: 'live-title', dir: 'auto' }, live.title), h('div', { class: 'live-facts' }, stateBadge(live), h('a', { class: 'quiet-link', href: `#/p/${live.post_id}` }, t('live.to.post')))),
-        live.started_at || report?.duration_ms ? reportSection(site, live, report) : endCard(live, 'never')),
+        what.element),
       this.#chat.element);
   }
 
   destroy() {
+    this.#end();
     this.#chat.destroy();
+  }
+}
+
+/** What stands in place of a report where there was nothing to see. */
+class Never {
+  element;
+  #end = h('p', { class: 'hint', testid: 'report-end' });
+
+  constructor(live) {
+    this.element = endCard(live, 'never');
+    this.element.querySelector('.live-card-words').after(this.#end);
+    this.update(live);
+  }
+
+  update(live) {
+    this.#end.dataset.reason = live.reason ?? '';
+    this.#end.textContent = endWords(live).map(({ key }) => t(key)).join(' ');
   }
 }
 

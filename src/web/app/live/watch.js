@@ -10,7 +10,7 @@ import { Hearts } from './hearts.js';
 import { openPeople } from './people.js';
 import { Player } from './player.js';
 import { explainLive } from './refusal.js';
-import { addressThere, clockText } from './rules.js';
+import { addressThere, clockText, lasted } from './rules.js';
 
 /** How long the channel's end waits for the peer's, which names the reason. */
 const REASON_MS = 700;
@@ -129,7 +129,7 @@ export class Watch {
 /** What stands where the picture was. `there` is the key of what the way to the node that carries the live is called. */
 export function endCard(live, how, { error, again, there = 'live.there' } = {}) {
   const address = addressThere(error?.carrier, live.id);
-  const duration = live.result?.duration_ms ?? (live.started_at && live.ended_at ? live.ended_at - live.started_at : 0);
+  const duration = lasted(live);
   const fact = (key, value) => h('div', { class: 'fact-tile' }, h('strong', {}, value), h('span', {}, t(key)));
   return h('div', { class: 'live-card', testid: 'live-over', 'data-reason': how },
     icon(how === 'ended' ? 'live' : 'info'),
