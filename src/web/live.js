@@ -79,6 +79,17 @@ export function verdictOnError(error) {
   }
 }
 
+/**
+ * Waits before a live is asked for again whose node has not said where it is: one that has just started says so within some
+ * seconds. Fifteen of them in all; whoever has not by then has no address to tell.
+ */
+const PLACE_WAITS_MS = [1_000, 2_000, 4_000, 8_000];
+
+/** Whether a live runs on another node, and nothing is known yet of where that is or that it is gone. */
+function isUnplaced({ carrier }) {
+  return Boolean(carrier) && carrier.url === null && !carrier.isSilent;
+}
+
 /** Why a refusal ends it: `elsewhere` where another node carries the live, else its code, or `unsupported` by the browser. */
 function reasonOf(error) {
   if (error.carrier) return 'elsewhere';
@@ -201,6 +212,8 @@ class Peer {
   #turn = 0;
   #attempt = 0;
   #restarts = 0;
+  /** How often in a row it was not known where the node is that carries the live. */
+  #placeAsked = 0;
   #restarting = false;
   #hasFlowed = false;
   /** Whether this very peer has been connected. */
@@ -239,6 +252,7 @@ class Peer {
       welcomed: () => this.#welcomed(),
     });
     this.#attempt = 0;
+    this.#placeAsked = 0;
     this.#hasFlowed = false;
     this.#trouble = {};
     this.#open();
@@ -332,6 +346,7 @@ class Peer {
     this.#trouble = {};
     this.#timer('good', GOOD_CONNECTION_MS, () => {
       this.#attempt = 0;
+      this.#placeAsked = 0;
       this.#restarts = 0;
     });
     this.#become('flowing', {});
@@ -393,6 +408,10 @@ class Peer {
 
   #refused(error) {
     const verdict = verdictOnError(error);
+    if (isUnplaced(error) && this.#placeAsked < PLACE_WAITS_MS.length) {
+      this.#placeAsked += 1;
+      return this.#again({ reason: reasonOf(error), error, wait: PLACE_WAITS_MS[this.#placeAsked - 1] });
+    }
     if (verdict === 'over') return this.#over(reasonOf(error), error);
     if (verdict === 'again') return this.#again({ reason: error.code, error, wait: error.retryAfterMs });
     this.#drop();

@@ -402,10 +402,29 @@ test('a socket that comes back at another node costs no upload that flows', asyn
 test('an upload that broke while its socket is at another node says where the live is carried', async () => {
   const { connections, clock, signalling, statuses, refuse } = await publishing({ node: 'a' });
   signalling.welcomed({ node: 'b' });
-  refuse({ type: 'rtc.restart', code: 'not_found' }, { type: 'rtc.publish', code: 'unavailable', carrier: { node: 'a', url: null, isSilent: false } });
+  refuse({ type: 'rtc.restart', code: 'not_found' }, { type: 'rtc.publish', code: 'unavailable', carrier: { node: 'a', url: 'https://a.example.org', isSilent: false } });
   connections[0].become('failed');
   await clock.pass(1);
   assert.deepEqual([statuses.at(-1).phase, statuses.at(-1).reason], ['over', 'elsewhere']);
+});
+
+test('a live whose node has not said yet where it is is asked for again, ever more rarely, and not for ever', async () => {
+  const unplaced = { type: 'rtc.watch', code: 'unavailable', retryAfterMs: 5_000, carrier: { node: 'b', url: null, isSilent: false } };
+  const placed = { ...unplaced, carrier: { ...unplaced.carrier, url: 'https://b.example.org' } };
+  const found = world({ refuse: [unplaced, unplaced, placed] });
+  new Viewer(found.options).start();
+  await found.clock.pass(2_999);
+  assert.deepEqual([found.statuses.at(-1).phase, found.statuses.at(-1).error.carrier.node], ['waiting', 'b'], 'who waits can be told for what');
+  await found.clock.pass(1);
+  assert.deepEqual([found.clock.now, found.statuses.at(-1).phase, found.statuses.at(-1).error], [3_000, 'over', placed]);
+
+  const never = world({ refuse: Array(5).fill(unplaced) });
+  new Viewer(never.options).start();
+  await never.clock.pass(14_999);
+  assert.notEqual(never.phases().at(-1), 'over');
+  await never.clock.pass(60_000);
+  assert.deepEqual([never.phases().at(-1), never.statuses.at(-1).reason], ['over', 'elsewhere']);
+  assert.equal(never.asked.filter((type) => type === 'rtc.watch').length, 5);
 });
 
 test('the next peer belongs to the node that made it', async () => {

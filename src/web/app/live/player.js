@@ -159,7 +159,7 @@ export class Player {
     if (phase === 'over') return null; // the card below says more
     if (this.#live.state === 'created' || this.#live.state === 'connecting') return t('live.note.soon');
     if (this.#live.state === 'interrupted') return t(this.#options.interrupted);
-    if (error?.carrier) return explainLive(error);
+    if (error?.carrier) return explainLive(error, { asking: true });
     if (phase === 'reconnecting') return t('live.note.reconnecting');
     if (reason === 'unreachable') return t('live.note.unreachable');
     if (phase === 'waiting') return error && error.code !== 'conflict' ? explainLive(error) : t('live.note.soon');

@@ -147,6 +147,7 @@ export const LIVE_WORDS = {
   'live.note.interrupted': { en: 'The broadcaster’s connection is gone. Reconnecting…', fr: 'La connexion du diffuseur est perdue. Reconnexion…' },
   'live.note.reconnecting': { en: 'Your connection is gone. Reconnecting…', fr: 'Votre connexion est perdue. Reconnexion…' },
   'live.note.silent': { en: 'The server that carries this live has fallen silent. If it comes back, so does the picture.', fr: 'Le serveur qui porte ce direct ne répond plus. S’il revient, l’image revient aussi.' },
+  'live.note.elsewhere': { en: 'This live runs on another server of this place ({node}). Asking where that is…', fr: 'Ce direct a lieu sur un autre serveur de ce lieu ({node}). Recherche de son adresse…' },
   'live.note.nobody': { en: 'Nothing arrives from you.', fr: 'Rien n’arrive de vous.' },
   'live.note.still': { en: 'Waiting for the picture…', fr: 'En attente de l’image…' },
   'live.note.unreachable': { en: 'The picture does not get through: this network seems to block UDP. Turn off a VPN, or use another network.', fr: 'L’image ne passe pas : ce réseau semble bloquer UDP. Désactivez un VPN, ou changez de réseau.' },
