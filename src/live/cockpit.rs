@@ -4,7 +4,7 @@
 //! the longest live.
 
 use communiconnect_protocol::UploadLevel;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 /// Figures of one second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -119,6 +119,8 @@ pub struct Upload {
     pub has_b_frames: bool,
     /// Whether media comes at all.
     pub is_flowing: bool,
+    /// For how long it has come from this device without a break.
+    pub flows_for: Duration,
 }
 
 /// Loss in per cent from which on viewers may notice, and from which on they do.
@@ -132,9 +134,13 @@ const FPS: u32 = 12;
 /// Bits per second below which a picture is hardly one.
 const BITRATE: u64 = 100_000;
 
+/// So long after its beginning how much an upload brings says nothing of it: encoders of browsers begin low and take some five
+/// seconds to find out what the way carries, longer on a busy machine. What is lost or late says so at once.
+const SETTLING: Duration = Duration::from_secs(8);
+
 /// How good an upload is, and one sentence with the cause and what to do: the worst that is true of it.
 pub fn health(upload: &Upload) -> (UploadLevel, String) {
-    let Upload { bitrate, loss, jitter_ms, rtt_ms, fps, has_b_frames, is_flowing } = *upload;
+    let Upload { bitrate, loss, jitter_ms, rtt_ms, fps, has_b_frames, is_flowing, flows_for } = *upload;
     if !is_flowing {
         let text = "Nothing arrives from you: check your connection and that your encoder is running.";
         return (UploadLevel::Bad, text.into());
@@ -153,11 +159,12 @@ pub fn health(upload: &Upload) -> (UploadLevel, String) {
         let remedy = "pause other uploads or use a cable";
         return (level, format!("Your packets arrive unevenly, up to {jitter_ms} ms apart: {remedy}."));
     }
-    if let Some(fps) = fps.filter(|fps| *fps < FPS) {
+    let is_settled = flows_for >= SETTLING;
+    if let Some(fps) = fps.filter(|fps| is_settled && *fps < FPS) {
         let remedy = "close other programs or choose a smaller picture";
         return (UploadLevel::Fair, format!("You send only {fps} pictures a second: {remedy}."));
     }
-    if fps.is_some() && bitrate < BITRATE {
+    if is_settled && fps.is_some() && bitrate < BITRATE {
         let kbit = bitrate / 1_000;
         let remedy = "raise the bitrate or check your connection";
         return (
@@ -184,6 +191,7 @@ mod tests {
         fps: Some(30),
         has_b_frames: false,
         is_flowing: true,
+        flows_for: Duration::from_secs(60),
     };
 
     #[test]
@@ -206,6 +214,21 @@ mod tests {
         }
         let voice = Upload { bitrate: 32_000, fps: None, ..FINE };
         assert_eq!(health(&voice).0, UploadLevel::Good, "a voice needs no more");
+    }
+
+    #[test]
+    fn an_upload_that_has_just_begun_is_judged_by_what_is_lost_and_not_by_how_much_comes() {
+        let at = |seconds| Upload { flows_for: Duration::from_secs(seconds), ..FINE };
+        for seconds in 0..8 {
+            for little in [Upload { bitrate: 40_000, ..at(seconds) }, Upload { fps: Some(3), ..at(seconds) }]
+            {
+                assert_eq!(health(&little).0, UploadLevel::Good, "after {seconds} s");
+            }
+            assert_eq!(health(&Upload { loss: 6.0, ..at(seconds) }).0, UploadLevel::Bad);
+            assert_eq!(health(&Upload { jitter_ms: 60, ..at(seconds) }).0, UploadLevel::Fair);
+        }
+        assert!(health(&Upload { bitrate: 40_000, ..at(8) }).1.contains("40 kbit/s"));
+        assert!(health(&Upload { fps: Some(3), ..at(8) }).1.contains("3 pictures"));
     }
 
     #[test]

@@ -164,6 +164,8 @@ pub(super) struct OnAir {
     cuts: Cuts,
     sight: watch::Sender<Sight>,
     upload: PublisherFigures,
+    /// Whose media comes, and since when without a break.
+    flows_since: Option<(PeerId, Instant)>,
     totals: UploadTotals,
     series: Series,
     interruptions: u64,
@@ -209,6 +211,7 @@ impl OnAir {
             cuts: Cuts::default(),
             sight: show,
             upload: PublisherFigures::default(),
+            flows_since: None,
             totals: UploadTotals::default(),
             series: Series::default(),
             interruptions: 0,
@@ -409,7 +412,7 @@ impl OnAir {
         self.audience.advance(now);
         self.show();
         let (messages, reactions) = std::mem::take(&mut self.this_second);
-        let loss = self.sample_upload();
+        let loss = self.sample_upload(now);
         self.series.push(Second {
             viewers: self.audience.current(),
             bitrate: self.upload.bitrate,

@@ -17,7 +17,10 @@ use communiconnect_protocol::{
     Channel, Data, FiguresChat, FiguresReactions, LiveFigures, LiveState, PeerFigures, UploadFigures, UserId,
     event,
 };
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Peers told of, those that suffer most first.
 const PEERS: usize = 50;
@@ -30,6 +33,9 @@ impl OnAir {
                 MediaFigures::Publisher(figures) if self.life.publisher() == Some(peer.id) => {
                     if figures.bitrate > 0 {
                         self.life = self.life.on(Event::Receiving(peer.id), now).0;
+                        if self.flows_since.is_none_or(|(sender, _)| sender != peer.id) {
+                            self.flows_since = Some((peer.id, now));
+                        }
                     }
                     self.upload = figures;
                 }
@@ -48,11 +54,12 @@ impl OnAir {
     }
 
     /// Adds this second to what the report says of the upload; answers its loss in per cent.
-    pub(super) fn sample_upload(&mut self) -> f64 {
+    pub(super) fn sample_upload(&mut self, now: Instant) -> f64 {
         if self.life.state() != LiveState::Live {
             self.upload = PublisherFigures::default();
+            self.flows_since = None;
         }
-        let upload = self.upload();
+        let upload = self.upload(now);
         if self.life.started().is_some() {
             let (level, text) = health(&upload);
             self.totals.add(UploadSecond { bits: upload.bitrate, loss: upload.loss, level, text });
@@ -60,7 +67,7 @@ impl OnAir {
         upload.loss
     }
 
-    fn upload(&self) -> Upload {
+    fn upload(&self, now: Instant) -> Upload {
         let figures = &self.upload;
         let best = figures.layers.last();
         Upload {
@@ -72,6 +79,9 @@ impl OnAir {
             fps: best.map(|layer| layer.fps).filter(|fps| *fps > 0),
             has_b_frames: figures.has_b_frames,
             is_flowing: self.life.state() == LiveState::Live,
+            flows_for: self
+                .flows_since
+                .map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(since)),
         }
     }
 
@@ -80,7 +90,7 @@ impl OnAir {
         let at = now_ms();
         let report = self.report(now);
         let (messages_per_minute, reactions_per_minute) = self.series.last_minute();
-        let upload = self.upload();
+        let upload = self.upload(now);
         let (level, text) = health(&upload);
         let figures = LiveFigures {
             live_id: self.id,
