@@ -55,7 +55,7 @@ impl HubSettings {
 }
 
 impl Default for HubSettings {
-    /// The documented defaults of the settings named above.
+    /// What the settings named above are where nobody sets them.
     fn default() -> Self {
         Self {
             node: "local".into(),
@@ -64,10 +64,10 @@ impl Default for HubSettings {
             connect_ms: 10_000,
             write_timeout_ms: 10_000,
             command_ms: 5_000,
-            commands_per_second: 50,
-            commands_per_second_user: 100,
-            connections_per_user: 64,
-            subscriptions: 256,
+            commands_per_second: 200,
+            commands_per_second_user: 400,
+            connections_per_user: 0,
+            subscriptions: 512,
             outbox_bytes: 1 << 20,
             outbox_count: 4_096,
             hold_bytes: 1 << 20,
@@ -75,14 +75,14 @@ impl Default for HubSettings {
             test_channels: false,
             told: Limits {
                 message_bytes: 64 << 10,
-                subscriptions: 256,
-                commands_per_second: 50,
+                subscriptions: 512,
+                commands_per_second: 200,
                 page_publications: 256,
                 page_items: 100,
                 post_title: 200,
                 post_content: 5_000,
                 comment_content: 2_000,
-                community_name: 100,
+                community_name: 80,
                 replies_depth: 3,
             },
         }

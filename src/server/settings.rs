@@ -206,6 +206,12 @@ mod tests {
     }
 
     #[test]
+    fn what_the_hub_takes_for_defaults_is_what_nobody_sets() {
+        let [set, unset] = [hub(&Config::default(), "local".into()), HubSettings::default()];
+        assert_eq!(format!("{set:#?}"), format!("{unset:#?}"));
+    }
+
+    #[test]
     fn the_line_is_that_of_the_fastest_device() {
         let of_cards = [("eth0", true, Some("1000")), ("eth1", true, Some("2500")), ("lo", false, None)];
         assert_eq!(line(&of_cards), 2_500);
