@@ -236,6 +236,7 @@ test('somebody who was taken out is let back in, at once by the toast or later f
     await alice.press('live-people-open');
     await alice.press('live-ban', alice.at('live-person').filter({ hasText: 'Bob' }));
     await alice.press('confirm-yes');
+    await alice.page.locator('[data-testid=live-people-count][data-count="1"]').waitFor();
     await bob.page.locator('[data-testid=live-over][data-reason=banned]').waitFor();
   };
   await takeOut();

@@ -54,7 +54,7 @@
 // Watching    live-watch (data-live-id, data-state), live-title-shown, live-player (data-phase, data-state, data-frames, data-connections:
 //             peer connections so far, data-width, data-height, data-layer, data-first-frame-ms), live-video, live-note, live-unmute,
 //             live-quality, live-pip, live-fullscreen; live-react-<kind>, live-reaction-total (data-count); live-people-open, then
-//             live-people-dialog with live-people, live-person (data-user-id), live-ban, live-people-more, live-banned-more,
+//             live-people-dialog with live-people-count (data-count), live-people, live-person (data-user-id), live-ban, live-people-more, live-banned-more,
 //             live-banned-person (data-user-id) with live-unban; live-over (data-reason)
 //             with live-again, live-there (the same live at the node that carries it), live-to-list; live-reload
 // Chat        chat with chat-message (data-message-id, data-user-id) and chat-content, chat-pending; chat-form with chat-input,

@@ -10,9 +10,15 @@ import { banFromLive } from './bans.js';
 
 export function openPeople(site, live, { moderates }) {
   const list = h('ul', { class: 'people-list', testid: 'live-people' });
-  const note = h('p', { class: 'hint' }, t('loading'));
+  const note = h('p', { class: 'hint', testid: 'live-people-count' }, t('loading'));
   const more = moreButton('live-people-more');
   const listed = new Set();
+  let here = 0;
+  const count = (now) => {
+    here = now;
+    note.dataset.count = now;
+    fill(note, t('live.people.here', { count: now }));
+  };
   const load = once(async (cursor) => {
     try {
       const page = await site.connection.ask('presence', { channel: `live:${live.id}`, ...(cursor && { cursor }) });
@@ -21,7 +27,7 @@ export function openPeople(site, live, { moderates }) {
       list.append(...unlisted.map(row));
       more.hidden = !page.cursor;
       more.onclick = () => load(page.cursor);
-      fill(note, t('live.people.here', { count: page.count }));
+      count(page.count);
     } catch (error) {
       fill(note, explain(error));
     }
@@ -37,6 +43,7 @@ export function openPeople(site, live, { moderates }) {
         // The button that had the focus goes.
         if (line.contains(document.activeElement)) line.closest('dialog')?.querySelector('[data-testid=dialog-close]')?.focus();
         line.remove();
+        count(here - 1);
       },
     }, icon('block')));
   const out = moderates && new Out(site, live);
