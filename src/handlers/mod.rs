@@ -17,7 +17,7 @@ mod session;
 
 use crate::{
     clock::now_ms,
-    hub::{Caller, Dispatch, Hub, SessionHandle},
+    hub::{Caller, Dispatch, Hub, SessionHandle, needs_a_session},
     live::service::LiveService,
     metrics,
     social::Social,
@@ -52,7 +52,8 @@ impl Handlers {
     async fn answer(&self, caller: &Caller, command: Command) -> Answer {
         let ask = Ask { social: &self.social, lives: &self.lives, caller, at: now_ms() };
         match command {
-            Command::Connect(_) | Command::Refresh(_) => Err(session::not_here()),
+            // They change the session itself, so that the socket runs them: here they came by HTTP.
+            Command::Connect(_) | Command::Refresh(_) => Err(needs_a_session()),
             Command::Subscribe(body) => session::subscribe(&self.hub, caller, body).await,
             Command::Unsubscribe(body) => session::unsubscribe(&self.hub, caller, body).await,
             Command::History(body) => session::history(&self.hub, caller, body).await,
@@ -151,7 +152,7 @@ impl Ask<'_> {
 
     /// For commands that belong to a connection.
     fn session(&self) -> Result<&SessionHandle, ErrorBody> {
-        self.caller.session.as_deref().ok_or_else(session::not_here)
+        self.caller.session.as_deref().ok_or_else(needs_a_session)
     }
 }
 

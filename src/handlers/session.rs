@@ -1,8 +1,8 @@
 //! Commands of the hub: subscriptions need a session, pages of a log do not.
 
 use super::Answer;
-use crate::hub::{Caller, Hub};
-use communiconnect_protocol::{Code, ErrorBody, History, Presence, Reply, Subscribe, Sync, Unsubscribe};
+use crate::hub::{Caller, Hub, needs_a_session};
+use communiconnect_protocol::{ErrorBody, History, Presence, Reply, Subscribe, Sync, Unsubscribe};
 
 pub(super) async fn subscribe(hub: &Hub, caller: &Caller, body: Subscribe) -> Answer {
     need_session(caller)?;
@@ -27,11 +27,6 @@ pub(super) async fn presence(hub: &Hub, caller: &Caller, body: Presence) -> Answ
     hub.presence(caller, body).await.map(Reply::Presence)
 }
 
-/// `connect` and `refresh` change the session itself, so that the socket runs them: here they came by HTTP.
-pub(super) fn not_here() -> ErrorBody {
-    ErrorBody::new(Code::BadRequest, "this command needs a session: send it over a WebSocket at /v1/ws")
-}
-
 fn need_session(caller: &Caller) -> Result<(), ErrorBody> {
-    caller.session.is_some().then_some(()).ok_or_else(not_here)
+    caller.session.is_some().then_some(()).ok_or_else(needs_a_session)
 }

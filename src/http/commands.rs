@@ -4,17 +4,22 @@ use super::{
     Peer, Problem, bearer,
     body::{self, BodyBounds},
     media_type,
+    openapi::needs_session,
     pace::Source,
     state::HttpState,
 };
-use crate::{auth::network_of, clock::now_ms, hub::Caller};
+use crate::{
+    auth::network_of,
+    clock::now_ms,
+    hub::{Caller, needs_a_session},
+};
 use axum::{
     extract::{Path, Request, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use communiconnect_protocol::{Format, decode_body, encode_body};
+use communiconnect_protocol::{Code, Format, decode_body, encode_body};
 use std::sync::Arc;
 
 /// Runs one command: the same body, the same rules and the same answer as on a socket.
@@ -33,7 +38,11 @@ pub(super) async fn run(
     state.pace.take(identity.user_id().map_or(guests, Source::Person))?;
     let bounds = BodyBounds { bytes: state.settings.message_bytes, time: state.settings.body_time };
     let body = body::read(&head.headers, body, bounds).await?;
-    let command = decode_body(format, &name, &or_empty_map(body, format))?;
+    let command = decode_body(format, &name, &or_empty_map(body, format)).map_err(|error| {
+        // What is missing in its body is of no help to who sends it the wrong way.
+        let is_lost_here = error.code == Code::Invalid && needs_session(&name);
+        if is_lost_here { needs_a_session() } else { error }
+    })?;
     let caller = Caller { identity, session: None, format: answer_format };
     let reply = state.door.dispatch.run(&caller, command).await?;
     Ok(encoded(&reply, answer_format))

@@ -89,7 +89,8 @@ fn operation(command: CommandSchema) -> Value {
 }
 
 /// Commands that belong to a connection.
-fn needs_session(name: &str) -> bool {
+/// Whether a command is for sessions alone.
+pub(super) fn needs_session(name: &str) -> bool {
     const OF_SESSIONS: &[&str] =
         &["connect", "refresh", "subscribe", "unsubscribe", "sync", "live.join", "live.leave"];
     OF_SESSIONS.contains(&name) || name.starts_with("rtc.")

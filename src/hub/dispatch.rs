@@ -3,7 +3,7 @@
 use super::SessionHandle;
 use crate::{auth::Identity, store::Reader};
 use bytes::Bytes;
-use communiconnect_protocol::{CloseCode, Command, ErrorBody, Format, Reply, SessionId};
+use communiconnect_protocol::{CloseCode, Code, Command, ErrorBody, Format, Reply, SessionId};
 use std::sync::Arc;
 
 /// Who asks, and from where.
@@ -73,4 +73,9 @@ pub trait Authenticate: Send + Sync {
     /// Whether somebody who was let in still is: their login may have ended between [`Authenticate::authenticate`] and
     /// the moment from which the hub hears of its end. `now` likewise.
     async fn confirm(&self, identity: &Identity, now: i64) -> Result<(), Denied>;
+}
+
+/// The refusal of a command that needs a session, sent without one.
+pub fn needs_a_session() -> ErrorBody {
+    ErrorBody::new(Code::BadRequest, "this command needs a session: send it over a WebSocket at /v1/ws")
 }

@@ -39,7 +39,7 @@ mod traffic;
 pub(crate) mod tests;
 
 pub use access::Access;
-pub use dispatch::{Authenticate, Caller, Denied, Dispatch, Neighbour, SessionEnds, Tally};
+pub use dispatch::{Authenticate, Caller, Denied, Dispatch, Neighbour, SessionEnds, Tally, needs_a_session};
 pub use handle::{Closing, SessionHandle};
 pub use hub::{Hub, HubParts};
 pub use meter::Rates;

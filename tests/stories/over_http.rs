@@ -52,6 +52,8 @@ async fn commands_over_http_are_the_commands_of_the_socket(encoding: Encoding) {
         ),
         ("no.such", Some(&token), json!({}), 404, "unknown_command"),
         ("subscribe", Some(&token), json!({"channel": feed}), 400, "bad_request"),
+        ("subscribe", Some(&token), json!({}), 400, "bad_request"),
+        ("rtc.nonsense", Some(&token), json!({}), 404, "unknown_command"),
         ("connect", Some(&token), json!({}), 400, "bad_request"),
     ];
     for (command, token, body, status, code) in refusals {

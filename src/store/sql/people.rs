@@ -54,7 +54,7 @@ impl People for SqlStore {
             let Some(mut user) = user(connection, id)? else { return Ok(None) };
             let relation = relation(connection, reader.user, id)?;
             let own = if relation.is_self { Some(own_profile(connection, id)?) } else { None };
-            if let Some(me) = reader.user.filter(|_| !relation.is_self) {
+            if let Some(me) = reader.user {
                 user.my = Some(MyUser { following: relation.follows, blocked: blocks(connection, me, id)? });
             }
             Ok(Some((Profile { user, own }, relation)))
