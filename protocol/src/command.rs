@@ -8,7 +8,7 @@ use crate::{
     LiveJoin, LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
     NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle, RtcWatch,
     UserId,
-    model::{NotificationKind, Position, PostKind, ReactionKind, Visibility},
+    model::{NotificationKind, Position, PostKind, ReactionKind, ShareKind, Visibility},
     strict,
 };
 use serde::{
@@ -105,6 +105,12 @@ commands! {
     CommentDelete = "comment.delete" -> Removed
     /// A page of comments.
     CommentList = "comment.list" -> Comments
+    /// Share a post, or repost it with a comment.
+    ShareAdd = "share.add" -> ShareAdded
+    /// No longer.
+    ShareRemove = "share.remove" -> ShareRemoved
+    /// A page of shares.
+    ShareList = "share.list" -> Shares
     /// One person.
     ProfileGet = "profile.get" -> ProfileReply
     /// Whether one wishes to follow a person.
@@ -508,6 +514,40 @@ pub struct CommentList {
     /// At most so many; clamped to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+}
+
+/// `share.add`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShareAdd {
+    /// Which post.
+    pub post_id: PostId,
+    /// How.
+    pub kind: ShareKind,
+    /// Up to 500 characters; required for a repost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// `share.remove`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShareRemove {
+    /// Which post.
+    pub post_id: PostId,
+    /// Which of the two.
+    pub kind: ShareKind,
+}
+
+/// `share.list`, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShareList {
+    /// Of which post.
+    pub post_id: PostId,
+    /// Where the last page ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// `profile.get`

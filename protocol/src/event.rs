@@ -12,6 +12,8 @@ pub const COMMENT_ADDED: &str = "comment.added";
 pub const COMMENT_EDITED: &str = "comment.edited";
 /// [`crate::CommentDeleted`]
 pub const COMMENT_DELETED: &str = "comment.deleted";
+/// [`crate::PostShared`]
+pub const POST_SHARED: &str = "post.shared";
 /// [`crate::NotificationEvent`]
 pub const NOTIFICATION: &str = "notification";
 /// [`crate::LiveEvent`]

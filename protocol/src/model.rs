@@ -3,7 +3,7 @@
 //! What depends on who reads stands in `my` alone, and only in replies: a push carries the same bytes to everybody.
 
 use crate::{
-    id::{CommentId, CommunityId, LiveId, NotificationId, PostId, UserId},
+    id::{CommentId, CommunityId, LiveId, NotificationId, PostId, ShareId, UserId},
     words::words,
 };
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,13 @@ words! {
         /// Anger.
         Angry = "angry",
     }
+    /// How a person hands a post on: once each.
+    ShareKind {
+        /// Shared.
+        Share = "share",
+        /// Shared with words of their own.
+        Repost = "repost",
+    }
     /// What a notification tells of.
     NotificationKind {
         /// Somebody reacted to one's post.
@@ -80,6 +87,10 @@ words! {
         Reply = "reply",
         /// Somebody follows one.
         Follow = "follow",
+        /// Somebody shared one's post.
+        Share = "share",
+        /// Somebody reposted one's post.
+        Repost = "repost",
     }
 }
 
@@ -314,6 +325,25 @@ pub struct CommentCounts {
     pub reactions: ReactionCounts,
     /// Direct replies.
     pub replies: u64,
+}
+
+/// That a person has shared or reposted a post.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Share {
+    /// Which.
+    pub id: ShareId,
+    /// Which post.
+    pub post_id: PostId,
+    /// How.
+    pub kind: ShareKind,
+    /// Who; shares are never anonymous.
+    pub user: User,
+    /// Up to 500 characters; a repost always has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// When.
+    pub created_at: i64,
 }
 
 /// Something to tell one person; the like of a post by many is one notification.

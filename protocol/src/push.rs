@@ -3,7 +3,7 @@
 use crate::{
     Channel, CommentId, LiveId, PostId, UserId,
     data::Data,
-    model::{Comment, Notification, Post},
+    model::{Comment, Notification, Post, Share},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -193,6 +193,13 @@ pub struct CommentDeleted {
     pub comment_id: CommentId,
     /// How many comments went, itself included.
     pub removed: u64,
+}
+
+/// Data of `post.shared`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostShared {
+    /// The share.
+    pub share: Share,
 }
 
 /// Data of `notification`.

@@ -9,7 +9,7 @@ use crate::{
     },
     model::{
         Comment, Community, GapRange, Notification, NotificationKind, Position, Post, PostCounts, Profile,
-        ReactionCounts, ReactionKind, User,
+        ReactionCounts, ReactionKind, Share, User,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,12 @@ pub enum Reply {
     Removed(Removed),
     /// To `comment.list`.
     Comments(Comments),
+    /// To `share.add`.
+    ShareAdded(Box<ShareAdded>),
+    /// To `share.remove`.
+    ShareRemoved(ShareRemoved),
+    /// To `share.list`.
+    Shares(Shares),
     /// To `profile.get`.
     Profile(Box<ProfileReply>),
     /// To `notification.list`.
@@ -433,6 +439,39 @@ pub struct Removed {
 pub struct Comments {
     /// Oldest first.
     pub comments: Vec<Comment>,
+    /// Where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// To `share.add`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShareAdded {
+    /// One's share: the one that stood already, where nothing changed.
+    pub share: Share,
+    /// Whether it is new.
+    pub changed: bool,
+    /// All shares and reposts of the post now.
+    pub shares: u64,
+}
+
+/// To `share.remove`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShareRemoved {
+    /// Whether there was one.
+    pub changed: bool,
+    /// All shares and reposts of the post now.
+    pub shares: u64,
+}
+
+/// To `share.list`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Shares {
+    /// Newest first.
+    pub shares: Vec<Share>,
     /// Where the next page begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

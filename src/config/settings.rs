@@ -171,6 +171,8 @@ settings! {
         comments_per_minute: u32 = "300", 1..=1_000_000;
         /// Reactions of one person per minute.
         reactions_per_minute: u32 = "1000", 1..=1_000_000;
+        /// Shares and reposts of one person per minute, taking them back included.
+        shares_per_minute: u32 = "100", 1..=1_000_000;
         /// Follows, blocks, joins and leaves of one person per minute.
         follows_per_minute: u32 = "300", 1..=1_000_000;
         /// Acts remembered over all people in order to count these, 24 bytes each; beyond it, acts go uncounted.
@@ -233,6 +235,8 @@ settings! {
         post_chars: usize = "5000", 1..=100_000;
         /// Characters of a comment.
         comment_chars: usize = "2000", 1..=100_000;
+        /// Characters of what a person says to a post that they share.
+        share_chars: usize = "500", 1..=100_000;
         /// Characters of a community's name.
         community_name_chars: usize = "80", 1..=1_000;
     }

@@ -14,6 +14,7 @@ mod posts;
 mod reactions;
 mod rtc;
 mod session;
+mod shares;
 
 use crate::{
     clock::now_ms,
@@ -76,6 +77,9 @@ impl Handlers {
             Command::CommentEdit(body) => comments::edit(ask, body).await,
             Command::CommentDelete(body) => comments::delete(ask, body).await,
             Command::CommentList(body) => comments::list(ask, body).await,
+            Command::ShareAdd(body) => shares::add(ask, body).await,
+            Command::ShareRemove(body) => shares::remove(ask, body).await,
+            Command::ShareList(body) => shares::list(ask, body).await,
             Command::ProfileGet(body) => people::profile(ask, body).await,
             Command::FollowSet(body) => people::follow(ask, body).await,
             Command::BlockSet(body) => people::block(ask, body).await,

@@ -20,6 +20,8 @@ pub(crate) enum List {
     Comments = b'm',
     /// `notification.list`
     Notifications = b'n',
+    /// `share.list`
+    Shares = b's',
     /// `live.list`
     Lives = b'l',
     /// `live.bans`

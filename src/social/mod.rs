@@ -1,4 +1,4 @@
-//! Rules of posts, comments, reactions, communities, people, notifications and feeds.
+//! Rules of posts, comments, reactions, shares, communities, people, notifications and feeds.
 //!
 //! One service per aggregate: each checks what was asked, counts how often, hands the store a rule from [`policy`] to
 //! judge inside the transaction, and shapes the answer. What a person may see and do is decided in `policy` alone. Knows
@@ -18,6 +18,7 @@ mod posts;
 mod rates;
 mod reactions;
 mod settings;
+mod shares;
 pub(crate) mod text;
 
 pub use access::SocialAccess;
@@ -31,6 +32,7 @@ pub use posts::PostService;
 pub use rates::{Act, RateLimits};
 pub use reactions::ReactionService;
 pub use settings::{Rates, Settings};
+pub use shares::ShareService;
 
 use crate::store::Stores;
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub struct Social {
     pub comments: CommentService,
     /// Reactions.
     pub reactions: ReactionService,
+    /// Shares and reposts.
+    pub shares: ShareService,
     /// Profiles, follows and blocks.
     pub people: PeopleService,
     /// Notifications and preferences.
@@ -66,6 +70,7 @@ impl Social {
             feeds: FeedService::new(stores),
             comments: CommentService::new(stores, &settings, &rates),
             reactions: ReactionService::new(stores, &rates),
+            shares: ShareService::new(stores, &settings, &rates),
             people: PeopleService::new(stores, &rates),
             notifications: NotificationService::new(stores),
             rates,

@@ -51,7 +51,12 @@ pub fn sees_comment(comment: &CommentFacts) -> bool {
     sees_post(&comment.post) && !hidden_by_block(comment.anonymous, comment.relation)
 }
 
-/// Reading a post, viewing it, reacting to it: seeing is enough.
+/// Whether a share exists for who may read its post: never across a block. Shares are never anonymous.
+pub fn sees_share(sharer: Relation) -> bool {
+    !hidden_by_block(false, sharer)
+}
+
+/// Reading a post, viewing it, reacting to it, sharing it: seeing is enough.
 pub fn read_post(post: &PostFacts) -> Verdict {
     sees_post(post).then_some(()).ok_or_else(|| not_found("post"))
 }

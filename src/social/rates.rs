@@ -27,6 +27,8 @@ pub enum Act {
     Comment,
     /// A reaction.
     Reaction,
+    /// A share, or taking one back.
+    Share,
     /// A follow or block, a join or leave.
     Follow,
     /// A new community.
@@ -182,6 +184,7 @@ impl Act {
             Self::Post => rates.posts_per_minute,
             Self::Comment => rates.comments_per_minute,
             Self::Reaction => rates.reactions_per_minute,
+            Self::Share => rates.shares_per_minute,
             Self::Follow => rates.follows_per_minute,
             Self::Community => rates.communities_per_hour,
         };

@@ -21,6 +21,8 @@ pub struct Settings {
     pub content_chars: usize,
     /// Characters of a comment.
     pub comment_chars: usize,
+    /// Characters of what a person says to a post that they share.
+    pub share_chars: usize,
     /// How often a person may do what; none does not count at all.
     pub rates: Option<Rates>,
 }
@@ -34,6 +36,8 @@ pub struct Rates {
     pub comments_per_minute: u32,
     /// Reactions set.
     pub reactions_per_minute: u32,
+    /// Shares and reposts, and taking them back.
+    pub shares_per_minute: u32,
     /// Follows, blocks, joins and leaves.
     pub follows_per_minute: u32,
     /// New communities.
@@ -57,10 +61,12 @@ impl Settings {
             title_chars: social.title_chars,
             content_chars: social.post_chars,
             comment_chars: social.comment_chars,
+            share_chars: social.share_chars,
             rates: limits.rates.then_some(Rates {
                 posts_per_minute: limits.posts_per_minute,
                 comments_per_minute: limits.comments_per_minute,
                 reactions_per_minute: limits.reactions_per_minute,
+                shares_per_minute: limits.shares_per_minute,
                 follows_per_minute: limits.follows_per_minute,
                 communities_per_hour: limits.communities_per_hour,
                 remembered: limits.remembered_acts,

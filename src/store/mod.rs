@@ -20,6 +20,7 @@ pub mod people;
 pub mod posts;
 pub mod reactions;
 mod routes;
+pub mod shares;
 pub mod sql;
 pub mod username;
 
@@ -49,6 +50,8 @@ pub struct Stores {
     pub comments: Arc<dyn comments::Comments>,
     /// Reactions.
     pub reactions: Arc<dyn reactions::Reactions>,
+    /// Shares and reposts.
+    pub shares: Arc<dyn shares::Shares>,
     /// Notifications and preferences.
     pub notifications: Arc<dyn notifications::Notifications>,
     /// Lives.

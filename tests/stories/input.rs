@@ -159,6 +159,17 @@ fn cases(world: &World) -> Vec<Case> {
                 ("limit", false, Number),
             ],
         ),
+        case(
+            "share.add",
+            json!({"post_id": post, "kind": "repost", "comment": "x"}),
+            &[("post_id", true, Id), ("kind", true, Word), ("comment", true, Text(500))],
+        ),
+        case(
+            "share.remove",
+            json!({"post_id": post, "kind": "share"}),
+            &[("post_id", true, Id), ("kind", true, Word)],
+        ),
+        case("share.list", json!({"post_id": post}), &[("post_id", true, Id), ("cursor", false, Opaque)]),
         case("profile.get", json!({"user_id": other}), &[("user_id", true, Id)]),
         case(
             "follow.set",

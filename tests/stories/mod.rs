@@ -27,6 +27,7 @@ mod privacy;
 mod reactions;
 mod recovery;
 mod rows;
+mod shares;
 mod sse;
 mod starting;
 mod storms;

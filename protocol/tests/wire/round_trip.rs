@@ -130,6 +130,17 @@ fn comment_command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn share_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (post_id(), word(ShareKind::ALL), option::of(text()))
+            .prop_map(|(post_id, kind, comment)| { Command::ShareAdd(ShareAdd { post_id, kind, comment }) }),
+        (post_id(), word(ShareKind::ALL))
+            .prop_map(|(post_id, kind)| Command::ShareRemove(ShareRemove { post_id, kind })),
+        (post_id(), option::of(text()))
+            .prop_map(|(post_id, cursor)| Command::ShareList(ShareList { post_id, cursor })),
+    ]
+}
+
 fn people_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         (text(), text(), option::of(community_id())).prop_map(|(op, name, parent_id)| {
@@ -157,6 +168,7 @@ fn command() -> impl Strategy<Value = Command> {
         hub_command().boxed(),
         post_command().boxed(),
         comment_command().boxed(),
+        share_command().boxed(),
         people_command().boxed(),
         live::command_strategy(),
     ]

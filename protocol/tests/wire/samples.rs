@@ -213,6 +213,10 @@ fn commands() -> Vec<Sample> {
         Command::CommentEdit(CommentEdit { comment_id, content: "Merci beaucoup".into() }),
         Command::CommentDelete(CommentDelete { comment_id }),
         Command::CommentList(CommentList { post_id, parent_id: None, cursor: None, limit: Some(50) }),
+        Command::ShareAdd(ShareAdd { post_id, kind: ShareKind::Share, comment: None }),
+        Command::ShareAdd(ShareAdd { post_id, kind: ShareKind::Repost, comment: text("Read this") }),
+        Command::ShareRemove(ShareRemove { post_id, kind: ShareKind::Repost }),
+        Command::ShareList(ShareList { post_id, cursor: text("c4") }),
         Command::ProfileGet(ProfileGet { user_id }),
         Command::FollowSet(FollowSet { user_id, on: true }),
         Command::BlockSet(BlockSet { user_id, on: false }),
@@ -264,6 +268,11 @@ fn replies() -> Vec<Sample> {
         reply("comment.edit", CommentReply { comment: my_comment() }, |body| Reply::Comment(Box::new(body))),
         reply("comment.delete", Removed { removed: 3 }, Reply::Removed),
         reply("comment.list", Comments { comments: vec![my_comment()], cursor: None }, Reply::Comments),
+        reply("share.add", ShareAdded { share: share(), changed: true, shares: 5 }, |body| {
+            Reply::ShareAdded(Box::new(body))
+        }),
+        reply("share.remove", ShareRemoved { changed: true, shares: 4 }, Reply::ShareRemoved),
+        reply("share.list", Shares { shares: vec![share()], cursor: Some("c4".into()) }, Reply::Shares),
         reply("profile.get", ProfileReply { profile: profile() }, |body| Reply::Profile(Box::new(body))),
         reply(
             "notification.list",
@@ -382,6 +391,7 @@ fn events() -> Vec<Sample> {
         publication(event::COMMENT_ADDED, on_post(), comment_event.clone()),
         publication(event::COMMENT_EDITED, on_post(), comment_event),
         publication(event::COMMENT_DELETED, on_post(), CommentDeleted { comment_id: id!("0c"), removed: 3 }),
+        publication(event::POST_SHARED, on_post(), PostShared { share: share() }),
         publication(
             event::NOTIFICATION,
             Channel::User(id!("01")),

@@ -135,6 +135,17 @@ pub(crate) fn my_comment() -> Comment {
     }
 }
 
+pub(crate) fn share() -> Share {
+    Share {
+        id: id!("0f"),
+        post_id: id!("0a"),
+        kind: ShareKind::Repost,
+        user: user(),
+        comment: Some("Read this".into()),
+        created_at: AT,
+    }
+}
+
 pub(crate) fn notification() -> Notification {
     Notification {
         id: id!("0e"),

@@ -10,6 +10,7 @@ pub(super) mod notifications;
 pub(super) mod people;
 pub(super) mod posts;
 pub(super) mod reactions;
+pub(super) mod shares;
 pub(super) mod workload;
 mod world;
 
@@ -47,6 +48,9 @@ macro_rules! suite {
             reactions: a_like_counts_and_tells_once the_same_again_changes_nothing a_change_of_kind_moves_counts_together
                 taking_back_never_goes_below_zero crowds_are_counted_exactly comments_are_reacted_to_as_well
                 what_is_gone_cannot_be_reacted_to;
+            shares: a_share_is_told_and_counted of_two_shares_at_once_one_is_written a_share_is_taken_back_exactly
+                a_post_that_goes_takes_its_shares shares_are_listed_newest_first
+                sharers_are_counted_in_one_notification_of_each_kind a_refused_share_leaves_nothing;
             notifications: authors_hear_of_comments_and_repliers_of_replies nobody_hears_of_themselves_or_twice
                 reactions_grow_into_one_notification a_burst_is_published_once_a_second
                 a_restart_forgets_no_unpublished_change taking_back_lowers_in_silence preferences_are_honoured

@@ -15,7 +15,8 @@ use crate::{
     },
 };
 use communiconnect_protocol::{
-    Channel, CommentId, CommunityId, NotificationKind, PostId, ReactionCounts, ReactionKind,
+    Channel, CommentId, CommunityId, MyPost, NotificationKind, PostId, ReactionCounts, ReactionKind,
+    ShareKind,
 };
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -111,7 +112,14 @@ impl Crowd {
                     *self.views.lock().entry(post).or_default() += 1;
                 }
             }
-            (85..92, _) => {
+            (85..89, _) => {
+                let kind = *ShareKind::ALL.choose(random).expect("two kinds");
+                match random.random_ratio(2, 3) {
+                    true => drop(there(world.share(who, post, kind).await)),
+                    false => drop(there(world.unshare(who, post, kind).await)),
+                }
+            }
+            (89..92, _) => {
                 let membership =
                     Membership { community_id: self.community, on: random.random(), at: world.now() };
                 world.stores.communities.set_member(who, membership).await.expect("set");
@@ -180,12 +188,14 @@ impl Crowd {
     async fn check_post(&self, id: PostId) {
         let world = &self.world;
         let mut reactions = ReactionCounts::new();
-        let mut shown = None;
+        let (mut shown, mut shares) = (None, 0);
         for who in &self.people {
             let Some(post) = world.read_post(*who, id).await else { continue };
-            if let Some(kind) = post.my.expect("in replies").reaction {
+            let my = post.my.expect("in replies");
+            if let Some(kind) = my.reaction {
                 *reactions.entry(kind).or_default() += 1;
             }
+            shares += u64::from(my.shared) + u64::from(my.reposted);
             shown = Some(post.counts);
         }
         let mut comments = 0;
@@ -208,7 +218,10 @@ impl Crowd {
             return;
         };
         let views = self.views.lock().get(&id).copied().unwrap_or(0);
-        assert_eq!((shown.reactions, shown.comments, shown.views), (reactions, comments, views));
+        assert_eq!(
+            (shown.reactions, shown.comments, shown.views, shown.shares),
+            (reactions, comments, views, shares)
+        );
     }
 
     async fn check_comment(&self, id: CommentId, shown: &ReactionCounts) {
@@ -229,16 +242,19 @@ impl Crowd {
         let unread = page.notifications.iter().filter(|told| told.read_at.is_none()).count() as u64;
         assert_eq!(page.unread, unread);
         for told in page.notifications {
-            if told.kind == NotificationKind::PostReaction {
-                let post = told.post_id.expect("about a post");
-                let mut others = 0;
-                for other in self.people.iter().filter(|other| other.user != who.user) {
-                    let post =
-                        self.world.read_post(*other, post).await.expect("else its notifications are gone");
-                    others += u64::from(post.my.expect("in replies").reaction.is_some());
-                }
-                assert_eq!(told.count, others);
+            let is_counted: fn(MyPost) -> bool = match told.kind {
+                NotificationKind::PostReaction => |my| my.reaction.is_some(),
+                NotificationKind::Share => |my| my.shared,
+                NotificationKind::Repost => |my| my.reposted,
+                _ => continue,
+            };
+            let post = told.post_id.expect("about a post");
+            let mut others = 0;
+            for other in self.people.iter().filter(|other| other.user != who.user) {
+                let post = self.world.read_post(*other, post).await.expect("else its notifications are gone");
+                others += u64::from(is_counted(post.my.expect("in replies")));
             }
+            assert_eq!(told.count, others);
         }
     }
 

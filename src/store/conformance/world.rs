@@ -10,11 +10,12 @@ use crate::{
         people::Target,
         posts::NewPost,
         reactions::{ReactionOutcome, ReactionTarget, Wish},
+        shares::{NewShare, ShareOutcome, ShareRules, Unshare, UnshareOutcome},
     },
 };
 use communiconnect_protocol::{
     Channel, Comment, CommentId, Community, CommunityId, Post, PostId, PostKind, ReactionKind, Role,
-    Visibility,
+    ShareKind, Visibility,
 };
 use std::sync::{
     Arc,
@@ -175,6 +176,22 @@ impl World {
     ) -> Result<ReactionOutcome> {
         let wish = Wish { kind, at: self.now() };
         self.stores.reactions.set(by, ReactionTarget::Comment(comment, yes()), wish, all_ears).await
+    }
+
+    /// A share without words, or a repost with some.
+    pub(crate) async fn share(&self, by: Actor, post_id: PostId, kind: ShareKind) -> Result<ShareOutcome> {
+        let comment = (kind == ShareKind::Repost).then(|| "read this".into());
+        let new = NewShare { post_id, kind, comment, at: self.now() };
+        self.stores.shares.add(by, new, ShareRules { may: yes(), hears: all_ears }).await
+    }
+
+    pub(crate) async fn unshare(
+        &self,
+        by: Actor,
+        post_id: PostId,
+        kind: ShareKind,
+    ) -> Result<UnshareOutcome> {
+        self.stores.shares.remove(by, Unshare { post_id, kind, at: self.now() }, yes()).await
     }
 
     pub(crate) async fn read_post(&self, reader: impl Into<Reader>, id: PostId) -> Option<Post> {

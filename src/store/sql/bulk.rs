@@ -106,14 +106,14 @@ pub(super) fn save_counts(connection: &Connection, counts: &[(PostId, PostCounts
     }
     let mut update = connection.prepare_cached(
         "UPDATE post_counts SET version = ?2, likes = ?3, love = ?4, haha = ?5, wow = ?6, sad = ?7, angry = ?8,
-             comments = ?9, views = ?10
+             comments = ?9, views = ?10, shares = ?11
          WHERE post = ?1",
     )?;
     for (post, counts) in counts {
         let [likes, love, haha, wow, sad, angry] =
             REACTION_COLUMNS.map(|kind| counts.reactions.get(&kind).copied().unwrap_or(0) as i64);
         let (version, comments) = (counts.version as i64, counts.comments as i64);
-        let views = counts.views as i64;
+        let (views, shares) = (counts.views as i64, counts.shares as i64);
         update.execute(params![
             post.as_bytes(),
             version,
@@ -124,7 +124,8 @@ pub(super) fn save_counts(connection: &Connection, counts: &[(PostId, PostCounts
             sad,
             angry,
             comments,
-            views
+            views,
+            shares
         ])?;
     }
     Ok(())

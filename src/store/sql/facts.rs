@@ -202,6 +202,7 @@ pub(super) fn comment_at(row: &Row<'_>, first: usize, reader: &Reader) -> db::Re
     Ok(CommentRow { facts, parent, post_path: post.path })
 }
 
-fn relation_at(row: &Row<'_>, first: usize, is_self: bool) -> db::Result<Relation> {
+/// The two columns of [`relation_columns`] from `first` on.
+pub(super) fn relation_at(row: &Row<'_>, first: usize, is_self: bool) -> db::Result<Relation> {
     Ok(Relation { is_self, follows: row.get(first)?, blocked: row.get(first + 1)? })
 }

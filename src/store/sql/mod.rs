@@ -32,6 +32,7 @@ mod reactions;
 mod reader;
 mod reopening;
 mod settings;
+mod shares;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -122,6 +123,7 @@ impl SqlStore {
             posts: self.clone(),
             comments: self.clone(),
             reactions: self.clone(),
+            shares: self.clone(),
             notifications: self.clone(),
             lives: self.clone(),
             live_keys: self.clone(),

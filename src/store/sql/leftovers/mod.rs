@@ -11,7 +11,7 @@ mod hidden;
 pub(super) use comments::remove_comment;
 pub(super) use hidden::{Hidden, hangs_on_removed, is_anything_left, is_removed};
 
-use super::{SqlStore, Tx, lives, notifications};
+use super::{SqlStore, Tx, lives, notifications, shares};
 use crate::store::Result;
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
 use communiconnect_protocol::{LiveId, PostId, UserId};
@@ -40,6 +40,8 @@ pub(super) enum Rest {
     Bans,
     /// What a person's log tells them of another whom they do not hear any more.
     Unheard(notifications::Unheard),
+    /// The shares of a post.
+    Shares,
 }
 
 impl Rest {
@@ -52,6 +54,7 @@ impl Rest {
             Self::LiveLog { upto } => (5, upto, 0),
             Self::Bans => (6, 0, 0),
             Self::Unheard(notifications::Unheard { upto, verdict }) => (7, upto, verdict.column()),
+            Self::Shares => (8, 0, 0),
         }
     }
 
@@ -69,6 +72,7 @@ impl Rest {
                 let verdict = notifications::Verdict::from_column(row.get(first + 2)?);
                 Self::Unheard(notifications::Unheard { upto, verdict })
             }
+            8 => Self::Shares,
             _ => return Ok(None),
         }))
     }
@@ -195,6 +199,7 @@ fn sweep_rest(
         Rest::Views => tx
             .sql("DELETE FROM views WHERE (post, viewer) IN (SELECT post, viewer FROM views WHERE post = ?1 LIMIT ?2)")?
             .execute(params![whose, limit as i64])?,
+        Rest::Shares => shares::remove_all(tx, post, limit)?,
         Rest::LiveLog { upto } => return lives::sweep_log(tx, LiveId::from_bytes(*thing), upto, limit),
         Rest::Bans => lives::sweep_bans(tx, LiveId::from_bytes(*thing), limit)?,
         Rest::Unheard(unheard) => {

@@ -1,4 +1,4 @@
-//! Reactions to one post or comment: one notification that grows and shrinks.
+//! Reactions to one post or comment, and shares of one post: one notification of each kind that grows and shrinks.
 
 use super::{
     PUBLISH_EVERY_MS,
@@ -14,7 +14,23 @@ use communiconnect_protocol::{
 /// People remembered per notification: more than are shown, so that some are left when the latest take it back.
 const REMEMBERED: usize = 8;
 
-/// Who reacted to what, and whom it is told.
+/// Whether all that was done of one kind to one thing is one notification.
+pub(super) const fn is_coalesced(kind: NotificationKind) -> bool {
+    match kind {
+        NotificationKind::PostReaction
+        | NotificationKind::CommentReaction
+        | NotificationKind::Share
+        | NotificationKind::Repost => true,
+        NotificationKind::Comment | NotificationKind::Reply | NotificationKind::Follow => false,
+    }
+}
+
+/// Whether shares, not reactions, are the causes of this kind. Its word is then that of the kind of share.
+pub(super) const fn is_of_shares(kind: NotificationKind) -> bool {
+    matches!(kind, NotificationKind::Share | NotificationKind::Repost)
+}
+
+/// Who reacted to what or shared it, and whom it is told.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store::sql) struct Reacted {
     pub(in crate::store::sql) owner: UserId,
@@ -28,14 +44,14 @@ pub(in crate::store::sql) struct Reacted {
 }
 
 impl Reacted {
-    /// What was reacted to.
+    /// What was reacted to or shared.
     pub(super) fn target(&self) -> [u8; 16] {
-        if self.post().is_some() { self.thing } else { self.part }
+        if self.part == *CommentId::NOTHING.as_bytes() { self.thing } else { self.part }
     }
 
-    /// The post, where it is what was reacted to.
+    /// The post, where this is a reaction to it: of those some is read ahead.
     fn post(&self) -> Option<PostId> {
-        (self.part == *CommentId::NOTHING.as_bytes()).then(|| PostId::from_bytes(self.thing))
+        (self.kind == NotificationKind::PostReaction).then(|| PostId::from_bytes(self.thing))
     }
 }
 
@@ -112,6 +128,9 @@ pub(in crate::store::sql) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted, cou
 
 /// Some of those whom the notification counts, beside the one who takes it back.
 fn others(tx: &Tx<'_>, reacted: &Reacted, by: Counted) -> Result<Vec<UserId>> {
+    if is_of_shares(reacted.kind) {
+        return other_sharers(tx, reacted, by);
+    }
     // Those known ahead are left out of what the table says, and must not take the place of others there.
     let known_ahead = reacted.post().map_or(0, |post| tx.felt_ahead_count(post));
     let limit = REMEMBERED + known_ahead;
@@ -133,7 +152,23 @@ fn others(tx: &Tx<'_>, reacted: &Reacted, by: Counted) -> Result<Vec<UserId>> {
     Ok(found)
 }
 
-/// The notification of reactions to one thing, as it stands.
+/// The same of shares.
+fn other_sharers(tx: &Tx<'_>, shared: &Reacted, by: Counted) -> Result<Vec<UserId>> {
+    Ok(tx
+        .sql("SELECT user FROM shares WHERE post = ?1 AND kind = ?2 AND told = ?3 AND user != ?4 LIMIT ?5")?
+        .query_map(
+            params![
+                shared.thing,
+                shared.kind.as_str(),
+                by.column(),
+                shared.person.as_bytes(),
+                REMEMBERED as i64
+            ],
+            |row| row.get(0).map(UserId::from_bytes),
+        )?)
+}
+
+/// The notification of what was done of one kind to one thing, as it stands.
 #[derive(Clone, Debug)]
 pub(in crate::store::sql) struct Standing {
     pub(in crate::store::sql) no: i64,

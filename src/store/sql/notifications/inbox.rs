@@ -118,5 +118,7 @@ pub(super) const fn bit(kind: NotificationKind) -> i64 {
         NotificationKind::Comment => 1 << 2,
         NotificationKind::Reply => 1 << 3,
         NotificationKind::Follow => 1 << 4,
+        NotificationKind::Share => 1 << 5,
+        NotificationKind::Repost => 1 << 6,
     }
 }

@@ -136,7 +136,11 @@ fn named(tx: &Tx<'_>, told: &Notification) -> Result<Vec<UserId>> {
     let anothers_post = match told.kind {
         NotificationKind::Reply | NotificationKind::CommentReaction => told.post_id,
         // One's own post, or none.
-        NotificationKind::PostReaction | NotificationKind::Comment | NotificationKind::Follow => None,
+        NotificationKind::PostReaction
+        | NotificationKind::Comment
+        | NotificationKind::Follow
+        | NotificationKind::Share
+        | NotificationKind::Repost => None,
     };
     if let Some(post) = anothers_post {
         let author = tx

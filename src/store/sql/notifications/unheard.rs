@@ -5,7 +5,7 @@
 //! one piece does not reach of it is left over, and read as if it were overwritten already.
 
 use super::{
-    coalesced::{Counted, Reacted, drop_person},
+    coalesced::{Counted, Reacted, drop_person, is_coalesced, is_of_shares},
     inbox::{self, Change},
     row::{NOTIFICATION_COLUMNS, NotificationRow, notification_columns},
 };
@@ -256,8 +256,7 @@ fn shrink_list(tx: &mut Tx<'_>, owner: UserId, other: UserId, verdict: Verdict) 
                 is_hidden
             }
         };
-        let is_coalesced =
-            matches!(row.kind, NotificationKind::PostReaction | NotificationKind::CommentReaction);
+        let is_coalesced = is_coalesced(row.kind);
         let is_deed = !verdict.hears_deeds();
         if is_hidden || is_deed && !is_coalesced && row.actors.contains(&other) {
             tx.sql("DELETE FROM notifications WHERE no = ?1")?.execute([no])?;
@@ -271,19 +270,40 @@ fn shrink_list(tx: &mut Tx<'_>, owner: UserId, other: UserId, verdict: Verdict) 
     Ok(())
 }
 
-/// The other's reaction stays, and is counted for the owner no longer.
+/// The other's reaction or share stays, and is counted for the owner no longer.
 fn drop_other(tx: &mut Tx<'_>, row: &NotificationRow, other: UserId) -> Result<()> {
     let NotificationRow { user: owner, kind, thing, part, created_at: at, .. } = *row;
     let reacted = Reacted { owner, kind, thing, part, person: other, at };
+    let counted =
+        if is_of_shares(kind) { uncount_share(tx, &reacted)? } else { uncount_reaction(tx, &reacted)? };
+    match counted {
+        None | Some(Counted::NOWHERE) => Ok(()),
+        Some(counted) => drop_person(tx, &reacted, counted),
+    }
+}
+
+/// Notes that a reaction is counted nowhere; answers where it was.
+fn uncount_reaction(tx: &Tx<'_>, reacted: &Reacted) -> Result<Option<Counted>> {
     let target = reacted.target();
-    let key = [&target, other.as_bytes()];
+    let key = [&target, reacted.person.as_bytes()];
     let counted = tx
         .sql("SELECT told FROM reactions WHERE target = ?1 AND user = ?2")?
         .query_row(key, |row| row.get(0).map(Counted::from_column))
         .optional()?;
-    let Some(counted) = counted.filter(|counted| *counted != Counted::NOWHERE) else { return Ok(()) };
     tx.sql("UPDATE reactions SET told = 0 WHERE target = ?1 AND user = ?2")?.execute(key)?;
-    drop_person(tx, &reacted, counted)
+    Ok(counted)
+}
+
+/// The same of a share.
+fn uncount_share(tx: &Tx<'_>, shared: &Reacted) -> Result<Option<Counted>> {
+    let (post, person, kind) = (shared.thing, shared.person.as_bytes(), shared.kind.as_str());
+    let counted = tx
+        .sql("SELECT told FROM shares WHERE post = ?1 AND user = ?2 AND kind = ?3")?
+        .query_row(params![post, person, kind], |row| row.get(0).map(Counted::from_column))
+        .optional()?;
+    tx.sql("UPDATE shares SET told = 0 WHERE post = ?1 AND user = ?2 AND kind = ?3")?
+        .execute(params![post, person, kind])?;
+    Ok(counted)
 }
 
 /// What is left of these notifications is published with the next flush: who comes back to the log finds it there.

@@ -27,7 +27,7 @@ pub(super) fn delete(
     notifications::forget_post(tx, id)?;
     tx.erase_subject(id.as_bytes())?;
     remove_rows(tx, id, &row.path)?;
-    for rest in [Rest::Comments, Rest::Reactions, Rest::Views] {
+    for rest in [Rest::Comments, Rest::Reactions, Rest::Shares, Rest::Views] {
         leftovers::leave(tx, rest, id.as_bytes(), id.as_bytes())?;
     }
     leftovers::sweep_of(tx, id.as_bytes())?;

@@ -42,7 +42,9 @@ const VIEW: &str = concat!(
     post_count_columns!(),
     ", p.kind, p.title, p.content, p.edited_at,
                (SELECT kind FROM reactions WHERE target = p.id AND user = ?2),
-               CASE WHEN p.kind = 'live' THEN (SELECT id FROM lives WHERE post = p.id) END
+               CASE WHEN p.kind = 'live' THEN (SELECT id FROM lives WHERE post = p.id) END,
+               EXISTS (SELECT 1 FROM shares s WHERE s.post = p.id AND s.user = ?2 AND s.kind = 'share'),
+               EXISTS (SELECT 1 FROM shares s WHERE s.post = p.id AND s.user = ?2 AND s.kind = 'repost')
              FROM posts p JOIN users u ON u.id = p.author JOIN post_counts ON post = p.id WHERE p.id = ?1"
 );
 
@@ -52,8 +54,8 @@ fn view_at(row: &Row<'_>, reader: &Reader) -> db::Result<PostView> {
     let my = MyPost {
         author: facts.relation.is_self,
         reaction: optional_word(row, REST + 4, ReactionKind::from_word)?,
-        shared: false,
-        reposted: false,
+        shared: row.get(REST + 6)?,
+        reposted: row.get(REST + 7)?,
     };
     let post = Post {
         id: facts.id,
