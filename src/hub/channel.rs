@@ -324,7 +324,10 @@ impl ChannelEntry {
     /// Holds everything back until [`ChannelEntry::unpark`]: publications are kept as if a part were missing, signals and
     /// states are dropped.
     pub(super) fn park(&self) {
-        self.inner.lock().is_parked = true;
+        let mut inner = self.inner.lock();
+        // What waits came before, and states among it will not be told again.
+        inner.tell(&self.channel, Vec::new(), clock::steady_ms());
+        inner.is_parked = true;
     }
 
     /// Lets out what is in order.

@@ -2,7 +2,7 @@
 
 use super::fixture::{Client, World, plain, test_channel};
 use crate::{
-    broker::{Broadcast, Deliver},
+    broker::{Broadcast, Deliver, LinkState},
     hub::HubSettings,
     publication::{Publication, State},
 };
@@ -103,6 +103,26 @@ async fn states_keep_their_place_and_only_the_newest_is_told() {
     }
     pause().await;
     assert_eq!(clients[0].read().states, [3]);
+}
+
+#[tokio::test]
+async fn what_waits_when_the_broker_loses_something_came_before_that() {
+    let world = world();
+    let channel = Channel::Post(PostId::new(1_700_000_000_000));
+    let mut clients = readers(&world, &channel).await;
+    world.publish(&channel);
+    let state = State {
+        channels: vec![channel.clone()],
+        event: "s".into(),
+        key: "k".into(),
+        version: 9,
+        data: Data::of(&9),
+        actor: None,
+    };
+    world.hub.deliver(vec![Broadcast::State(state)]);
+    world.hub.link(LinkState::Returning);
+    pause().await;
+    assert_eq!(clients[0].read().states, [9]);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ const MOST_EVENED: usize = 1_168;
 /// The kernel segments what is handed over at once into packets of one size, of which the last may be shorter. Encoders cut a
 /// frame into packets that differ by a byte, the shorter ones first, so that most frames would take two system calls for each
 /// viewer. This takes a third of all calls away for a quarter of a percent of bytes. The last packet of a frame, and with it
-/// every sound, needs none. It follows from the packet alone: a repeat has the same bytes.
+/// every sound, needs none.
 fn evening(payload: usize, ends_frame: bool) -> u8 {
     let evened = payload.next_multiple_of(EVEN);
     if ends_frame || evened > MOST_EVENED { 0 } else { u8::try_from(evened - payload).unwrap_or(0) }
@@ -103,12 +103,16 @@ pub(super) struct Rtx {
 }
 
 impl Writing<'_> {
+    /// Whether no packet is ever repeated under its own number.
+    fn has_rtx(&self) -> bool {
+        self.media.rtx_ssrc.is_some() && self.sent.payload.rtx.is_some()
+    }
+
     /// Whether packets are stamped: only where no packet is ever repeated under its own number.
     fn stamp(&self, wire: &Wire<'_>) -> Option<Stamp> {
         let is_wanted =
             self.media.extensions.transport_cc.is_some() || self.media.extensions.abs_send_time.is_some();
-        let is_safe = self.media.rtx_ssrc.is_some() && self.sent.payload.rtx.is_some();
-        (is_wanted && is_safe).then(|| wire.transport.stamp(wire.now))
+        (is_wanted && self.has_rtx()).then(|| wire.transport.stamp(wire.now))
     }
 
     fn fields(&self, packet: &Packet, place: (u64, u64)) -> Fields {
@@ -127,7 +131,8 @@ impl Writing<'_> {
 
     /// Writes a source packet under `place`, its outgoing index and timestamp. Returns its bytes.
     pub(super) fn media(&self, packet: &Packet, place: (u64, u64), wire: &mut Wire<'_>) -> usize {
-        let padding = evening(packet.payload.len(), packet.frame.ends_frame);
+        // Receivers that know no retransmissions are small ones, of which some take padding for a part of the picture.
+        let padding = if self.has_rtx() { evening(packet.payload.len(), packet.frame.ends_frame) } else { 0 };
         let fields = Fields { stamp: self.stamp(wire), padding: padding > 0, ..self.fields(packet, place) };
         let mut buffer = [0; MAX_HEADER];
         let header = self.writer.write(&fields, &mut buffer);

@@ -216,3 +216,14 @@ fn a_lost_first_packet_is_made_up_for_although_nobody_can_know_of_it() {
         assert!(stage.receiver.shown_at[0] - stage.receiver.joined.unwrap() < millis(60));
     }
 }
+
+#[test]
+fn only_who_knows_retransmissions_is_sent_media_with_padding() {
+    for (media, is_padded) in [(video(), true), (video_without_rtx(), false)] {
+        let stage = watch(297, media, Conditions::default());
+        stage.assert_clean();
+        let padded = stage.ledger.of(VIDEO).filter(|left| left.is_padded).count();
+        assert_eq!(padded > 0, is_padded, "{padded} packets of the picture are padded");
+        assert_eq!(stage.ledger.of(VIDEO_RTX).filter(|left| left.is_padded).count(), 0);
+    }
+}

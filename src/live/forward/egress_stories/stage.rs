@@ -424,6 +424,8 @@ pub(super) struct Left {
     pub(super) payload_type: u8,
     pub(super) size: usize,
     pub(super) is_repeat: bool,
+    /// Media with padding behind it.
+    pub(super) is_padded: bool,
 }
 
 impl Ledger {
@@ -450,6 +452,7 @@ impl Ledger {
             payload_type: rtp.payload_type,
             size: packet.len(),
             is_repeat,
+            is_padded: packet[0] & 0x20 != 0 && !rtp.payload.is_empty(),
         });
     }
 
