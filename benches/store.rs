@@ -22,7 +22,7 @@ use communiconnect::{
         comments::{CommentRules, NewComment},
         communities::NewCommunity,
         lives::{Lease, NewLive},
-        posts::{NewPost, View, Viewer},
+        posts::{NewPost, PostRules, View, Viewer},
         reactions::{ReactionTarget, Wish},
         sql::{SqlSettings, SqlStore},
     },
@@ -302,11 +302,13 @@ impl Town {
             kind: PostKind::Discussion,
             title: Some("A title".into()),
             content: "What do you think of it?".repeat(10),
+            media: Vec::new(),
             visibility: Visibility::Public,
             anonymous: false,
             at: now(),
         };
-        let creating = self.nodes[0].posts.create(author, self.op(), new, Box::new(|_| Ok(())));
+        let creating =
+            self.nodes[0].posts.create(author, self.op(), new, PostRules::bare(Box::new(|_| Ok(()))));
         creating.await.expect("posted").0.id
     }
 

@@ -24,6 +24,8 @@ pub mod store;
 pub mod auth;
 pub mod hub;
 
+pub mod media;
+
 pub mod social;
 
 pub mod live;

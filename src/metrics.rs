@@ -94,6 +94,9 @@ families! {
     Counter LIVE_SENT = "communiconnect_live_sent_datagrams_total": "Datagrams that the kernel took on the media port.";
     Counter LIVE_SENDS = "communiconnect_live_sends_total": "System calls that sent them; fewer than datagrams where many went as one run.";
     Counter LIVE_SEND_REFUSED = "communiconnect_live_refused_datagrams_total": "Datagrams that the kernel refused to send.";
+    Counter MEDIA_UPLOADS ["outcome"] = "communiconnect_media_uploads_total": "Uploads that ended, by outcome: kept, or the code of the refusal.";
+    Counter MEDIA_RECEIVED = "communiconnect_media_received_bytes_total": "Bytes of uploaded files that arrived.";
+    Histogram MEDIA_SECONDS = "communiconnect_media_upload_seconds": "Time from an upload's head to its answer.";
     Counter PROBES_FAILED = "communiconnect_health_probes_failed_total": "End-to-end probes of store and broker that failed.";
     Gauge READY = "communiconnect_health_ready": "Whether this node should be given work, as /readyz says.";
     Gauge RESIDENT_BYTES = "communiconnect_process_resident_bytes": "Memory of the process that is resident.";

@@ -3,7 +3,7 @@
 //! What depends on who reads stands in `my` alone, and only in replies: a push carries the same bytes to everybody.
 
 use crate::{
-    id::{CommentId, CommunityId, LiveId, NotificationId, PostId, ShareId, UserId},
+    id::{CommentId, CommunityId, LiveId, MediaId, NotificationId, PostId, ShareId, UserId},
     words::words,
 };
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,29 @@ words! {
         Discussion = "discussion",
         /// A live: made by `live.start` alone, and for good.
         Live = "live",
+    }
+    /// What an uploaded thing is.
+    MediaKind {
+        /// A picture, moving ones of GIF, PNG and WebP included.
+        Image = "image",
+        /// A video.
+        Video = "video",
+    }
+    /// Whether an uploaded thing can be shown.
+    MediaStatus {
+        /// Its variants are being made.
+        Processing = "processing",
+        /// It can be shown, and attached to a post.
+        Ready = "ready",
+        /// It cannot: `reason` says why.
+        Rejected = "rejected",
+    }
+    /// What an uploaded thing is for.
+    MediaPurpose {
+        /// A post.
+        Post = "post",
+        /// The photo of one's profile.
+        Profile = "profile",
     }
     /// Who may read a post.
     Visibility {
@@ -268,10 +291,40 @@ pub struct PostCounts {
     pub views: u64,
 }
 
-/// An attached image or video.
+/// An uploaded image or video. It never names its owner: an anonymous post may have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Media {}
+pub struct Media {
+    /// Which.
+    pub id: MediaId,
+    /// What it is.
+    pub kind: MediaKind,
+    /// Whether it can be shown.
+    pub status: MediaStatus,
+    /// Why it was rejected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The media type of the original, as its content says.
+    #[serde(rename = "type")]
+    pub media_type: String,
+    /// Bytes of the original as it is served.
+    pub bytes: u64,
+    /// Pixels from left to right, once it is turned as it is to be seen.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+    /// How long it plays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// What to show until it is there: a thumbhash in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbhash: Option<String>,
+    /// What it shows, in the words of its owner, for those who do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt: Option<String>,
+    /// Where its bytes are, by variant: paths of this server.
+    pub urls: BTreeMap<String, String>,
+}
 
 /// A comment or reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -182,6 +182,10 @@ impl Config {
             let reason = "an outbox must hold at least one message: not below limits.message_bytes";
             wrong("limits.outbox_bytes", self.limits.outbox_bytes.to_string(), reason);
         }
+        let is_folder = self.media.url.as_str().starts_with("file:///");
+        if self.media.url.as_str() != "data" && !is_folder {
+            wrong("media.url", self.media.url.show(), "it must be `data` or file:///folder");
+        }
         if self.auth.jwks_url.is_some() && self.auth.jwks_file.is_some() {
             let reason = "auth.jwks_url is set too: give one of the two";
             wrong("auth.jwks_file", self.auth.jwks_file.show(), reason);

@@ -145,6 +145,8 @@ settings! {
         commands_per_second_user: u32 = "400", 1..=1_000_000;
         /// Requests per second that make, change or end media sessions (WHIP, WHEP) from one address (of IPv6: one /64): a classroom behind one address that begins to watch.
         signalling_per_second_address: u32 = "50", 1..=1_000_000;
+        /// Requests for media files per second of one person, or of guests from one address (of IPv6: one /64): a classroom behind one address that opens a page full of pictures.
+        media_per_second: u32 = "1000", 1..=1_000_000;
         /// Time for one command; then `unavailable`, outcome unknown.
         command_ms: u64 = "5000", 10..=600_000;
         /// Connections from one address at once; 0 is off, since whole schools share an address.
@@ -173,6 +175,8 @@ settings! {
         reactions_per_minute: u32 = "1000", 1..=1_000_000;
         /// Shares and reposts of one person per minute, taking them back included.
         shares_per_minute: u32 = "100", 1..=1_000_000;
+        /// Uploads of one person per minute: four posts of five pictures.
+        uploads_per_minute: u32 = "20", 1..=1_000_000;
         /// Follows, blocks, joins and leaves of one person per minute.
         follows_per_minute: u32 = "300", 1..=1_000_000;
         /// Acts remembered over all people in order to count these, 24 bytes each; beyond it, acts go uncounted.
@@ -336,7 +340,25 @@ settings! {
     }
     /// Media files.
     media: Media {
-        /// Where files are kept: `data` is the data folder.
+        /// Where files are kept: `data` is the folder `media` in the data folder, `file:///folder` another one, which several nodes must share.
         url: BackendUrl = "data";
+        /// Bytes of an uploaded picture; beyond it 413. Photos of phones have 2 to 8 million.
+        image_bytes: u64 = "10485760", 1_024..=1_073_741_824;
+        /// Bytes of an uploaded profile photo, which is shown small.
+        photo_bytes: u64 = "5242880", 1_024..=1_073_741_824;
+        /// Bytes that a picture's pixels may take once it is unpacked, judged by its header: a small file may claim any size. Enough for 33 million pixels of a photo; each worker needs about three times as much.
+        decoded_bytes: u64 = "100663296", 1_048_576..=8_589_934_592;
+        /// Pictures unpacked and made smaller at once, each on a thread of its own.
+        workers: usize = "2", 1..=64;
+        /// Uploads on their way at once, which bounds the disk that unfinished ones take; beyond it 503.
+        uploads: usize = "64", 1..=100_000;
+        /// Longest time of one upload, as slow lines need it.
+        upload_ms: u64 = "600000", 1_000..=86_400_000;
+        /// Time that an upload that is in no post is kept. One day.
+        unused_ms: u64 = "86400000", 1_000..=31_536_000_000;
+        /// Characters of what a picture shows, in words.
+        alt_chars: usize = "1000", 1..=10_000;
+        /// Seconds that caches may hand on what everybody may read, also after it was deleted. One day.
+        cache_s: u64 = "86400", 0..=31_536_000;
     }
 }

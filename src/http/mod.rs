@@ -18,6 +18,7 @@ mod linger;
 mod link;
 mod listener;
 mod live;
+mod media;
 mod media_type;
 mod openapi;
 mod pace;

@@ -46,6 +46,11 @@ impl Pace {
         Self::new("requests for media", config.limits.signalling_per_second_address, config)
     }
 
+    /// Of uploads and their bytes, as `limits.media_per_second` has it.
+    pub fn of_media(config: &Config) -> Self {
+        Self::new("requests for files", config.limits.media_per_second, config)
+    }
+
     fn new(what: &'static str, per_second: u32, config: &Config) -> Self {
         let clock = DefaultClock::default();
         let per_second = NonZeroU32::new(per_second);

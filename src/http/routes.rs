@@ -5,7 +5,7 @@ use super::{
     body::BodyBounds,
     commands,
     gate::{self, Hosts},
-    health, live, openapi, page, socket, sse,
+    health, live, media, openapi, page, socket, sse,
     state::HttpState,
     trace,
 };
@@ -35,6 +35,9 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
         .route("/v1/auth/login", post(accounts::login))
         .route("/v1/auth/refresh", post(accounts::refresh))
         .route("/v1/auth/logout", post(accounts::logout))
+        .route("/v1/media", post(media::upload))
+        .route("/v1/media/{id}", get(media::get).delete(media::delete))
+        .route("/media/{id}/{variant}", get(media::bytes))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -88,7 +91,7 @@ pub(super) fn allowed(origins: &[String]) -> AllowOrigin {
 fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed(origins))
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

@@ -6,6 +6,7 @@ use crate::{
     broker::SharedBroker,
     config::Config,
     live::{selftest, service::LiveService},
+    social::MediaService,
     store::log::Log,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,6 +25,10 @@ pub struct HttpState {
     pub broker: SharedBroker,
     /// Lives, for encoders and players without a socket.
     pub live: LiveService,
+    /// Uploads, for whom HTTP is the only way.
+    pub media: Arc<MediaService>,
+    /// How often media may be asked for.
+    pub media_pace: Pace,
     /// How often commands may come without a socket.
     pub pace: Pace,
     /// How often media sessions may be made, changed and ended over HTTP.
@@ -57,6 +62,10 @@ pub struct HttpSettings {
     pub body_bytes: usize,
     /// Time for a request body.
     pub body_time: Duration,
+    /// Time for an upload.
+    pub upload_time: Duration,
+    /// Seconds that caches may hand on what everybody may read.
+    pub media_cache_s: u64,
     /// Bytes of a command's body.
     pub message_bytes: usize,
     /// Time for one command.
@@ -77,6 +86,8 @@ impl HttpSettings {
             head_bytes: config.http.head_bytes,
             body_bytes: config.http.body_bytes,
             body_time: Duration::from_millis(config.http.body_timeout_ms),
+            upload_time: Duration::from_millis(config.media.upload_ms),
+            media_cache_s: config.media.cache_s,
             message_bytes: config.limits.message_bytes,
             command_time: Duration::from_millis(config.limits.command_ms),
             drain: Duration::from_millis(config.node.drain_ms),

@@ -12,8 +12,8 @@ use crate::{
         selftest::{self, Status},
         service::{LiveParts, LiveService},
     },
-    metrics,
-    social::{self, Social, SocialAccess},
+    media, metrics,
+    social::{self, MediaService, Social, SocialAccess},
     store::sql::SqlStore,
     tasks::Tasks,
 };
@@ -81,6 +81,9 @@ impl Node {
         let (authenticator, accounts) = auth::open(&settings::auth(config), stores.accounts.clone()).await?;
         let command_limit = Duration::from_millis(config.limits.command_ms);
         let rules = Social::new(&stores, social::Settings::of(config));
+        let library = media::Library::open(media::Settings::of(config, folder.path()))?;
+        let media = Arc::new(MediaService::new(&stores, library, &rules.rates, config.media.alt_chars));
+        media.keep_house(services);
         hub.share(rules.rates.clone());
         let lives = LiveService::open(
             LiveParts {
@@ -115,6 +118,8 @@ impl Node {
             log: stores.log,
             broker,
             live: lives,
+            media,
+            media_pace: Pace::of_media(config),
             pace,
             signalling_pace,
             behind_proxies: Slots::behind_proxies(config),

@@ -5,10 +5,10 @@
 //! there; what they may see but not do is `forbidden`. Knows no store, no clock and no text.
 
 use crate::store::{
-    ChatFacts, CommentFacts, CommunityFacts, HeardFacts, LiveFacts, PairFacts, PostFacts, Reader, Relation,
-    Sight, StoreError,
+    ChatFacts, CommentFacts, CommunityFacts, HeardFacts, LiveFacts, MediaFacts, PairFacts, PostFacts, Reader,
+    Relation, Sight, StoreError,
 };
-use communiconnect_protocol::{Code, CommunityRole, ErrorBody, LiveState, Role, Visibility};
+use communiconnect_protocol::{Code, CommunityRole, ErrorBody, LiveState, MediaPurpose, Role, Visibility};
 
 /// What a rule answers.
 pub type Verdict = Result<(), ErrorBody>;
@@ -59,6 +59,45 @@ pub fn sees_share(sharer: Relation) -> bool {
 /// Reading a post, viewing it, reacting to it, sharing it: seeing is enough.
 pub fn read_post(post: &PostFacts) -> Verdict {
     sees_post(post).then_some(()).ok_or_else(|| not_found("post"))
+}
+
+/// Reading media: those of a post with the post, photos for everybody, others for who uploaded them.
+pub fn read_media(media: &MediaFacts) -> Verdict {
+    let sees = match &media.post {
+        Some(post) => media.is_ready && sees_post(post),
+        None => media.is_own || media.is_photo,
+    };
+    sees.then_some(()).ok_or_else(|| not_found("media"))
+}
+
+/// Whether everybody may read media, so that a cache may hand them to anybody.
+pub fn is_public_media(media: &MediaFacts) -> bool {
+    match &media.post {
+        Some(post) => post.visibility == Visibility::Public,
+        None => media.is_photo,
+    }
+}
+
+/// Whether media may hang on a new post of the reader: their own, ready, made for posts, and nowhere else. One that hung
+/// on two posts would tell that both have one author.
+pub fn attaches(media: &MediaFacts) -> bool {
+    let is_free = media.post.is_none() && !media.is_photo;
+    media.is_own && media.is_ready && is_free && media.purpose == MediaPurpose::Post
+}
+
+/// Deleting media is for who uploaded them, while they hang nowhere.
+pub fn delete_media(media: &MediaFacts) -> Verdict {
+    read_media(media)?;
+    if !media.is_own {
+        return Err(forbidden("only who uploaded media deletes them"));
+    }
+    if media.post.is_some() {
+        return Err(ErrorBody::new(Code::Conflict, "this is in a post: delete the post"));
+    }
+    if media.is_photo {
+        return Err(ErrorBody::new(Code::Conflict, "this is your photo: choose another, or none"));
+    }
+    Ok(())
 }
 
 /// Reacting to a comment: seeing is enough.

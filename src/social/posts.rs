@@ -9,11 +9,11 @@ use super::{
 };
 use crate::store::{
     Actor, PostFacts, Reader, Stores,
-    posts::{NewPost, PostChange, Posts as Store, View, Viewer},
+    posts::{NewPost, PostChange, PostRules, Posts as Store, View, Viewer},
 };
 use communiconnect_protocol::{
-    Changed, Code, Counted, Data, ErrorBody, PostCounts, PostCountsState, PostCreate, PostCreated, PostEdit,
-    PostId, PostReply, PostStates, StateItem, Visibility, event,
+    Changed, Code, Counted, Data, ErrorBody, MediaId, PostCounts, PostCountsState, PostCreate, PostCreated,
+    PostEdit, PostId, PostReply, PostStates, StateItem, Visibility, event,
 };
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl PostService {
     /// `rate_limited`, `conflict`.
     pub async fn create(&self, actor: Actor, body: PostCreate, at: i64) -> Result<PostCreated, ErrorBody> {
         let op = op_of("post.create", &body.op, &body)?;
-        check_media(&body.media_ids)?;
+        let media = media_ids(&body.media_ids)?;
         if body.anonymous && body.visibility != Visibility::Public {
             return Err(ErrorBody::invalid("visibility", "an anonymous post is `public` only"));
         }
@@ -47,13 +47,25 @@ impl PostService {
             community_id: body.community_id,
             kind: body.kind,
             title: body.title.map(|title| self.title(&title)).transpose()?.flatten(),
-            content: self.content(&body.content)?,
+            content: match body.content.as_str() {
+                "" if !media.is_empty() => String::new(),
+                content => self.content(content)?,
+            },
+            media,
             visibility: body.visibility,
             anonymous: body.anonymous,
             at,
         };
         self.rates.count(actor.user, Act::Post, Some(&op.id), at)?;
-        let (post, position) = self.store.create(actor, op, new, Box::new(policy::post_into)).await?;
+        let (post, position) = self
+            .store
+            .create(
+                actor,
+                op,
+                new,
+                PostRules { may: Box::new(policy::post_into), attaches: policy::attaches },
+            )
+            .await?;
         Ok(PostCreated { post, position })
     }
 
@@ -192,14 +204,20 @@ pub(super) fn too_many(field: &str, len: usize, max: usize) -> ErrorBody {
     refusal
 }
 
-fn check_media(ids: &[String]) -> Result<(), ErrorBody> {
+/// At most five; what is no id of ours names nothing, and is refused with the others by the store.
+fn media_ids(ids: &[String]) -> Result<Vec<MediaId>, ErrorBody> {
     if ids.len() > MEDIA_MAX {
         return Err(too_many("media_ids", ids.len(), MEDIA_MAX));
     }
-    if ids.is_empty() {
-        return Ok(());
+    let unknown: Vec<String> =
+        ids.iter().filter(|id| is_no_id(id)).map(|id| id.chars().take(36).collect()).collect();
+    if unknown.is_empty() {
+        return Ok(ids.iter().filter_map(|id| id.parse().ok()).collect());
     }
     // The ids are the client's own text: shortened, lest the refusal be larger than the command.
-    let named: Vec<String> = ids.iter().map(|id| id.chars().take(36).collect()).collect();
-    Err(ErrorBody::invalid("media_ids", format!("no such media of yours: {}", named.join(", "))))
+    Err(ErrorBody::invalid("media_ids", format!("no such media of yours: {}", unknown.join(", "))))
+}
+
+fn is_no_id(text: &str) -> bool {
+    text.parse::<MediaId>().is_ok_and(|id| id == MediaId::NOTHING)
 }

@@ -33,6 +33,8 @@ pub enum Act {
     Follow,
     /// A new community.
     Community,
+    /// An upload.
+    Upload,
 }
 
 /// Counts what people do.
@@ -187,6 +189,7 @@ impl Act {
             Self::Share => rates.shares_per_minute,
             Self::Follow => rates.follows_per_minute,
             Self::Community => rates.communities_per_hour,
+            Self::Upload => rates.uploads_per_minute,
         };
         usize::try_from(allowed).unwrap_or(usize::MAX)
     }

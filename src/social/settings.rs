@@ -40,6 +40,8 @@ pub struct Rates {
     pub shares_per_minute: u32,
     /// Follows, blocks, joins and leaves.
     pub follows_per_minute: u32,
+    /// Uploads.
+    pub uploads_per_minute: u32,
     /// New communities.
     pub communities_per_hour: u32,
     /// Acts remembered at a time over all people, which bounds memory (24 bytes each); beyond it, acts are let through
@@ -68,6 +70,7 @@ impl Settings {
                 reactions_per_minute: limits.reactions_per_minute,
                 shares_per_minute: limits.shares_per_minute,
                 follows_per_minute: limits.follows_per_minute,
+                uploads_per_minute: limits.uploads_per_minute,
                 communities_per_hour: limits.communities_per_hour,
                 remembered: limits.remembered_acts,
             }),

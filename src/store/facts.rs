@@ -1,7 +1,8 @@
 //! What rules may know: read by the store inside the transaction, judged by the policy of `social`.
 
 use communiconnect_protocol::{
-    CommentId, CommunityId, CommunityRole, ErrorBody, LiveId, LiveState, PostId, Role, UserId, Visibility,
+    CommentId, CommunityId, CommunityRole, ErrorBody, LiveId, LiveState, MediaPurpose, PostId, Role, UserId,
+    Visibility,
 };
 
 /// Who reads; a guest has no user.
@@ -112,6 +113,21 @@ pub struct LiveFacts {
     pub banned: bool,
     /// The post that announces it; its author is the live's owner.
     pub post: PostFacts,
+}
+
+/// What rules may know of an uploaded image or video and its reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaFacts {
+    /// Whether the reader uploaded it.
+    pub is_own: bool,
+    /// Whether it can be shown.
+    pub is_ready: bool,
+    /// What it was uploaded for.
+    pub purpose: MediaPurpose,
+    /// Whether it is somebody's photo.
+    pub is_photo: bool,
+    /// The post that it hangs on.
+    pub post: Option<PostFacts>,
 }
 
 /// What rules may know of a chat message, its live and the reader.

@@ -15,6 +15,7 @@ mod facts;
 pub mod live_keys;
 pub mod lives;
 pub mod log;
+pub mod media;
 pub mod notifications;
 pub mod people;
 pub mod posts;
@@ -26,8 +27,8 @@ pub mod username;
 
 pub use error::StoreError;
 pub use facts::{
-    Actor, ChatFacts, CommentFacts, CommunityFacts, HeardFacts, Judge, LiveFacts, Op, PairFacts, PostFacts,
-    Reader, Relation, Rule, Sight,
+    Actor, ChatFacts, CommentFacts, CommunityFacts, HeardFacts, Judge, LiveFacts, MediaFacts, Op, PairFacts,
+    PostFacts, Reader, Relation, Rule, Sight,
 };
 
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub struct Stores {
     pub reactions: Arc<dyn reactions::Reactions>,
     /// Shares and reposts.
     pub shares: Arc<dyn shares::Shares>,
+    /// Uploaded images and videos.
+    pub media: Arc<dyn media::Media>,
     /// Notifications and preferences.
     pub notifications: Arc<dyn notifications::Notifications>,
     /// Lives.

@@ -1,8 +1,8 @@
 //! Posts, their views and feeds.
 
-use super::{Actor, CommunityFacts, Op, PostFacts, Reader, Result, Rule};
+use super::{Actor, CommunityFacts, Judge, MediaFacts, Op, PostFacts, Reader, Result, Rule};
 use communiconnect_protocol::{
-    ChannelPosition, CommunityId, Post, PostCounts, PostId, PostKind, SessionId, UserId, Visibility,
+    ChannelPosition, CommunityId, MediaId, Post, PostCounts, PostId, PostKind, SessionId, UserId, Visibility,
 };
 
 /// A post to be written; texts are checked and normalised.
@@ -16,12 +16,29 @@ pub struct NewPost {
     pub title: Option<String>,
     /// The content.
     pub content: String,
+    /// Its media, in the order that they are shown.
+    pub media: Vec<MediaId>,
     /// Who may read it.
     pub visibility: Visibility,
     /// Whether the author stays unnamed.
     pub anonymous: bool,
     /// When.
     pub at: i64,
+}
+
+/// What judges a new post.
+pub struct PostRules {
+    /// Whether the author may post there.
+    pub may: Rule<CommunityFacts>,
+    /// Whether an upload may hang on it; of several that may not, all are named.
+    pub attaches: Judge<MediaFacts>,
+}
+
+impl PostRules {
+    /// For a post that has no media.
+    pub fn bare(may: Rule<CommunityFacts>) -> Self {
+        Self { may, attaches: |_| false }
+    }
 }
 
 /// What an edit changes; what is none stays.
@@ -117,7 +134,7 @@ pub trait Posts: Send + Sync {
         actor: Actor,
         op: Op,
         new: NewPost,
-        rule: Rule<CommunityFacts>,
+        rules: PostRules,
     ) -> Result<(Post, ChannelPosition)>;
     /// Edits a post; `Version` where another edit was first.
     async fn edit(&self, actor: Actor, change: PostChange, rule: Rule<PostFacts>) -> Result<Post>;

@@ -90,6 +90,7 @@ impl Server {
         let store = store.await.expect("a database");
         self.set(&format!("store.url={store}"));
         self.set(&format!("broker.url={}", redis.url()));
+        self.set(&format!("media.url=file://{}", self.home.path().join("shared-media").display()));
         let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
         let node = Box::new(Self::prepared(&settings));
         self.beside = Some(Beside { node, turn: AtomicUsize::new(0), _redis: redis });

@@ -13,6 +13,7 @@ mod layers;
 mod live;
 mod load;
 mod malformed;
+mod media;
 mod nodes;
 mod nodes_live;
 mod openapi;

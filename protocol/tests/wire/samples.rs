@@ -254,6 +254,9 @@ fn replies() -> Vec<Sample> {
             Reply::PostCreated(Box::new(body))
         }),
         reply("post.get", PostReply { post: my_post() }, |body| Reply::Post(Box::new(body))),
+        reply("post.get: a picture", PostReply { post: Post { media: vec![media()], ..my_post() } }, |body| {
+            Reply::Post(Box::new(body))
+        }),
         reply("post.view", Counted { counted: true }, Reply::Counted),
         reply("post.counts", PostStates { states: vec![state_item()] }, Reply::PostStates),
         reply("feed.list", Posts { posts: vec![my_post()], cursor: Some("c3".into()) }, Reply::Posts),

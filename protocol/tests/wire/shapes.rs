@@ -86,6 +86,26 @@ pub(crate) fn post() -> Post {
     }
 }
 
+pub(crate) fn media() -> Media {
+    let id: MediaId = id!("0c");
+    Media {
+        id,
+        kind: MediaKind::Image,
+        status: MediaStatus::Ready,
+        reason: None,
+        media_type: "image/jpeg".into(),
+        bytes: 204_800,
+        width: 1_200,
+        height: 800,
+        duration_ms: None,
+        thumbhash: Some("1QcSHQRnh493V4dIh4eXh1h4kJUI".into()),
+        alt: Some("The pump runs again".into()),
+        urls: ["original", "large", "medium", "thumb"]
+            .map(|variant| (variant.to_owned(), format!("/media/{id}/{variant}")))
+            .into(),
+    }
+}
+
 pub(crate) fn my_post() -> Post {
     let my = MyPost { author: true, reaction: Some(ReactionKind::Love), shared: false, reposted: false };
     Post { my: Some(my), counts: counts_state().counts, ..post() }

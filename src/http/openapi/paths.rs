@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// Paths that are no commands.
 pub(super) fn beside_commands() -> Map<String, Value> {
-    let parts = [accounts(), streams(), health(), live(), operators()];
+    let parts = [accounts(), media(), streams(), health(), live(), operators()];
     parts.into_iter().flat_map(object).collect()
 }
 
@@ -106,6 +106,49 @@ fn accounts() -> Value {
         "/v1/auth/logout": call("The end of a login", &["refresh_token"], json!({
             "refresh_token": text("Any of the login's."),
         }), "200", object_of(&["changed"], json!({ "changed": { "type": "boolean" } }))),
+    })
+}
+
+fn media() -> Value {
+    let about = || object_of(&["media"], json!({ "media": reference("Media") }));
+    let id = || in_path("id", "Which.");
+    let form = object_of(
+        &["file"],
+        json!({
+            "file": { "type": "string", "format": "binary", "description": "JPEG, PNG, GIF or WebP." },
+            "purpose": { "enum": ["post", "profile"] },
+            "alt": { "type": "string", "description": "What it shows, in words." },
+        }),
+    );
+    json!({
+        "/v1/media": { "post": {
+            "tags": ["media"],
+            "summary": "Upload a picture",
+            "security": [{ "bearer": [] }],
+            "requestBody": { "required": true, "content": { "multipart/form-data": { "schema": form } } },
+            "responses": responses("201", "It is kept.", "application/json", about()),
+        } },
+        "/v1/media/{id}": {
+            "get": {
+                "tags": ["media"],
+                "summary": "What is known of a picture",
+                "parameters": [id()],
+                "responses": responses("200", "As it is.", "application/json", about()),
+            },
+            "delete": {
+                "tags": ["media"],
+                "summary": "Delete a picture that is in no post",
+                "security": [{ "bearer": [] }],
+                "parameters": [id()],
+                "responses": responses("200", "It is gone.", "application/json", object_of(&["changed"], json!({ "changed": { "type": "boolean" } }))),
+            },
+        },
+        "/media/{id}/{variant}": { "get": {
+            "tags": ["media"],
+            "summary": "The bytes of a picture",
+            "parameters": [id(), in_path("variant", "original, large, medium or thumb."), { "name": "Range", "in": "header", "schema": { "type": "string" }, "description": "One range of bytes." }],
+            "responses": responses("200", "All of them; 206 is a part, 304 that they are known.", "image/*", json!({ "type": "string", "format": "binary" })),
+        } },
     })
 }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::store::{
     Op, StoreError,
     log::{Entry, LogPage, PageSize, Range},
-    posts::{View, Viewer},
+    posts::{PostRules, View, Viewer},
 };
 use communiconnect_protocol::{Channel, Data, PostId};
 use futures_util::future::join_all;
@@ -111,7 +111,7 @@ pub(crate) async fn a_refused_operation_leaves_no_hole(world: World) {
     let community = world.community(ada, "All", None).await.id;
     let create = |refused: bool| {
         let rule = if refused { no() } else { yes() };
-        world.stores.posts.create(ada, world.op(), world.draft(community, "hello"), rule)
+        world.stores.posts.create(ada, world.op(), world.draft(community, "hello"), PostRules::bare(rule))
     };
     let outcomes = join_all((0..30).map(|number| create(number % 3 == 0))).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 20);
@@ -143,7 +143,8 @@ pub(crate) async fn an_op_is_answered_again_after_a_restart(world: World) {
 pub(crate) async fn an_op_with_another_body_is_refused(world: World) {
     let ada = world.person("ada").await;
     let community = world.community(ada, "All", None).await.id;
-    let create = |op, rule| world.stores.posts.create(ada, op, world.draft(community, "hello"), rule);
+    let create =
+        |op, rule| world.stores.posts.create(ada, op, world.draft(community, "hello"), PostRules::bare(rule));
     let other = Op { digest: [2; 32], ..op("same") };
     create(op("same"), no()).await.expect_err("refused");
     create(other.clone(), yes()).await.expect("a refusal is not remembered");

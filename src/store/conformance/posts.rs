@@ -9,7 +9,7 @@ use crate::{
     store::{
         Actor, StoreError,
         log::{PageSize, Range},
-        posts::{FeedQuery, FeedScope, OnlyLive, PostChange, View, Viewer},
+        posts::{FeedQuery, FeedScope, OnlyLive, PostChange, PostRules, View, Viewer},
     },
 };
 use communiconnect_protocol::{
@@ -24,7 +24,8 @@ pub(crate) async fn a_public_post_goes_to_every_feed_around_it(world: World) {
     let inner = world.community(ada, "Inner", Some(outer)).await.id;
     world.told().await;
     let new = world.draft(inner, "hello");
-    let (post, position) = world.stores.posts.create(ada, op("mine"), new, yes()).await.expect("posted");
+    let (post, position) =
+        world.stores.posts.create(ada, op("mine"), new, PostRules::bare(yes())).await.expect("posted");
     assert_eq!(post.my, Some(MyPost { author: true, ..MyPost::default() }));
     assert_eq!(post.author.as_ref().map(|author| author.username.as_str()), Some("ada"));
     assert_eq!((position.channel, position.position.offset), (Channel::Feed(inner), 1));
@@ -47,7 +48,8 @@ pub(crate) async fn an_anonymous_post_names_nobody(world: World) {
     world.told().await;
     let mut new = world.draft(community, "a secret");
     new.anonymous = true;
-    let (post, position) = world.stores.posts.create(ada, world.op(), new, yes()).await.expect("posted");
+    let (post, position) =
+        world.stores.posts.create(ada, world.op(), new, PostRules::bare(yes())).await.expect("posted");
     assert_eq!((post.author, position.channel), (None, Channel::Feed(community)));
     let told = world.told().await;
     assert_eq!(told.channels_of(event::POST_CREATED), [Channel::Feed(community)]);
@@ -71,7 +73,8 @@ pub(crate) async fn a_narrow_post_stays_narrow(world: World) {
     {
         let mut new = world.draft(community, "for few");
         new.visibility = visibility;
-        let (post, position) = world.stores.posts.create(ada, world.op(), new, yes()).await.expect("posted");
+        let (post, position) =
+            world.stores.posts.create(ada, world.op(), new, PostRules::bare(yes())).await.expect("posted");
         assert_eq!(position.channel, channel);
         world.react(ada, post.id, Some(ReactionKind::Like)).await.expect("reacted");
         let told = world.told().await;
@@ -84,7 +87,8 @@ pub(crate) async fn a_retry_answers_the_same_post(world: World) {
     let ada = world.person("ada").await;
     let community = world.community(ada, "All", None).await.id;
     world.told().await;
-    let create = || world.stores.posts.create(ada, op("same"), world.draft(community, "once"), yes());
+    let create =
+        || world.stores.posts.create(ada, op("same"), world.draft(community, "once"), PostRules::bare(yes()));
     let (first, second) = tokio::join!(create(), create());
     assert_eq!(first.expect("posted"), second.expect("answered again"));
     assert_eq!(feed(&world, ada, FeedScope::Community(community)).await.len(), 1);
@@ -210,7 +214,8 @@ pub(crate) async fn feeds_know_kinds_and_authors(world: World) {
     let info = world.post(ada, community).await;
     let mut new = world.draft(community, "help!");
     new.kind = PostKind::Help;
-    let help = world.stores.posts.create(bob, world.op(), new, yes()).await.expect("posted").0;
+    let help =
+        world.stores.posts.create(bob, world.op(), new, PostRules::bare(yes())).await.expect("posted").0;
     let of_kind =
         |scope, kind| FeedQuery { scope, kind: Some(kind), live: OnlyLive::No, before: None, limit: 10 };
     let everything = FeedScope::Community(community);
@@ -237,7 +242,7 @@ pub(crate) async fn the_home_feed_merges_its_sources(world: World) {
     let both = world.post(bob, outer).await.id;
     let mut hidden = world.draft(elsewhere, "a secret");
     hidden.anonymous = true;
-    world.stores.posts.create(bob, world.op(), hidden, yes()).await.expect("posted");
+    world.stores.posts.create(bob, world.op(), hidden, PostRules::bare(yes())).await.expect("posted");
     assert_eq!(feed(&world, eve, FeedScope::Home).await, [both, followed, below]);
     let rest =
         FeedQuery { scope: FeedScope::Home, kind: None, live: OnlyLive::No, before: Some(both), limit: 1 };

@@ -8,7 +8,7 @@ use crate::{
         comments::{CommentRules, NewComment, NewCommentFacts},
         communities::{Membership, NewCommunity},
         people::Target,
-        posts::NewPost,
+        posts::{NewPost, PostRules},
         reactions::{ReactionOutcome, ReactionTarget, Wish},
         shares::{NewShare, ShareOutcome, ShareRules, Unshare, UnshareOutcome},
     },
@@ -134,7 +134,7 @@ impl World {
     /// A named public post.
     pub(crate) async fn post(&self, by: Actor, community: CommunityId) -> Post {
         let new = self.draft(community, "hello");
-        self.stores.posts.create(by, self.op(), new, yes()).await.expect("posted").0
+        self.stores.posts.create(by, self.op(), new, PostRules::bare(yes())).await.expect("posted").0
     }
 
     pub(crate) fn draft(&self, community_id: CommunityId, content: &str) -> NewPost {
@@ -143,6 +143,7 @@ impl World {
             kind: PostKind::Info,
             title: None,
             content: content.into(),
+            media: Vec::new(),
             visibility: Visibility::Public,
             anonymous: false,
             at: self.now(),

@@ -24,6 +24,7 @@ mod link;
 mod live_keys;
 mod lives;
 mod log;
+mod media;
 mod notifications;
 mod people;
 mod postgres;
@@ -124,6 +125,7 @@ impl SqlStore {
             comments: self.clone(),
             reactions: self.clone(),
             shares: self.clone(),
+            media: self.clone(),
             notifications: self.clone(),
             lives: self.clone(),
             live_keys: self.clone(),

@@ -8,7 +8,7 @@ use crate::store::sql::db::{OptionalExtension, params};
 use crate::store::{
     Actor, CommunityFacts, Op, Result, Rule, StoreError,
     lives::{LiveView, NewLive},
-    posts::NewPost,
+    posts::{NewPost, PostRules},
     sql::{
         Tx,
         posts::{PostDraft, create},
@@ -68,11 +68,13 @@ fn begin(
         kind: PostKind::Live,
         title: Some(new.title),
         content: new.description,
+        media: Vec::new(),
         visibility: new.visibility,
         anonymous: false,
         at: new.at,
     };
-    let (post, _, _) = create(tx, actor, op, PostDraft { new: post, live_id: Some(id) }, rule)?;
+    let (post, _, _) =
+        create(tx, actor, op, PostDraft { new: post, live_id: Some(id) }, PostRules::bare(rule))?;
     tx.sql(
         "INSERT INTO lives (id, post, owner, state, generation, created_at) VALUES (?1, ?2, ?3, ?4, 1, ?5)",
     )?

@@ -2,18 +2,18 @@
 
 use crate::store::sql::db::params;
 use crate::store::{
-    Actor, CommunityFacts, Result, Rule, StoreError,
-    posts::NewPost,
+    Actor, Result, StoreError,
+    posts::{NewPost, PostRules},
     routes::Placement,
     sql::{
         Tx,
         events::{Happening, POST_CREATED, tell},
-        facts,
+        facts, media,
         user_row::user,
     },
 };
 use communiconnect_protocol::{
-    Channel, CommunityId, Data, LiveId, MyPost, Post, PostCounts, PostEvent, PostId,
+    Channel, CommunityId, Data, LiveId, Media, MyPost, Post, PostCounts, PostEvent, PostId,
 };
 
 /// A post to be written, with the live that it announces.
@@ -28,11 +28,12 @@ pub(in crate::store::sql) fn create(
     actor: Actor,
     op: &str,
     draft: PostDraft,
-    rule: Rule<CommunityFacts>,
+    rules: PostRules,
 ) -> Result<(Post, Channel, u64)> {
     let PostDraft { new, live_id } = draft;
     let (facts, path) = facts::community(tx.connection(), &actor.into(), new.community_id)?;
-    rule(&facts)?;
+    (rules.may)(&facts)?;
+    let media = media::for_post(tx.connection(), actor, &new.media, rules.attaches)?;
     let author = user(tx.connection(), actor.user)?.ok_or(StoreError::NotFound("user"))?;
     let placement = Placement {
         id: PostId::from_bytes(tx.id(new.at)),
@@ -41,7 +42,8 @@ pub(in crate::store::sql) fn create(
         visibility: new.visibility,
         path,
     };
-    insert(tx, &placement, &new)?;
+    insert(tx, &placement, &new, &media)?;
+    media::hang(tx, &media, placement.id)?;
     let mut post = Post {
         id: placement.id,
         community_id: new.community_id,
@@ -51,7 +53,7 @@ pub(in crate::store::sql) fn create(
         visibility: new.visibility,
         anonymous: new.anonymous,
         author: (!new.anonymous).then_some(author),
-        media: Vec::new(),
+        media,
         live_id,
         counts: PostCounts::default(),
         version: 1,
@@ -74,12 +76,12 @@ pub(in crate::store::sql) fn create(
     Ok((post, channel, offset))
 }
 
-fn insert(tx: &mut Tx<'_>, placement: &Placement, new: &NewPost) -> Result<()> {
+fn insert(tx: &mut Tx<'_>, placement: &Placement, new: &NewPost, media: &[Media]) -> Result<()> {
     let path: Vec<u8> = placement.path.iter().flat_map(CommunityId::as_bytes).copied().collect();
     tx.sql(
         "INSERT INTO posts
-             (id, community, author, anonymous, visibility, kind, version, created_at, path, title, content)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10)",
+             (id, community, author, anonymous, visibility, kind, version, created_at, path, title, content, media)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         placement.id.as_bytes(),
@@ -92,6 +94,7 @@ fn insert(tx: &mut Tx<'_>, placement: &Placement, new: &NewPost) -> Result<()> {
         path,
         new.title,
         new.content,
+        (!media.is_empty()).then(|| media::text_of(&media)),
     ])?;
     tx.sql("INSERT INTO post_counts (post) VALUES (?1)")?.execute([placement.id.as_bytes()])?;
     tx.sql("UPDATE users SET posts = posts + 1 WHERE id = ?1")?.execute([placement.author.as_bytes()])?;

@@ -17,8 +17,8 @@ use super::{
     ahead::{Act, OfPost, Wants},
 };
 use crate::store::{
-    Actor, CommunityFacts, Op, PostFacts, Reader, Result, Rule,
-    posts::{FeedQuery, NewPost, PostChange, PostView, Posts, View},
+    Actor, Op, PostFacts, Reader, Result, Rule,
+    posts::{FeedQuery, NewPost, PostChange, PostRules, PostView, Posts, View},
 };
 use communiconnect_protocol::{ChannelPosition, Position, Post, PostCounts, PostId};
 
@@ -29,13 +29,13 @@ impl Posts for SqlStore {
         actor: Actor,
         op: Op,
         new: NewPost,
-        rule: Rule<CommunityFacts>,
+        rules: PostRules,
     ) -> Result<(Post, ChannelPosition)> {
         let (post, channel, offset) = self
             .write(move |tx| {
                 let at = new.at;
                 let draft = PostDraft { new, live_id: None };
-                tx.once(actor.user, &op, at, |tx| create(tx, actor, &op.id, draft, rule))
+                tx.once(actor.user, &op, at, |tx| create(tx, actor, &op.id, draft, rules))
             })
             .await?;
         let position = Position { epoch: self.epoch.to_string(), offset };

@@ -8,7 +8,7 @@ use crate::store::{
         events::{Happening, POST_DELETED, tell},
         facts,
         leftovers::{self, Rest},
-        lives, notifications,
+        lives, media, notifications,
     },
 };
 use communiconnect_protocol::{CommunityId, Data, PostDeleted, PostId};
@@ -25,6 +25,7 @@ pub(super) fn delete(
     rule(&row.facts)?;
     lives::remove_of_post(tx, id, at)?;
     notifications::forget_post(tx, id)?;
+    media::forget_post(tx, id)?;
     tx.erase_subject(id.as_bytes())?;
     remove_rows(tx, id, &row.path)?;
     for rest in [Rest::Comments, Rest::Reactions, Rest::Shares, Rest::Views] {

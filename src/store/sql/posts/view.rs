@@ -8,6 +8,7 @@ use crate::store::{
     sql::{
         columns::{optional_word, word},
         facts::{POST_FACTS, post_at, post_fact_columns, reader_key},
+        media::shape_at,
         user_row::{USER_COLUMNS, user_at, user_columns},
     },
 };
@@ -44,7 +45,7 @@ const VIEW: &str = concat!(
                (SELECT kind FROM reactions WHERE target = p.id AND user = ?2),
                CASE WHEN p.kind = 'live' THEN (SELECT id FROM lives WHERE post = p.id) END,
                EXISTS (SELECT 1 FROM shares s WHERE s.post = p.id AND s.user = ?2 AND s.kind = 'share'),
-               EXISTS (SELECT 1 FROM shares s WHERE s.post = p.id AND s.user = ?2 AND s.kind = 'repost')
+               EXISTS (SELECT 1 FROM shares s WHERE s.post = p.id AND s.user = ?2 AND s.kind = 'repost'), p.media
              FROM posts p JOIN users u ON u.id = p.author JOIN post_counts ON post = p.id WHERE p.id = ?1"
 );
 
@@ -66,7 +67,7 @@ fn view_at(row: &Row<'_>, reader: &Reader) -> db::Result<PostView> {
         visibility: facts.visibility,
         anonymous: facts.anonymous,
         author,
-        media: Vec::new(),
+        media: shape_at(row, REST + 8)?.unwrap_or_default(),
         live_id: row.get::<Option<[u8; 16]>>(REST + 5)?.map(LiveId::from_bytes),
         counts: counts_at(row, COUNTS)?,
         version: facts.version,

@@ -14,7 +14,7 @@ use crate::{
         conformance::{no, yes},
         log::{Entry, PageSize, Range},
         notifications::NotificationQuery,
-        posts::{NewPost, View, Viewer},
+        posts::{NewPost, PostRules, View, Viewer},
         reactions::{ReactionTarget, Wish},
         sql::{SqlSettings, SqlStore},
     },
@@ -81,11 +81,12 @@ async fn post(node: &Node, by: Actor) -> PostId {
         kind: PostKind::Info,
         title: None,
         content: "hello".into(),
+        media: Vec::new(),
         visibility: Visibility::Public,
         anonymous: false,
         at: NOW,
     };
-    node.stores.posts.create(by, op("post"), new, yes()).await.expect("posted").0.id
+    node.stores.posts.create(by, op("post"), new, PostRules::bare(yes())).await.expect("posted").0.id
 }
 
 fn remark(post_id: PostId) -> (NewComment, CommentRules) {
