@@ -5,7 +5,7 @@ use super::{
     body::BodyBounds,
     commands,
     gate::{self, Hosts},
-    health, live, openapi, page, socket, sse,
+    health, live, openapi, page, post_page, socket, sse,
     state::HttpState,
     trace,
 };
@@ -35,6 +35,7 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
         .route("/v1/auth/login", post(accounts::login))
         .route("/v1/auth/refresh", post(accounts::refresh))
         .route("/v1/auth/logout", post(accounts::logout))
+        .route("/p/{post_id}", get(post_page::shown))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

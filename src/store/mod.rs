@@ -11,6 +11,7 @@ pub mod communities;
 #[cfg(test)]
 mod conformance;
 mod error;
+pub mod external_shares;
 mod facts;
 pub mod live_keys;
 pub mod lives;
@@ -52,6 +53,8 @@ pub struct Stores {
     pub reactions: Arc<dyn reactions::Reactions>,
     /// Shares and reposts.
     pub shares: Arc<dyn shares::Shares>,
+    /// Shares to other platforms.
+    pub external_shares: Arc<dyn external_shares::ExternalShares>,
     /// Notifications and preferences.
     pub notifications: Arc<dyn notifications::Notifications>,
     /// Lives.

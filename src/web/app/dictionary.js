@@ -199,6 +199,7 @@ export const DICTIONARY = {
   'notice.reply': { en: '{who} replied to your comment', fr: '{who} : réponse à votre commentaire' },
   'notice.share': { en: '{who} shared your post', fr: '{who} : partage de votre message' },
   'notice.repost': { en: '{who} shared your post with a comment', fr: '{who} : partage commenté de votre message' },
+  'notice.external_share': { en: '{who} shared your post elsewhere', fr: '{who} : partage de votre message ailleurs' },
   'notice.follow': { en: '{who} follows you', fr: '{who} vous suit' },
   'notice.others': { one: { en: '{names} and {count} other', fr: '{names} et {count} autre' }, other: { en: '{names} and {count} others', fr: '{names} et {count} autres' } },
 
