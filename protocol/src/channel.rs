@@ -1,4 +1,4 @@
-//! Names of channels: a kind, a colon, and what it belongs to.
+//! Names of channels: a kind, a colon, and what it belongs to; `communities` belongs to the place as a whole.
 
 use crate::id::{CommunityId, LiveId, PostId, UserId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -7,6 +7,8 @@ use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 /// A channel: an ordered log of publications, with the latest states of its object beside it (SPEC.md §Channels).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
+    /// `communities`: which communities come into being, for everybody.
+    Communities,
     /// `feed:<community_id>`: what happens in a community and below it.
     Feed(CommunityId),
     /// `post:<post_id>`: comments, reactions and edits of one post.
@@ -28,9 +30,12 @@ pub enum Channel {
 /// Text that names no channel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no channel has this name: use feed:ID, post:ID, live:ID, author:ID, user:ID, analytics:post:ID or analytics:live:ID"
+    "no channel has this name: use communities, feed:ID, post:ID, live:ID, author:ID, user:ID, analytics:post:ID or analytics:live:ID"
 )]
 pub struct ChannelError;
+
+/// The one name without a colon: it belongs to the place as a whole.
+const COMMUNITIES: &str = "communities";
 
 /// Longest name after `test:`, in bytes; the longest other name is shorter.
 const MAX_TEST_NAME: usize = 64;
@@ -38,6 +43,7 @@ const MAX_TEST_NAME: usize = 64;
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Communities => f.write_str(COMMUNITIES),
             Self::Feed(id) => write!(f, "feed:{id}"),
             Self::Post(id) => write!(f, "post:{id}"),
             Self::Live(id) => write!(f, "live:{id}"),
@@ -54,6 +60,9 @@ impl FromStr for Channel {
     type Err = ChannelError;
 
     fn from_str(text: &str) -> Result<Self, ChannelError> {
+        if text == COMMUNITIES {
+            return Ok(Self::Communities);
+        }
         let (kind, rest) = text.split_once(':').ok_or(ChannelError)?;
         let Ok(channel) = match kind {
             "feed" => rest.parse().map(Self::Feed),
@@ -117,15 +126,28 @@ mod tests {
             let name = format!("{name}{id}");
             assert_eq!(name.parse::<Channel>().expect("known kind").to_string(), name);
         }
+        assert_eq!(
+            "communities".parse::<Channel>().expect("the one without a colon").to_string(),
+            "communities"
+        );
         assert_eq!("test:a.b-1".parse::<Channel>().expect("test name").to_string(), "test:a.b-1");
     }
 
     #[test]
     fn other_text_is_no_channel() {
         let long = format!("test:{}", "x".repeat(MAX_TEST_NAME + 1));
-        for name in
-            ["", "feed", "nope:1", "analytics:user:1", "analytics:x", "test:", "test:a b", long.as_str()]
-        {
+        for name in [
+            "",
+            "feed",
+            "communities:",
+            "Communities",
+            "nope:1",
+            "analytics:user:1",
+            "analytics:x",
+            "test:",
+            "test:a b",
+            long.as_str(),
+        ] {
             assert_eq!(name.parse::<Channel>(), Err(ChannelError), "{name}");
         }
     }

@@ -14,6 +14,8 @@ pub const COMMENT_EDITED: &str = "comment.edited";
 pub const COMMENT_DELETED: &str = "comment.deleted";
 /// [`crate::PostShared`]
 pub const POST_SHARED: &str = "post.shared";
+/// [`crate::CommunityEvent`]
+pub const COMMUNITY_CREATED: &str = "community.created";
 /// [`crate::NotificationEvent`]
 pub const NOTIFICATION: &str = "notification";
 /// [`crate::LiveEvent`]

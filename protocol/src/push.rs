@@ -3,7 +3,7 @@
 use crate::{
     Channel, CommentId, LiveId, PostId, UserId,
     data::Data,
-    model::{Comment, Notification, Post, Share},
+    model::{Comment, Community, Notification, Post, Share},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -157,6 +157,13 @@ pub struct ReconnectPush {
 pub struct TokenExpiringPush {
     /// When the token runs out.
     pub expires_at: i64,
+}
+
+/// Data of `community.created`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommunityEvent {
+    /// The community, without `my`.
+    pub community: Community,
 }
 
 /// Data of `post.created` and `post.edited`.

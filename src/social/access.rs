@@ -80,6 +80,7 @@ impl Access for SocialAccess {
     async fn may_read(&self, reader: &Reader, channel: &Channel) -> Result<(), ErrorBody> {
         let reader = *reader;
         match channel {
+            Channel::Communities => Ok(()),
             Channel::Feed(id) => {
                 let found = self.stores.communities.facts(reader, *id).await?;
                 found.map(|_| ()).ok_or_else(|| policy::not_found("channel"))

@@ -52,6 +52,33 @@ async fn f2_1_a_post_reaches_its_community_and_every_ancestor_and_nobody_outside
 }
 
 #[tokio::test]
+async fn everybody_hears_of_a_new_community_once_and_of_nobody_who_made_it() {
+    let server = Server::start().await;
+    let mut alice = server.client("alice", Encoding::Json).await;
+    let mut guest = server.guest(Encoding::MessagePack).await;
+    let mut bob = server.client("bob", Encoding::Json).await;
+    for client in [&mut guest, &mut bob] {
+        client.subscribe("communities").await;
+    }
+    bob.blocks(&alice.user_id(), true).await;
+    let outer = alice.makes_community("outer").await;
+    let body = json!({"op": op(), "name": "inner", "parent_id": outer});
+    let inner = alice.ok("community.create", body.clone()).await["community"].clone();
+    assert_eq!(alice.ok("community.create", body).await["community"]["id"], inner["id"], "the same again");
+    let last = alice.makes_community("last").await;
+    for client in [&mut guest, &mut bob] {
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            told.push(client.event("communities", "community.created").await["data"]["community"].clone());
+        }
+        assert_eq!((&told[0]["id"], &told[2]["id"]), (&json!(outer), &json!(last)));
+        let mut expected = inner.clone();
+        expected.as_object_mut().expect("a community").remove("my");
+        assert_eq!(told[1], expected, "all that everybody may know, and once");
+    }
+}
+
+#[tokio::test]
 async fn members_of_a_community_are_counted_live() {
     let server = Server::start().await;
     let mut alice = server.client("alice", Encoding::Json).await;

@@ -166,24 +166,38 @@ test('only communities that lie side by side under one name say since when they 
   assert.equal(communities.apart(market), null, 'the other bears another name now');
 });
 
-test('whoever comes back to the page often does not make it read every list each time', async () => {
+test('a community that somebody else opens is there at once, also while the lists are on their way', async () => {
   const { Communities } = await import('../../src/web/app/communities.js');
-  const world = { now: 0, asked: 0 };
-  const ask = async () => ({ communities: [], asked: (world.asked += 1) });
-  const communities = new Communities({ stands: true, ask }, () => world.now);
-  await communities.exploreIfLongAgo();
-  assert.equal(world.asked, 1);
-  world.now += 4 * 60_000;
-  await communities.exploreIfLongAgo();
-  assert.equal(world.asked, 1);
-  await communities.explore();
-  assert.equal(world.asked, 2, 'whoever asks for it gets it');
-  world.now += 5 * 60_000;
-  await communities.exploreIfLongAgo();
-  assert.equal(world.asked, 3);
-  const away = new Communities({ stands: false, ask }, () => world.now);
-  await away.exploreIfLongAgo();
-  assert.equal(world.asked, 3, 'the return of the connection looks');
+  const world = { answers: [], complaints: [], shown: 0 };
+  const communities = new Communities({
+    ask: () => new Promise((answer, fail) => world.answers.push({ answer, fail })),
+    follow: (channel, listener) => Object.assign(world, { channel, listener }),
+  });
+  const community = (id, more) => ({ id, name: id, path: [id], members: 1, created_at: 0, ...more });
+  const created = (id, more) => world.listener.publication({ event: 'community.created', data: { community: community(id, more) } });
+  const names = (parent) => communities.children(parent)?.map(({ name }) => name);
+  communities.follow((error) => world.complaints.push(error.code));
+  assert.equal(world.channel, 'communities');
+  world.listener.opened();
+  const looked = communities.explore();
+  world.answers.shift().answer({ communities: [community('old')] });
+  await new Promise(setImmediate);
+  created('new');
+  communities.changed.listen(() => (world.shown += 1));
+  created('new');
+  assert.deepEqual([names(), world.shown], [['new', 'old'], 0], 'what is known already changes nothing');
+  const again = communities.loadChildren();
+  created('newer');
+  world.answers.pop().answer({ communities: [community('old'), community('new')] });
+  await again;
+  assert.deepEqual(names(), ['new', 'newer', 'old'], 'an older answer takes none away');
+  communities.put(community('mine', { my: { member: true, role: 'moderator' } }));
+  created('mine');
+  assert.deepEqual(communities.joined().map(({ id }) => id), ['mine'], 'one is still a member of what one has opened');
+  world.answers.shift().fail(Object.assign(new Error('away'), { code: 'unavailable' }));
+  await looked.catch(() => {});
+  assert.deepEqual(world.complaints, ['unavailable']);
+  world.listener.publication({ event: 'community.renamed', data: {} });
 });
 
 test('the page claims to be online only while nothing waits for an answer', () => {

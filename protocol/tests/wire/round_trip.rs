@@ -246,6 +246,7 @@ fn post() -> BoxedStrategy<Post> {
 
 fn channel() -> impl Strategy<Value = Channel> {
     prop_oneof![
+        Just(Channel::Communities),
         community_id().prop_map(Channel::Feed),
         post_id().prop_map(Channel::Post),
         live_id().prop_map(Channel::Live),

@@ -406,6 +406,11 @@ fn events() -> Vec<Sample> {
     let post_event = PostEvent { post: post(), op: Some("op-2".into()) };
     let comment_event = CommentEvent { comment: comment(), op: Some("op-3".into()) };
     vec![
+        publication(
+            event::COMMUNITY_CREATED,
+            Channel::Communities,
+            CommunityEvent { community: Community { my: None, ..community() } },
+        ),
         publication(event::POST_CREATED, feed(), post_event.clone()),
         publication(event::POST_EDITED, feed(), post_event),
         publication(event::POST_DELETED, feed(), PostDeleted { post_id: id!("0a") }),

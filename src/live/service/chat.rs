@@ -1,6 +1,7 @@
 //! Chat, reactions and bans.
 
 use super::{elsewhere::Word, *};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The longest slow mode, in seconds.
 const SLOWEST_S: u32 = 300;
@@ -21,10 +22,15 @@ impl LiveService {
         let handle = self.running(&view)?;
         handle.ask(|answer| Ask::Write(actor.user, op.id.clone(), exempt, answer)).await?;
         let new = NewMessage { live_id: body.live_id, content, reply_to: body.reply_to, at };
-        let rule = Box::new(policy::chat_in);
+        // Only what is written is judged; a retry was counted when it was written.
+        let is_new = Arc::new(AtomicBool::new(false));
+        let judged = is_new.clone();
+        let rule = Box::new(move |live: &LiveFacts| {
+            judged.store(true, Ordering::Relaxed);
+            policy::chat_in(live)
+        });
         let (message, position) = self.parts.stores.chat.send(actor, op, new, rule).await?;
-        if message.at == at {
-            // A retry has another time: it was counted when it was written.
+        if is_new.load(Ordering::Relaxed) {
             handle.tell(Ask::Written(actor.user)).await;
         }
         Ok(ChatSent { message, position })

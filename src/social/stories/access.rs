@@ -22,7 +22,8 @@ async fn every_channel_is_read_by_whom_it_is_for() {
         ("guest", GUEST),
     ];
     for (channel, read_by) in [
-        (Channel::Feed(library), &["ada", "ben", "carl", "staff", "guest"][..]),
+        (Channel::Communities, &["ada", "ben", "carl", "staff", "guest"][..]),
+        (Channel::Feed(library), &["ada", "ben", "carl", "staff", "guest"]),
         (Channel::Feed(CommunityId::NOTHING), &[]),
         (Channel::Post(public), &["ada", "ben", "carl", "staff", "guest"]),
         (Channel::Post(followers), &["ada", "ben"]),

@@ -9,7 +9,7 @@ use crate::store::{
     communities::{CommunityQuery, Membership, NewCommunity},
 };
 use communiconnect_protocol::{
-    Channel, CommunityCountsState, CommunityId, CommunityRole, MyCommunity, event,
+    Channel, Community, CommunityCountsState, CommunityEvent, CommunityId, CommunityRole, MyCommunity, event,
 };
 
 pub(crate) async fn creator_moderates(world: World) {
@@ -27,6 +27,22 @@ pub(crate) async fn creator_moderates(world: World) {
     assert_eq!((facts.depth, facts.role), (1, Some(CommunityRole::Moderator)));
     let unknown = world.stores.communities.facts(GUEST, CommunityId::new(1)).await;
     assert_eq!(unknown, Ok(None));
+}
+
+pub(crate) async fn new_ones_are_told_to_everybody_without_a_maker(world: World) {
+    let ada = world.person("ada").await;
+    let outer = world.community(ada, "Physics", None).await;
+    let inner = world.community(ada, "Optics", Some(outer.id)).await;
+    let told = world.told().await;
+    let made: Vec<Community> = told
+        .of(&Channel::Communities)
+        .iter()
+        .map(|told| {
+            assert_eq!((&*told.event, told.actor), (event::COMMUNITY_CREATED, None));
+            told.data.read::<CommunityEvent>().expect("a community").community
+        })
+        .collect();
+    assert_eq!(made, [outer, inner].map(|community| Community { my: None, ..community }));
 }
 
 pub(crate) async fn siblings_may_share_a_name(world: World) {

@@ -70,6 +70,7 @@ pub(crate) async fn a_live_begins_with_its_post(world: World) {
     let ada = world.person("ada").await;
     let outer = world.community(ada, "Outer", None).await.id;
     let inner = world.community(ada, "Inner", Some(outer)).await.id;
+    world.told().await;
     let new = draft(&world, inner, Visibility::Public);
     let (view, changed) = world.stores.lives.start(ada, op("mine"), new, yes()).await.expect("started");
     assert!(changed);
@@ -96,6 +97,7 @@ pub(crate) async fn a_live_begins_with_its_post(world: World) {
 pub(crate) async fn a_refused_live_leaves_no_trace(world: World) {
     let ada = world.person("ada").await;
     let community = world.community(ada, "All", None).await.id;
+    world.told().await;
     let new = draft(&world, community, Visibility::Public);
     let refused = world.stores.lives.start(ada, world.op(), new, no()).await;
     assert_eq!(refused.err(), Some(refusal().into()));

@@ -34,8 +34,8 @@ macro_rules! suite {
                 following_counts_once_and_unfollowing_is_told_to_the_server a_rule_judges_how_the_two_stand
                 a_block_takes_the_follows_of_both_with_it a_pair_stays_blocked_until_both_have_let_go
                 nobody_blocks_themselves crossing_follows_are_counted_exactly;
-            communities: creator_moderates siblings_may_share_a_name joining_and_leaving_count_once
-                members_are_told_in_the_feed                 levels_are_listed_oldest_first a_refused_community_leaves_nothing a_retry_makes_no_second_community;
+            communities: creator_moderates new_ones_are_told_to_everybody_without_a_maker siblings_may_share_a_name
+                joining_and_leaving_count_once members_are_told_in_the_feed levels_are_listed_oldest_first a_refused_community_leaves_nothing a_retry_makes_no_second_community;
             posts: a_public_post_goes_to_every_feed_around_it an_anonymous_post_names_nobody
                 a_narrow_post_stays_narrow a_retry_answers_the_same_post an_edit_goes_where_the_post_went
                 of_two_edits_one_loses a_deleted_post_is_gone_everywhere feeds_are_newest_first_and_stable

@@ -22,6 +22,7 @@ pub(crate) async fn a_public_post_goes_to_every_feed_around_it(world: World) {
     let ada = world.person("ada").await;
     let outer = world.community(ada, "Outer", None).await.id;
     let inner = world.community(ada, "Inner", Some(outer)).await.id;
+    world.told().await;
     let new = world.draft(inner, "hello");
     let (post, position) = world.stores.posts.create(ada, op("mine"), new, yes()).await.expect("posted");
     assert_eq!(post.my, Some(MyPost { author: true, ..MyPost::default() }));
@@ -43,6 +44,7 @@ pub(crate) async fn an_anonymous_post_names_nobody(world: World) {
     let ada = world.person("ada").await;
     let bob = world.person("bob").await;
     let community = world.community(ada, "All", None).await.id;
+    world.told().await;
     let mut new = world.draft(community, "a secret");
     new.anonymous = true;
     let (post, position) = world.stores.posts.create(ada, world.op(), new, yes()).await.expect("posted");
@@ -81,6 +83,7 @@ pub(crate) async fn a_narrow_post_stays_narrow(world: World) {
 pub(crate) async fn a_retry_answers_the_same_post(world: World) {
     let ada = world.person("ada").await;
     let community = world.community(ada, "All", None).await.id;
+    world.told().await;
     let create = || world.stores.posts.create(ada, op("same"), world.draft(community, "once"), yes());
     let (first, second) = tokio::join!(create(), create());
     assert_eq!(first.expect("posted"), second.expect("answered again"));

@@ -17,6 +17,7 @@ impl From<&Channel> for ChannelKey {
             Channel::AnalyticsPost(id) => (6, id.as_bytes()),
             Channel::AnalyticsLive(id) => (7, id.as_bytes()),
             Channel::Test(name) => (8, name.as_bytes()),
+            Channel::Communities => (9, &[]),
         };
         let mut key = Vec::with_capacity(1 + rest.len());
         key.push(kind);
@@ -34,8 +35,10 @@ impl ChannelKey {
 /// The channel that a stored key names; none for a kind of a later version.
 pub(super) fn channel(key: &[u8]) -> Option<Channel> {
     let (kind, rest) = key.split_first()?;
-    if *kind == 8 {
-        return Some(Channel::Test(std::str::from_utf8(rest).ok()?.into()));
+    match kind {
+        8 => return Some(Channel::Test(std::str::from_utf8(rest).ok()?.into())),
+        9 => return rest.is_empty().then_some(Channel::Communities),
+        _ => {}
     }
     let id: [u8; 16] = rest.try_into().ok()?;
     Some(match kind {
@@ -69,7 +72,9 @@ mod tests {
             let known: Channel = format!("{kind}{id}").parse().expect("a channel");
             assert_eq!(channel(&ChannelKey::from(&known).0), Some(known));
         }
+        assert_eq!(channel(&ChannelKey::from(&Channel::Communities).0), Some(Channel::Communities));
         assert_eq!(channel(&[]), None);
+        assert_eq!(channel(&[9, 1]), None);
         assert_eq!(channel(&[1, 2, 3]), None);
     }
 }

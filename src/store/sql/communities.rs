@@ -3,6 +3,7 @@
 use super::{
     SqlStore, Tx,
     columns::{count, optional_word, path},
+    events::{COMMUNITY_CREATED, Happening, tell},
     facts::{self, reader_key},
 };
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
@@ -14,7 +15,8 @@ use crate::{
     },
 };
 use communiconnect_protocol::{
-    Channel, Community, CommunityCountsState, CommunityId, CommunityRole, Data, MyCommunity, event,
+    Channel, Community, CommunityCountsState, CommunityEvent, CommunityId, CommunityRole, Data, MyCommunity,
+    event,
 };
 
 #[async_trait::async_trait]
@@ -80,7 +82,23 @@ fn create(
         CommunityRole::Moderator.as_str(),
         new.at
     ])?;
-    community(tx.connection(), &actor.into(), id)?.ok_or(StoreError::NotFound("community"))
+    let created = community(tx.connection(), &actor.into(), id)?.ok_or(StoreError::NotFound("community"))?;
+    announce(tx, &created)?;
+    Ok(created)
+}
+
+/// Nobody is named as its maker, so no block hides it from anybody.
+fn announce(tx: &mut Tx<'_>, created: &Community) -> Result<()> {
+    let community = Community { my: None, ..created.clone() };
+    let happening = Happening {
+        event: &COMMUNITY_CREATED,
+        at: community.created_at,
+        data: Data::of(&CommunityEvent { community }),
+        actor: None,
+        subject: None,
+    };
+    tell(tx, vec![Channel::Communities], happening)?;
+    Ok(())
 }
 
 fn set_member(tx: &mut Tx<'_>, actor: &Actor, membership: Membership) -> Result<bool> {

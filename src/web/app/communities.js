@@ -6,11 +6,6 @@ import { apartBy, foldedName, oneLine } from './model.js';
 
 /** Lists asked for when the page opens, to find one's memberships; deeper ones appear when they are unfolded. */
 const FIRST_LISTS = 24;
-/**
- * Nobody tells of communities that others open, so the lists are read again when somebody comes back to the page: but not
- * sooner than this after the last time, since communities are opened rarely and each look is up to `FIRST_LISTS` commands.
- */
-const LOOK_LEAST_MS = 5 * 60_000;
 /** Pages of one list. */
 const PAGES = 10;
 
@@ -25,14 +20,22 @@ export class Communities {
   #children = new Map();
   #asked = new Map();
   #exploring = null;
-  #exploredAt = -Infinity;
-  #now;
   /** How many states have come: what was asked before one of a community may be older than it. */
   #told = 0;
 
-  constructor(connection, now = () => Date.now()) {
+  constructor(connection) {
     this.#connection = connection;
-    this.#now = now;
+  }
+
+  /** Hears from now on of those that others open; `complain` is told why the tree could not be looked at. */
+  follow(complain) {
+    const look = () => this.explore().catch((error) => error.code !== 'disconnected' && complain(error));
+    this.#connection.follow('communities', { opened: look, reset: look, publication: (item) => this.heard(item) });
+  }
+
+  /** A `community.created`, of which an answer may have told more already. */
+  heard({ event, data }) {
+    if (event === 'community.created' && !this.#known.has(data.community.id)) this.put(data.community);
   }
 
   get(id) {
@@ -93,7 +96,8 @@ export class Communities {
       cursor = answer.cursor;
       if (!cursor) break;
     }
-    this.#children.set(parentId, ids);
+    // None ever goes, and one that was heard of while the lists were on their way is in none of them.
+    this.#children.set(parentId, [...new Set([...ids, ...(this.#children.get(parentId) ?? [])])]);
     this.changed.emit();
     return this.children(parentId);
   }
@@ -104,19 +108,12 @@ export class Communities {
     return this.#exploring;
   }
 
-  /** The same, unless it was done lately, or there is no connection: its return does the same. */
-  async exploreIfLongAgo() {
-    if (this.#connection.stands && this.#now() - this.#exploredAt >= LOOK_LEAST_MS) await this.explore();
-  }
-
   async #lookAround() {
-    const begun = this.#now();
     const waiting = [''];
     for (let lists = 0; lists < FIRST_LISTS && waiting.length > 0; lists += 1) {
       const found = await this.loadChildren(waiting.shift());
       waiting.push(...found.map((community) => community.id));
     }
-    this.#exploredAt = begun;
   }
 
   async create(name, parentId) {

@@ -119,12 +119,10 @@ class Site {
 
   start() {
     this.account.changed.listen((reason) => this.#becameAnother(reason));
-    this.connection.welcomed.listen((_, returned) => (returned ? this.#lookAgain() : this.exploreAgain()));
     addEventListener('hashchange', () => {
       this.#moves += 1;
       this.#route();
     });
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.#lookAgain());
     setInterval(() => refreshTimes(), 30_000);
     this.connection.start();
     this.#build();
@@ -203,6 +201,7 @@ class Site {
     this.me = this.account.user;
     this.posts = new Posts(this.me?.id ?? null);
     this.communities = new Communities(this.connection);
+    this.communities.follow(complain);
     this.lives = new Lives(this.connection);
     this.banned = new Signal();
     this.views = new ViewCounter(this.connection);
@@ -237,22 +236,6 @@ class Site {
     const heading = this.#shell.main.querySelector('h1') ?? this.#shell.main;
     heading.setAttribute('tabindex', '-1');
     heading.focus({ preventScroll: true });
-  }
-
-  /** Looks whether others have opened communities meanwhile. */
-  exploreAgain() {
-    if (this.connection.stands) this.#explored(this.communities.explore());
-  }
-
-  /** Somebody, or the connection, has come back. */
-  #lookAgain() {
-    this.#explored(this.communities.exploreIfLongAgo());
-  }
-
-  #explored(asking) {
-    asking.catch((error) => {
-      if (error.code !== 'disconnected') complain(error);
-    });
   }
 
   #route() {

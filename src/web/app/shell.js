@@ -62,8 +62,6 @@ export class Shell {
       site.onAir.changed.listen(() => this.#showOnAir()),
       site.communities.changed.listen(() => this.#showTree()));
     if (site.notices) this.#ends.push(site.notices.changed.listen((unread) => this.#showUnread(unread)));
-    // Nobody tells of a community that somebody else has opened, and to press where one is already changes no address.
-    this.#links.get('communities').addEventListener('click', () => this.#place.name === 'communities' && site.exploreAgain());
     this.#showState();
     this.#showTree();
     this.#showOnAir();
