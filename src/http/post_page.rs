@@ -62,8 +62,12 @@ fn document(id: PostId, post: Option<&Post>, public_url: Option<&str>) -> String
         }
     };
     let (title, description) = (escaped(&title), escaped(&description));
+    // Both must be whole addresses, so there are none where nobody has said what this server is called.
     let address = public_url.map_or_else(String::new, |base| {
-        format!("\n    <meta property=\"og:url\" content=\"{}/p/{id}\" />", escaped(base))
+        let base = escaped(base);
+        format!(
+            "\n    <meta property=\"og:url\" content=\"{base}/p/{id}\" />\n    <meta property=\"og:image\" content=\"{base}/preview.png\" />"
+        )
     });
     format!(
         r##"<!doctype html>

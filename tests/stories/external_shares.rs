@@ -240,10 +240,13 @@ async fn f8_10_the_page_behind_the_link_opens_with_a_preview(encoding: Encoding)
         "<meta property=\"og:title\" content=\"Water &amp; &quot;light&quot; &lt;b&gt;\" />".to_owned(),
         "<meta property=\"og:description\" content=\"Back since noon.\" />".to_owned(),
         format!("<meta property=\"og:url\" content=\"{PUBLIC}/p/{post_id}\" />"),
+        format!("<meta property=\"og:image\" content=\"{PUBLIC}/preview.png\" />"),
         format!("<meta http-equiv=\"refresh\" content=\"0; url=../#/p/{post_id}\" />"),
     ] {
         assert!(page.contains(&tag), "{tag} in {page}");
     }
+    let picture = server.http().get("/preview.png").await;
+    assert_eq!((picture.status, picture.header("content-type")), (200, Some("image/png")));
     // What not everybody may read looks like what is not there, and tells nothing.
     let nothing = "00000000-0000-7000-8000-000000000001";
     let unknown = server.http().get(&format!("/p/{nothing}")).await.text();
