@@ -8,7 +8,7 @@ use crate::{
     LiveJoin, LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
     NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle, RtcWatch,
     UserId,
-    model::{NotificationKind, Position, PostKind, ReactionKind, ShareKind, Visibility},
+    model::{NotificationKind, Platform, Position, PostKind, ReactionKind, ShareKind, Visibility},
     strict,
 };
 use serde::{
@@ -111,6 +111,10 @@ commands! {
     ShareRemove = "share.remove" -> ShareRemoved
     /// A page of shares.
     ShareList = "share.list" -> Shares
+    /// Share a post to another platform.
+    ExternalShareAdd = "external_share.add" -> ExternalShareAdded
+    /// What one has shared of a post to other platforms.
+    ExternalShareList = "external_share.list" -> ExternalShares
     /// One person.
     ProfileGet = "profile.get" -> ProfileReply
     /// Whether one wishes to follow a person.
@@ -548,6 +552,27 @@ pub struct ShareList {
     /// Where the last page ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+}
+
+/// `external_share.add`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ExternalShareAdd {
+    /// Which post.
+    pub post_id: PostId,
+    /// Where to.
+    pub platform: Platform,
+    /// Up to 500 characters to stand in the link instead of the post's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// `external_share.list`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ExternalShareList {
+    /// Of which post.
+    pub post_id: PostId,
 }
 
 /// `profile.get`

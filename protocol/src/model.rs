@@ -98,6 +98,21 @@ words! {
         /// Shared with words of their own.
         Repost = "repost",
     }
+    /// Where else a post is shared to.
+    Platform {
+        /// WhatsApp.
+        WhatsApp = "whatsapp",
+        /// Facebook.
+        Facebook = "facebook",
+        /// X.
+        X = "x",
+        /// Telegram.
+        Telegram = "telegram",
+        /// A mail.
+        Email = "email",
+        /// The address alone, to be pasted anywhere.
+        CopyLink = "copy_link",
+    }
     /// What a notification tells of.
     NotificationKind {
         /// Somebody reacted to one's post.
@@ -114,8 +129,13 @@ words! {
         Share = "share",
         /// Somebody reposted one's post.
         Repost = "repost",
+        /// Somebody shared one's post to another platform.
+        ExternalShare = "external_share",
     }
 }
+
+/// How many of each platform; platforms without any are left out.
+pub type PlatformCounts = BTreeMap<Platform, u64>;
 
 /// A person, as others see them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -395,6 +415,20 @@ pub struct Share {
     /// Up to 500 characters; a repost always has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// When.
+    pub created_at: i64,
+}
+
+/// That a person has shared a post to another platform; shown to that person alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ExternalShare {
+    /// Which.
+    pub id: ShareId,
+    /// Which post.
+    pub post_id: PostId,
+    /// Where to.
+    pub platform: Platform,
     /// When.
     pub created_at: i64,
 }

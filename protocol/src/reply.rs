@@ -8,8 +8,8 @@ use crate::{
         LiveReportReply, LiveStarted, Lives, RtcAnswered, RtcLayerReply, RtcProbed, RtcRestarted,
     },
     model::{
-        Comment, Community, GapRange, Notification, NotificationKind, Position, Post, PostCounts, Profile,
-        ReactionCounts, ReactionKind, Share, User,
+        Comment, Community, ExternalShare, GapRange, Notification, NotificationKind, PlatformCounts,
+        Position, Post, PostCounts, Profile, ReactionCounts, ReactionKind, Share, User,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,10 @@ pub enum Reply {
     ShareRemoved(ShareRemoved),
     /// To `share.list`.
     Shares(Shares),
+    /// To `external_share.add`.
+    ExternalShareAdded(Box<ExternalShareAdded>),
+    /// To `external_share.list`.
+    ExternalShares(ExternalShares),
     /// To `profile.get`.
     Profile(Box<ProfileReply>),
     /// To `notification.list`.
@@ -475,6 +479,30 @@ pub struct Shares {
     /// Where the next page begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+}
+
+/// To `external_share.add`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ExternalShareAdded {
+    /// One's share: the one that stood already, where nothing changed.
+    pub share: ExternalShare,
+    /// What opens the platform with the words and the post's address in it.
+    pub url: String,
+    /// Whether it is new.
+    pub changed: bool,
+    /// How often the post was shared where.
+    pub totals: PlatformCounts,
+}
+
+/// To `external_share.list`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ExternalShares {
+    /// One's own, oldest first: one for each platform at most.
+    pub shares: Vec<ExternalShare>,
+    /// How often the post was shared where, by everybody.
+    pub totals: PlatformCounts,
 }
 
 /// To `profile.get`.

@@ -6,6 +6,7 @@
 mod chat;
 mod comments;
 mod communities;
+mod external_shares;
 mod feeds;
 mod live;
 mod notifications;
@@ -80,6 +81,8 @@ impl Handlers {
             Command::ShareAdd(body) => shares::add(ask, body).await,
             Command::ShareRemove(body) => shares::remove(ask, body).await,
             Command::ShareList(body) => shares::list(ask, body).await,
+            Command::ExternalShareAdd(body) => external_shares::add(ask, body).await,
+            Command::ExternalShareList(body) => external_shares::list(ask, body).await,
             Command::ProfileGet(body) => people::profile(ask, body).await,
             Command::FollowSet(body) => people::follow(ask, body).await,
             Command::BlockSet(body) => people::block(ask, body).await,

@@ -23,6 +23,7 @@ mod media_type;
 mod openapi;
 mod pace;
 mod page;
+mod post_page;
 mod problem;
 mod proxies;
 mod query;

@@ -5,7 +5,7 @@ use super::{
     body::BodyBounds,
     commands,
     gate::{self, Hosts},
-    health, live, media, openapi, page, socket, sse,
+    health, live, media, openapi, page, post_page, socket, sse,
     state::HttpState,
     trace,
 };
@@ -38,6 +38,7 @@ pub fn public_router(state: Arc<HttpState>) -> Router {
         .route("/v1/media", post(media::upload))
         .route("/v1/media/{id}", get(media::get).delete(media::delete))
         .route("/media/{id}/{variant}", get(media::bytes))
+        .route("/p/{post_id}", get(post_page::shown))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -45,6 +45,11 @@ impl Listeners {
         Ok((listeners, media))
     }
 
+    /// Where people on this machine find the page.
+    pub(super) fn page(&self) -> io::Result<SocketAddr> {
+        Ok(reachable(self.public.address()?))
+    }
+
     /// Prints the ready line for programs, and below it the page's address for people.
     pub(super) fn announce(&self) -> anyhow::Result<()> {
         let http = self.public.address()?;

@@ -35,7 +35,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// Where the data folder, the store or a listener cannot be opened; each error says what to do.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     logging::start(&config.log)?;
     raise_open_files();
     let folder = DataFolder::hold(&config.store.data)?;
@@ -46,6 +46,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             return Err(error);
         }
     };
+    // What was asked for may have been port 0; links of ours need the one that was taken.
+    config.http.listen = listeners.page()?;
     let (connections, services) = (Tasks::default(), Tasks::default());
     // Before anything is waited for: the first process of a container is not ended by a signal that it does not handle.
     let asked = stop::Asked::listen()?;

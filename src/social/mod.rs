@@ -8,6 +8,8 @@ pub mod access;
 mod comments;
 mod communities;
 pub(crate) mod cursor;
+mod deep_link;
+mod external_shares;
 pub(crate) mod feeds;
 mod housekeeping;
 mod media;
@@ -25,6 +27,7 @@ pub(crate) mod text;
 pub use access::SocialAccess;
 pub use comments::CommentService;
 pub use communities::CommunityService;
+pub use external_shares::ExternalShareService;
 pub use feeds::FeedService;
 pub use housekeeping::keep_house;
 pub use media::{MediaService, Served, Upload};
@@ -53,6 +56,8 @@ pub struct Social {
     pub reactions: ReactionService,
     /// Shares and reposts.
     pub shares: ShareService,
+    /// Shares to other platforms.
+    pub external_shares: ExternalShareService,
     /// Profiles, follows and blocks.
     pub people: PeopleService,
     /// Notifications and preferences.
@@ -73,6 +78,7 @@ impl Social {
             comments: CommentService::new(stores, &settings, &rates),
             reactions: ReactionService::new(stores, &rates),
             shares: ShareService::new(stores, &settings, &rates),
+            external_shares: ExternalShareService::new(stores, &settings, &rates),
             people: PeopleService::new(stores, &rates),
             notifications: NotificationService::new(stores),
             rates,

@@ -113,6 +113,17 @@ pub fn post_into(community: &CommunityFacts) -> Verdict {
     }
 }
 
+/// Sharing a post to another platform takes one that everybody may read.
+pub fn share_outside(post: &PostFacts) -> Verdict {
+    read_post(post)?;
+    match post.visibility {
+        Visibility::Public => Ok(()),
+        Visibility::Followers | Visibility::Private => {
+            Err(forbidden("only public posts are shared to other platforms: not everybody may read this one"))
+        }
+    }
+}
+
 /// Editing a post is for its author, within `window_ms` of posting it.
 pub fn edit_post(post: &PostFacts, at: i64, window_ms: i64) -> Verdict {
     read_post(post)?;

@@ -23,6 +23,8 @@ pub struct Settings {
     pub comment_chars: usize,
     /// Characters of what a person says to a post that they share.
     pub share_chars: usize,
+    /// Where the page of this server is reached, without a slash at its end: links that are shared elsewhere begin with it.
+    pub public_address: String,
     /// How often a person may do what; none does not count at all.
     pub rates: Option<Rates>,
 }
@@ -64,6 +66,7 @@ impl Settings {
             content_chars: social.post_chars,
             comment_chars: social.comment_chars,
             share_chars: social.share_chars,
+            public_address: public_address(config),
             rates: limits.rates.then_some(Rates {
                 posts_per_minute: limits.posts_per_minute,
                 comments_per_minute: limits.comments_per_minute,
@@ -75,5 +78,13 @@ impl Settings {
                 remembered: limits.remembered_acts,
             }),
         }
+    }
+}
+
+/// As it was set, or the address that this server listens on: good for a trial on one machine.
+fn public_address(config: &Config) -> String {
+    match &config.http.public_url {
+        Some(url) => url.as_str().to_owned(),
+        None => format!("http://{}", config.http.listen),
     }
 }

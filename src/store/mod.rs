@@ -11,6 +11,7 @@ pub mod communities;
 #[cfg(test)]
 mod conformance;
 mod error;
+pub mod external_shares;
 mod facts;
 pub mod live_keys;
 pub mod lives;
@@ -55,6 +56,8 @@ pub struct Stores {
     pub shares: Arc<dyn shares::Shares>,
     /// Uploaded images and videos.
     pub media: Arc<dyn media::Media>,
+    /// Shares to other platforms.
+    pub external_shares: Arc<dyn external_shares::ExternalShares>,
     /// Notifications and preferences.
     pub notifications: Arc<dyn notifications::Notifications>,
     /// Lives.

@@ -59,6 +59,41 @@ test('what one person posts, reacts, comments, replies, edits and deletes, anoth
   assertNoComplaints(bob);
 });
 
+test('a post is shared, shared with a comment, taken back, and carried to other places, and others see the count', async () => {
+  const { alice, bob } = await pair();
+  await alice.post('Pass this on & on');
+  const card = bob.card('Pass this on');
+  await card.waitFor();
+  await bob.press('share-open', card);
+  await bob.press('share-toggle');
+  await alice.card('Pass this on').locator('[data-testid=share-count][data-count="1"]').waitFor();
+  await bob.page.locator('[data-testid=share-toggle][aria-pressed=true]').waitFor();
+  await bob.press('repost-submit'); // nothing said: refused, in words
+  await bob.page.locator('[data-testid=repost-comment][aria-invalid]').waitFor();
+  await bob.at('repost-comment').fill('All of you');
+  await bob.press('repost-submit');
+  await bob.at('repost-undo').waitFor();
+  await bob.page.locator('[data-testid=share-item]', { hasText: 'All of you' }).waitFor();
+  assert.equal(await bob.at('share-item').count(), 2, 'the share and the repost');
+  await alice.card('Pass this on').locator('[data-testid=share-count][data-count="2"]').waitFor();
+  await bob.press('share-toggle');
+  await alice.card('Pass this on').locator('[data-testid=share-count][data-count="1"]').waitFor();
+  await bob.page.waitForFunction(() => document.querySelectorAll('[data-testid=share-item]').length === 1);
+  await bob.press('share-to-telegram');
+  const link = await bob.at('share-link-telegram').getAttribute('href');
+  const carried = new URL(link);
+  assert.equal(carried.searchParams.get('text'), 'Pass this on & on');
+  await bob.press('dialog-close');
+  await bob.page.locator('[data-testid=share-open][aria-pressed=true]').first().waitFor();
+  // Who follows the link comes to the post.
+  await bob.page.goto(carried.searchParams.get('url'));
+  await bob.card('Pass this on').first().waitFor();
+  assert.match(bob.page.url(), /#\/p\//);
+  await alice.page.locator('[data-testid=unread-badge]:not([data-count="0"])').first().waitFor({ state: 'attached' });
+  assertNoComplaints(alice);
+  assertNoComplaints(bob);
+});
+
 test('a page whose network was cut says so, keeps what is written, and catches up by itself', async () => {
   const { alice, bob } = await pair();
   await alice.post('before the cut');

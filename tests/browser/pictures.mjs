@@ -15,10 +15,21 @@ const server = await Server.start();
 const origin = `http://127.0.0.1:${server.port}`;
 const browser = await launchBrowser();
 try {
+  await preview();
   await draw();
 } finally {
   await browser.close();
   await server.close();
+}
+
+/** What stands beside a link to a post where another platform shows one: 1.91 to 1, as PNG, which all of them read. */
+async function preview() {
+  const page = await browser.newPage({ viewport: { width: 1200, height: 630 } });
+  const style = "margin:0;height:630px;display:flex;align-items:center;justify-content:center;gap:12px;background:#0b6b5a;color:#fff;font:600 80px 'Liberation Sans'";
+  const rings = '<path d="M17.6 10.2a6.6 6.6 0 1 0 0 11.6" stroke="#fff"/><path d="M14.4 21.8a6.6 6.6 0 1 0 0-11.6" stroke="#ffb28f"/>';
+  await page.setContent(`<body style="${style}"><svg width="360" height="360" viewBox="4 4 24 24" fill="none" stroke-width="3.4" stroke-linecap="round">${rings}</svg>CommuniConnect`);
+  await page.screenshot({ path: `${FOLDER}../preview.png` });
+  await page.close();
 }
 
 async function draw() {

@@ -170,6 +170,12 @@ fn cases(world: &World) -> Vec<Case> {
             &[("post_id", true, Id), ("kind", true, Word)],
         ),
         case("share.list", json!({"post_id": post}), &[("post_id", true, Id), ("cursor", false, Opaque)]),
+        case(
+            "external_share.add",
+            json!({"post_id": post, "platform": "telegram"}),
+            &[("post_id", true, Id), ("platform", true, Word), ("message", false, Text(500))],
+        ),
+        case("external_share.list", json!({"post_id": post}), &[("post_id", true, Id)]),
         case("profile.get", json!({"user_id": other}), &[("user_id", true, Id)]),
         case(
             "follow.set",

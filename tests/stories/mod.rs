@@ -4,6 +4,7 @@ mod comments;
 mod connection;
 mod delivery;
 mod drains;
+mod external_shares;
 mod faults;
 mod heartbeat;
 mod identity;

@@ -4,7 +4,7 @@
 /// Prefixes of names: every story of these rows.
 pub(crate) const ROWS: &[&str] = &[
     "h1_", "h2_", "h3_", "h4_", "h5_", "h6_", "h7_", "h8_", "h10_", "h11_", "h12_", "h13_", "h14_", "h15_",
-    "f2_", "f6_", "f7_",
+    "f2_", "f6_", "f7_", "f8_",
 ];
 
 /// Stories of these rows that are not told again, and why.

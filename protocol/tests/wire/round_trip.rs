@@ -136,6 +136,10 @@ fn share_command() -> impl Strategy<Value = Command> {
             .prop_map(|(post_id, kind, comment)| { Command::ShareAdd(ShareAdd { post_id, kind, comment }) }),
         (post_id(), word(ShareKind::ALL))
             .prop_map(|(post_id, kind)| Command::ShareRemove(ShareRemove { post_id, kind })),
+        (post_id(), word(Platform::ALL), option::of(text())).prop_map(|(post_id, platform, message)| {
+            Command::ExternalShareAdd(ExternalShareAdd { post_id, platform, message })
+        }),
+        post_id().prop_map(|post_id| Command::ExternalShareList(ExternalShareList { post_id })),
         (post_id(), option::of(text()))
             .prop_map(|(post_id, cursor)| Command::ShareList(ShareList { post_id, cursor })),
     ]

@@ -217,6 +217,12 @@ fn commands() -> Vec<Sample> {
         Command::ShareAdd(ShareAdd { post_id, kind: ShareKind::Repost, comment: text("Read this") }),
         Command::ShareRemove(ShareRemove { post_id, kind: ShareKind::Repost }),
         Command::ShareList(ShareList { post_id, cursor: text("c4") }),
+        Command::ExternalShareAdd(ExternalShareAdd {
+            post_id,
+            platform: Platform::Telegram,
+            message: text("Read this"),
+        }),
+        Command::ExternalShareList(ExternalShareList { post_id }),
         Command::ProfileGet(ProfileGet { user_id }),
         Command::FollowSet(FollowSet { user_id, on: true }),
         Command::BlockSet(BlockSet { user_id, on: false }),
@@ -276,6 +282,21 @@ fn replies() -> Vec<Sample> {
         }),
         reply("share.remove", ShareRemoved { changed: true, shares: 4 }, Reply::ShareRemoved),
         reply("share.list", Shares { shares: vec![share()], cursor: Some("c4".into()) }, Reply::Shares),
+        reply(
+            "external_share.add",
+            ExternalShareAdded {
+                share: external_share(),
+                url: "https://t.me/share/url?url=https%3A%2F%2Fexample.org%2Fp%2F0199c82c-c000-7000-8000-00000000000a&text=Read%20this".into(),
+                changed: true,
+                totals: platforms(),
+            },
+            |body| Reply::ExternalShareAdded(Box::new(body)),
+        ),
+        reply(
+            "external_share.list",
+            ExternalShares { shares: vec![external_share()], totals: platforms() },
+            Reply::ExternalShares,
+        ),
         reply("profile.get", ProfileReply { profile: profile() }, |body| Reply::Profile(Box::new(body))),
         reply(
             "notification.list",

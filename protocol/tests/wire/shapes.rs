@@ -166,6 +166,14 @@ pub(crate) fn share() -> Share {
     }
 }
 
+pub(crate) fn external_share() -> ExternalShare {
+    ExternalShare { id: id!("0d"), post_id: id!("0a"), platform: Platform::Telegram, created_at: AT }
+}
+
+pub(crate) fn platforms() -> PlatformCounts {
+    BTreeMap::from([(Platform::WhatsApp, 2), (Platform::Telegram, 1)])
+}
+
 pub(crate) fn notification() -> Notification {
     Notification {
         id: id!("0e"),

@@ -2,7 +2,7 @@
 
 use crate::lines::{bytes_of, frozen};
 use communiconnect_protocol::{
-    Command, Format, LayerCause, LiveReason, LiveState, NotificationKind, PostKind, ReactionKind,
+    Command, Format, LayerCause, LiveReason, LiveState, NotificationKind, Platform, PostKind, ReactionKind,
     RtcCloseReason, ShareKind, UploadLevel, Visibility, decode_command, decode_message,
 };
 use serde_json::Value;
@@ -57,6 +57,7 @@ fn every_command_and_word_is_specified() {
         .chain(ReactionKind::ALL.iter().map(|word| word.as_str()))
         .chain(NotificationKind::ALL.iter().map(|word| word.as_str()))
         .chain(ShareKind::ALL.iter().map(|word| word.as_str()))
+        .chain(Platform::ALL.iter().map(|word| word.as_str()))
         .chain(LiveState::ALL.iter().map(|word| word.as_str()))
         .chain(LiveReason::ALL.iter().map(|word| word.as_str()))
         .chain(RtcCloseReason::ALL.iter().map(|word| word.as_str()))

@@ -4,6 +4,7 @@ pub(super) mod accounts;
 pub(super) mod chat;
 pub(super) mod comments;
 pub(super) mod communities;
+pub(super) mod external_shares;
 pub(super) mod lives;
 pub(super) mod log;
 pub(super) mod media;
@@ -54,6 +55,8 @@ macro_rules! suite {
                 sharers_are_counted_in_one_notification_of_each_kind a_refused_share_leaves_nothing;
             media: media_hang_on_one_post_in_the_order_asked a_post_that_goes_takes_its_media
                 media_are_removed_by_a_rule_and_forgotten_unless_used;
+            external_shares: of_shares_at_once_to_one_platform_one_is_written every_platform_is_counted_apart
+                a_person_is_heard_of_once_wherever_they_share_to a_post_that_goes_takes_its_external_shares;
             notifications: authors_hear_of_comments_and_repliers_of_replies nobody_hears_of_themselves_or_twice
                 reactions_grow_into_one_notification a_burst_is_published_once_a_second
                 a_restart_forgets_no_unpublished_change taking_back_lowers_in_silence preferences_are_honoured

@@ -106,7 +106,7 @@ pub(super) fn save_counts(connection: &Connection, counts: &[(PostId, PostCounts
     }
     let mut update = connection.prepare_cached(
         "UPDATE post_counts SET version = ?2, likes = ?3, love = ?4, haha = ?5, wow = ?6, sad = ?7, angry = ?8,
-             comments = ?9, views = ?10, shares = ?11
+             comments = ?9, views = ?10, shares = ?11, external_shares = ?12
          WHERE post = ?1",
     )?;
     for (post, counts) in counts {
@@ -125,7 +125,8 @@ pub(super) fn save_counts(connection: &Connection, counts: &[(PostId, PostCounts
             angry,
             comments,
             views,
-            shares
+            shares,
+            counts.external_shares as i64
         ])?;
     }
     Ok(())

@@ -59,6 +59,7 @@ pub(super) fn last(connection: &Connection) -> Result<[u8; 16]> {
         "SELECT id FROM posts ORDER BY id DESC LIMIT 1",
         "SELECT id FROM comments ORDER BY id DESC LIMIT 1",
         "SELECT id FROM shares ORDER BY id DESC LIMIT 1",
+        "SELECT id FROM external_shares ORDER BY id DESC LIMIT 1",
         "SELECT id FROM lives ORDER BY id DESC LIMIT 1",
         "SELECT id FROM chat ORDER BY id DESC LIMIT 1",
     ] {

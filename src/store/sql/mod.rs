@@ -15,6 +15,7 @@ mod comments;
 mod communities;
 mod db;
 mod events;
+mod external_shares;
 mod facts;
 mod heads;
 mod ids;
@@ -126,6 +127,7 @@ impl SqlStore {
             reactions: self.clone(),
             shares: self.clone(),
             media: self.clone(),
+            external_shares: self.clone(),
             notifications: self.clone(),
             lives: self.clone(),
             live_keys: self.clone(),

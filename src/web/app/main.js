@@ -28,6 +28,9 @@
 //             edit-dialog with edit-title, edit-content, edit-kind, edit-save, edit-newer; back
 // Reactions   in a post-card or comment: reaction-like (always there) and reaction-<kind> where somebody chose it, both with
 //             aria-pressed; react-open unfolds react-<kind> for all six; reaction-count-<kind> (data-count)
+// Sharing     in a post-card: share-open (aria-pressed) with share-count (data-count), then share-dialog with share-toggle (aria-pressed),
+//             repost-form with repost-comment, repost-submit, or else repost-undo; share-to-<platform> becomes share-link-<platform>,
+//             a link; share-to-copy_link; share-item (data-user-id) in who shared it, share-none, share-more
 // Comments    comment-form with comment-content-input, comment-anonymous, comment-submit; comments; comment
 //             (data-comment-id, data-depth) with comment-content, comment-author, comment-edited, comment-reply (comment-end where replies go no deeper), then
 //             reply-form with reply-content, reply-anonymous, reply-submit; comment-menu, then comment-edit,

@@ -152,6 +152,6 @@ const BLANK = '\u0001';
 function symbolOf({ kind }) {
   if (kind === 'follow') return 'person';
   if (kind.endsWith('reaction')) return 'react';
-  if (kind === 'share' || kind === 'repost') return 'send';
+  if (['share', 'repost', 'external_share'].includes(kind)) return 'send';
   return kind === 'reply' ? 'reply' : kind === 'comment' ? 'comment' : 'bell';
 }

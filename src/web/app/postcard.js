@@ -10,6 +10,7 @@ import { number, t } from './i18n.js';
 import { editable, nameOf, oneLine } from './model.js';
 import { LivePanel } from './live/panel.js';
 import { ReactionBar } from './reactions.js';
+import { ShareButton } from './sharing.js';
 import { complain, toast } from './toasts.js';
 
 /** Texts longer than this are folded in feeds. */
@@ -25,6 +26,7 @@ export class PostCard {
   #post;
   #parts = {};
   #reactions;
+  #sharing;
 
   constructor(site, post, { detail = false } = {}) {
     this.#site = site;
@@ -72,8 +74,10 @@ export class PostCard {
           my: { ...known.my, reaction: mine },
         })),
       });
+      this.#sharing = new ShareButton(this.#site, () => this.#post);
       fill(this.#parts.foot, this.#reactions.element,
         h('a', { class: 'chip chip-quiet', href: `#/p/${post.id}`, testid: 'post-comments' }, icon('comment'), this.#parts.comments),
+        this.#sharing.element,
         h('span', { class: 'post-views' }, icon('eye'), this.#parts.views, this.#parts.viewWords));
     }
     this.#show(post);
@@ -102,6 +106,7 @@ export class PostCard {
     fold.hidden = !long;
     if (post.pending) return;
     this.#reactions.update();
+    this.#sharing.update();
     comments.textContent = number(post.counts.comments);
     comments.dataset.count = post.counts.comments;
     comments.parentElement.setAttribute('aria-label', t('post.comments', { count: post.counts.comments }));

@@ -11,7 +11,7 @@ mod hidden;
 pub(super) use comments::remove_comment;
 pub(super) use hidden::{Hidden, hangs_on_removed, is_anything_left, is_removed};
 
-use super::{SqlStore, Tx, lives, notifications, shares};
+use super::{SqlStore, Tx, external_shares, lives, notifications, shares};
 use crate::store::Result;
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
 use communiconnect_protocol::{LiveId, PostId, UserId};
@@ -42,6 +42,8 @@ pub(super) enum Rest {
     Unheard(notifications::Unheard),
     /// The shares of a post.
     Shares,
+    /// Its shares to other platforms.
+    ExternalShares,
 }
 
 impl Rest {
@@ -55,6 +57,7 @@ impl Rest {
             Self::Bans => (6, 0, 0),
             Self::Unheard(notifications::Unheard { upto, verdict }) => (7, upto, verdict.column()),
             Self::Shares => (8, 0, 0),
+            Self::ExternalShares => (9, 0, 0),
         }
     }
 
@@ -73,6 +76,7 @@ impl Rest {
                 Self::Unheard(notifications::Unheard { upto, verdict })
             }
             8 => Self::Shares,
+            9 => Self::ExternalShares,
             _ => return Ok(None),
         }))
     }
@@ -200,6 +204,7 @@ fn sweep_rest(
             .sql("DELETE FROM views WHERE (post, viewer) IN (SELECT post, viewer FROM views WHERE post = ?1 LIMIT ?2)")?
             .execute(params![whose, limit as i64])?,
         Rest::Shares => shares::remove_all(tx, post, limit)?,
+        Rest::ExternalShares => external_shares::remove_all(tx, post, limit)?,
         Rest::LiveLog { upto } => return lives::sweep_log(tx, LiveId::from_bytes(*thing), upto, limit),
         Rest::Bans => lives::sweep_bans(tx, LiveId::from_bytes(*thing), limit)?,
         Rest::Unheard(unheard) => {

@@ -20,14 +20,35 @@ pub(super) const fn is_coalesced(kind: NotificationKind) -> bool {
         NotificationKind::PostReaction
         | NotificationKind::CommentReaction
         | NotificationKind::Share
-        | NotificationKind::Repost => true,
+        | NotificationKind::Repost
+        | NotificationKind::ExternalShare => true,
         NotificationKind::Comment | NotificationKind::Reply | NotificationKind::Follow => false,
     }
 }
 
-/// Whether shares, not reactions, are the causes of this kind. Its word is then that of the kind of share.
-pub(super) const fn is_of_shares(kind: NotificationKind) -> bool {
-    matches!(kind, NotificationKind::Share | NotificationKind::Repost)
+/// What causes a notification that grows and shrinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Causes {
+    /// Rows of `reactions`.
+    Reactions,
+    /// Rows of `shares`; the word of the notification's kind is theirs.
+    Shares,
+    /// Rows of `external_shares`.
+    ExternalShares,
+}
+
+impl Causes {
+    pub(super) const fn of(kind: NotificationKind) -> Self {
+        match kind {
+            NotificationKind::Share | NotificationKind::Repost => Self::Shares,
+            NotificationKind::ExternalShare => Self::ExternalShares,
+            NotificationKind::PostReaction
+            | NotificationKind::CommentReaction
+            | NotificationKind::Comment
+            | NotificationKind::Reply
+            | NotificationKind::Follow => Self::Reactions,
+        }
+    }
 }
 
 /// Who reacted to what or shared it, and whom it is told.
@@ -128,8 +149,10 @@ pub(in crate::store::sql) fn drop_person(tx: &mut Tx<'_>, reacted: &Reacted, cou
 
 /// Some of those whom the notification counts, beside the one who takes it back.
 fn others(tx: &Tx<'_>, reacted: &Reacted, by: Counted) -> Result<Vec<UserId>> {
-    if is_of_shares(reacted.kind) {
-        return other_sharers(tx, reacted, by);
+    match Causes::of(reacted.kind) {
+        Causes::Reactions => {}
+        Causes::Shares => return other_sharers(tx, reacted, by),
+        Causes::ExternalShares => return others_outside(tx, reacted, by),
     }
     // Those known ahead are left out of what the table says, and must not take the place of others there.
     let known_ahead = reacted.post().map_or(0, |post| tx.felt_ahead_count(post));
@@ -166,6 +189,16 @@ fn other_sharers(tx: &Tx<'_>, shared: &Reacted, by: Counted) -> Result<Vec<UserI
             ],
             |row| row.get(0).map(UserId::from_bytes),
         )?)
+}
+
+/// The same of shares to other platforms.
+fn others_outside(tx: &Tx<'_>, shared: &Reacted, by: Counted) -> Result<Vec<UserId>> {
+    let person = shared.person.as_bytes();
+    Ok(tx
+        .sql("SELECT user FROM external_shares WHERE post = ?1 AND told = ?2 AND user != ?3 LIMIT ?4")?
+        .query_map(params![shared.thing, by.column(), person, REMEMBERED as i64], |row| {
+            row.get(0).map(UserId::from_bytes)
+        })?)
 }
 
 /// The notification of what was done of one kind to one thing, as it stands.

@@ -120,5 +120,6 @@ pub(super) const fn bit(kind: NotificationKind) -> i64 {
         NotificationKind::Follow => 1 << 4,
         NotificationKind::Share => 1 << 5,
         NotificationKind::Repost => 1 << 6,
+        NotificationKind::ExternalShare => 1 << 7,
     }
 }

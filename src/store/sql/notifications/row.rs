@@ -140,7 +140,8 @@ fn named(tx: &Tx<'_>, told: &Notification) -> Result<Vec<UserId>> {
         | NotificationKind::Comment
         | NotificationKind::Follow
         | NotificationKind::Share
-        | NotificationKind::Repost => None,
+        | NotificationKind::Repost
+        | NotificationKind::ExternalShare => None,
     };
     if let Some(post) = anothers_post {
         let author = tx

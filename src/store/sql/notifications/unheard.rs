@@ -5,7 +5,7 @@
 //! one piece does not reach of it is left over, and read as if it were overwritten already.
 
 use super::{
-    coalesced::{Counted, Reacted, drop_person, is_coalesced, is_of_shares},
+    coalesced::{Causes, Counted, Reacted, drop_person, is_coalesced},
     inbox::{self, Change},
     row::{NOTIFICATION_COLUMNS, NotificationRow, notification_columns},
 };
@@ -274,8 +274,11 @@ fn shrink_list(tx: &mut Tx<'_>, owner: UserId, other: UserId, verdict: Verdict) 
 fn drop_other(tx: &mut Tx<'_>, row: &NotificationRow, other: UserId) -> Result<()> {
     let NotificationRow { user: owner, kind, thing, part, created_at: at, .. } = *row;
     let reacted = Reacted { owner, kind, thing, part, person: other, at };
-    let counted =
-        if is_of_shares(kind) { uncount_share(tx, &reacted)? } else { uncount_reaction(tx, &reacted)? };
+    let counted = match Causes::of(kind) {
+        Causes::Reactions => uncount_reaction(tx, &reacted)?,
+        Causes::Shares => uncount_share(tx, &reacted)?,
+        Causes::ExternalShares => uncount_external_share(tx, &reacted)?,
+    };
     match counted {
         None | Some(Counted::NOWHERE) => Ok(()),
         Some(counted) => drop_person(tx, &reacted, counted),
@@ -303,6 +306,18 @@ fn uncount_share(tx: &Tx<'_>, shared: &Reacted) -> Result<Option<Counted>> {
         .optional()?;
     tx.sql("UPDATE shares SET told = 0 WHERE post = ?1 AND user = ?2 AND kind = ?3")?
         .execute(params![post, person, kind])?;
+    Ok(counted)
+}
+
+/// The same of shares to other platforms, of which one at most is counted.
+fn uncount_external_share(tx: &Tx<'_>, shared: &Reacted) -> Result<Option<Counted>> {
+    let (post, person) = (shared.thing, shared.person.as_bytes());
+    let counted = tx
+        .sql("SELECT told FROM external_shares WHERE post = ?1 AND user = ?2 AND told != 0")?
+        .query_row(params![post, person], |row| row.get(0).map(Counted::from_column))
+        .optional()?;
+    tx.sql("UPDATE external_shares SET told = 0 WHERE post = ?1 AND user = ?2")?
+        .execute(params![post, person])?;
     Ok(counted)
 }
 

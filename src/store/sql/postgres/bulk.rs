@@ -122,16 +122,17 @@ impl Session {
         };
         let (version, comments) = (column(&|counts| counts.version), column(&|counts| counts.comments));
         let (views, shares) = (column(&|counts| counts.views), column(&|counts| counts.shares));
+        let external = column(&|counts| counts.external_shares);
         let [likes, love, haha, wow, sad, angry] = REACTION_COLUMNS
             .map(|kind| column(&|counts: &PostCounts| counts.reactions.get(&kind).copied().unwrap_or(0)));
         self.bulk(
-            "UPDATE post_counts SET version = now.version, comments = now.comments, views = now.views, shares = now.shares,
+            "UPDATE post_counts SET version = now.version, comments = now.comments, views = now.views, shares = now.shares, external_shares = now.external,
                  likes = now.likes, love = now.love, haha = now.haha, wow = now.wow, sad = now.sad, angry = now.angry
              FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[],
-                         ?7::bigint[], ?8::bigint[], ?9::bigint[], ?10::bigint[], ?11::bigint[])
-                 AS now (post, version, comments, views, shares, likes, love, haha, wow, sad, angry)
+                         ?7::bigint[], ?8::bigint[], ?9::bigint[], ?10::bigint[], ?11::bigint[], ?12::bigint[])
+                 AS now (post, version, comments, views, shares, external, likes, love, haha, wow, sad, angry)
              WHERE post_counts.post = now.post",
-            &[&post, &version, &comments, &views, &shares, &likes, &love, &haha, &wow, &sad, &angry],
+            &[&post, &version, &comments, &views, &shares, &external, &likes, &love, &haha, &wow, &sad, &angry],
         )
     }
 

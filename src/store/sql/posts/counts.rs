@@ -31,6 +31,8 @@ pub(in crate::store::sql) struct Move {
     pub(in crate::store::sql) comments: i64,
     /// Shares and reposts more or less.
     pub(in crate::store::sql) shares: i64,
+    /// Shares to other platforms more.
+    pub(in crate::store::sql) external_shares: i64,
     /// Views more.
     pub(in crate::store::sql) views: i64,
 }
@@ -41,6 +43,7 @@ impl Move {
         counts.version += 1;
         counts.comments = counts.comments.saturating_add_signed(self.comments);
         counts.shares = counts.shares.saturating_add_signed(self.shares);
+        counts.external_shares = counts.external_shares.saturating_add_signed(self.external_shares);
         counts.views = counts.views.saturating_add_signed(self.views);
         for (kind, step) in REACTION_COLUMNS.into_iter().zip(reaction_steps(self.lost, self.won)) {
             let count = counts.reactions.remove(&kind).unwrap_or(0).saturating_add_signed(step);
@@ -84,12 +87,12 @@ fn shift_row(tx: &Tx<'_>, id: PostId, by: Move) -> Result<PostCounts> {
         .sql(concat!(
             "UPDATE post_counts SET version = version + 1, likes = likes + ?2, love = love + ?3, haha = haha + ?4,
                  wow = wow + ?5, sad = sad + ?6, angry = angry + ?7, comments = comments + ?8, views = views + ?9,
-                 shares = shares + ?10
+                 shares = shares + ?10, external_shares = external_shares + ?11
              WHERE post = ?1 RETURNING ",
             post_count_columns!()
         ))?
         .query_row(
-            params![id.as_bytes(), likes, love, haha, wow, sad, angry, by.comments, by.views, by.shares],
+            params![id.as_bytes(), likes, love, haha, wow, sad, angry, by.comments, by.views, by.shares, by.external_shares],
             |row| counts_at(row, 0),
         )
         .optional()?

@@ -28,7 +28,7 @@ pub(super) fn delete(
     media::forget_post(tx, id)?;
     tx.erase_subject(id.as_bytes())?;
     remove_rows(tx, id, &row.path)?;
-    for rest in [Rest::Comments, Rest::Reactions, Rest::Shares, Rest::Views] {
+    for rest in [Rest::Comments, Rest::Reactions, Rest::Shares, Rest::ExternalShares, Rest::Views] {
         leftovers::leave(tx, rest, id.as_bytes(), id.as_bytes())?;
     }
     leftovers::sweep_of(tx, id.as_bytes())?;
@@ -43,6 +43,7 @@ pub(super) fn delete(
 fn remove_rows(tx: &mut Tx<'_>, id: PostId, path: &[CommunityId]) -> Result<()> {
     for sql in [
         "DELETE FROM post_counts WHERE post = ?1",
+        "DELETE FROM external_share_counts WHERE post = ?1",
         "UPDATE users SET posts = posts - 1 WHERE id = (SELECT author FROM posts WHERE id = ?1)",
         "DELETE FROM posts WHERE id = ?1",
     ] {
