@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { apartBy, editable, foldedName, isolated, length, mergeComment, mergePost, nameOf, newestFirst, oneLine, subtree, withReaction } from '../../src/web/app/model.js';
 import { stateOf } from '../../src/web/app/connection.js';
 import { ACCOUNT_RULES, needed } from '../../src/web/app/rules.js';
+import { choose, flawOf, sourceSet } from '../../src/web/app/picturerules.js';
 
 const web = new URL('../../src/web/', import.meta.url);
 const modules = readdirSync(new URL('app/', web), { recursive: true }).filter((name) => name.endsWith('.js')).map((name) => ({ name, text: readFileSync(new URL(`app/${name}`, web), 'utf8') }));
@@ -321,3 +322,20 @@ async function accounts({ expires_at }) {
   const { Account } = await import('../../src/web/app/account.js');
   return { Account, world };
 }
+
+test('of chosen files pictures are taken, five at most, and the first reason against one is told', () => {
+  const file = (type, size = 10) => ({ type, size });
+  const png = file('image/png');
+  assert.deepEqual(choose([png, file('text/html'), file('image/webp')], 0), { taken: [png, file('image/webp')], flaw: 'type' });
+  assert.deepEqual(choose([png, png], 4), { taken: [png], flaw: 'count' });
+  assert.deepEqual(choose([file('image/jpeg', 10485761)], 0), { taken: [], flaw: 'size' });
+  assert.equal(flawOf(file('image/jpeg', 10485760)), null);
+});
+
+test('a browser is told how wide each variant of a picture is', () => {
+  const urls = { original: '/o', large: '/l', medium: '/m', thumb: '/t' };
+  assert.equal(sourceSet({ width: 3000, height: 2000, urls }), '/m 600w, /l 1600w');
+  assert.equal(sourceSet({ width: 1000, height: 2000, urls }), '/m 300w, /l 800w');
+  assert.equal(sourceSet({ width: 800, height: 400, urls }), '/m 600w, /l 800w');
+  assert.equal(sourceSet({ width: 30, height: 20, urls }), '/m 30w');
+});

@@ -1,5 +1,6 @@
 // Writing a post. The post shows at once as a pending copy; the server's own replaces it by its `op`.
 
+import { Attachments } from './attachments.js';
 import { avatar } from './avatar.js';
 import { newOp } from '../client.js';
 import { pathWords } from './communityname.js';
@@ -8,6 +9,7 @@ import { t } from './i18n.js';
 import { KINDS, VISIBILITIES, length } from './model.js';
 import { complainIn, errorLine, onSubmit } from './forms.js';
 import { remember, remembered } from './storage.js';
+import { toast } from './toasts.js';
 
 export class Composer {
   element;
@@ -15,6 +17,7 @@ export class Composer {
   #community;
   #send;
   #fields = {};
+  #pictures;
 
   /** `community()` gives the fixed community, or null to choose among one's own; `send(post, op)` shows the copy. */
   constructor(site, { community, send }) {
@@ -30,22 +33,25 @@ export class Composer {
     fields.anonymous = h('input', { type: 'checkbox', name: 'anonymous', testid: 'composer-anonymous' });
     fields.left = h('span', { class: 'composer-left', 'aria-live': 'polite' });
     fields.submit = h('button', { class: 'button button-primary', testid: 'composer-submit' }, t('post.send'));
+    this.#pictures = new Attachments(site, () => form.classList.toggle('composer-open', true));
     const form = h('form', { class: 'composer', testid: 'composer', novalidate: true },
       avatar(site.me),
       h('div', { class: 'composer-main' },
         h('div', { class: 'composer-fold' }, fields.title),
         fields.content,
         h('div', { class: 'composer-fold' },
+          this.#pictures.element,
           errorLine(),
           h('div', { class: 'composer-options' },
-            fields.community, fields.kind, fields.visibility,
+            this.#pictures.button, fields.community, fields.kind, fields.visibility,
             h('label', { class: 'check', title: t('post.anonymous.hint') }, fields.anonymous, icon('mask'), h('span', {}, t('post.anonymous'))),
             fields.left, fields.submit))));
     this.element = onSubmit(form, () => this.#submit());
     form.addEventListener('focusin', () => form.classList.add('composer-open'));
     form.addEventListener('focusout', (event) => {
-      if (!form.contains(event.relatedTarget) && !fields.content.value && !fields.title.value) form.classList.remove('composer-open');
+      if (!form.contains(event.relatedTarget) && !fields.content.value && !fields.title.value && this.#pictures.count === 0) form.classList.remove('composer-open');
     });
+    this.#pictures.listen(form);
     fields.content.addEventListener('input', () => this.#count());
     fields.anonymous.addEventListener('change', () => {
       if (fields.anonymous.checked) fields.visibility.value = 'public';
@@ -81,12 +87,23 @@ export class Composer {
       anonymous: anonymous.checked,
       ...(title.value.trim() && { title: title.value }),
     };
-    if (!body.content.trim()) {
+    if (!body.content.trim() && this.#pictures.count === 0) {
       content.focus();
       return;
     }
+    if (!body.content.trim()) body.content = '';
     remember('cc.community', body.community_id);
-    const pending = this.#send.show(body);
+    let media = [];
+    if (this.#pictures.count > 0) {
+      try {
+        media = await this.#pictures.send();
+      } catch (error) {
+        complainIn(this.element, error, error.code === 'unsupported_type' ? t('picture.flaw.type') : error.code === 'too_large' ? t('picture.flaw.size') : undefined);
+        return;
+      }
+      body.media_ids = media.map(({ id }) => id);
+    }
+    const pending = this.#send.show(body, media);
     this.#clear();
     // Not awaited: offline, the form stays usable while the copy waits.
     this.#site.connection.ask('post.create', body).then(
@@ -94,6 +111,7 @@ export class Composer {
       (error) => {
         this.#send.refused(body.op, pending);
         if (!content.value && !title.value) this.#restore(body);
+        if (media.length > 0) toast(t('picture.again'), 'error');
         complainIn(this.element, error);
       },
     );
@@ -106,6 +124,7 @@ export class Composer {
     anonymous.checked = false;
     visibility.disabled = false;
     left.textContent = '';
+    this.#pictures.clear();
     this.element.querySelector('[data-testid=form-error]').textContent = '';
     if (this.element.contains(document.activeElement)) document.getElementById('content').focus({ preventScroll: true });
     this.element.classList.remove('composer-open');

@@ -190,6 +190,18 @@ export const DICTIONARY = {
   'profile.role.moderator': { en: 'Moderator', fr: 'Modération' },
   'profile.settings': { en: 'Settings', fr: 'Réglages' },
 
+  'picture.add': { en: 'Add pictures', fr: 'Ajouter des images' },
+  'picture.alt': { en: 'What does it show? For those who cannot see it', fr: 'Que montre-t-elle ? Pour qui ne peut pas la voir' },
+  'picture.remove': { en: 'Leave this picture out', fr: 'Retirer cette image' },
+  'picture.sending': { en: 'Sending the picture', fr: 'Envoi de l’image' },
+  'picture.again': { en: 'The post was not sent. Add its pictures again.', fr: 'Le message n’est pas parti. Ajoutez à nouveau ses images.' },
+  'picture.open': { en: 'Show the picture large', fr: 'Afficher l’image en grand' },
+  'picture.open.alt': { en: 'Show large: {alt}', fr: 'Afficher en grand : {alt}' },
+  'picture.title': { en: 'Picture', fr: 'Image' },
+  'picture.flaw.type': { en: 'Pictures are JPEG, PNG, GIF or WebP. This one is not, or is damaged.', fr: 'Les images sont en JPEG, PNG, GIF ou WebP. Celle-ci ne l’est pas, ou est abîmée.' },
+  'picture.flaw.size': { en: 'A picture has 10 MB at most. Make it smaller.', fr: 'Une image fait 10 Mo au plus. Réduisez-la.' },
+  'picture.flaw.count': { en: 'A post has five pictures at most.', fr: 'Un message a cinq images au plus.' },
+
   'share.open': { en: 'Share', fr: 'Partager' },
   'share.title': { en: 'Share this post', fr: 'Partager ce message' },
   'share.inside': { en: 'Share it here', fr: 'Le partager ici' },

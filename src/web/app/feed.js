@@ -108,9 +108,9 @@ export class Feed {
   /** For the composer: the optimistic copy of a post and what becomes of it. */
   sender() {
     return {
-      show: (body) => {
+      show: (body, media = []) => {
         const post = {
-          ...body, id: `op:${body.op}`, pending: true, author: body.anonymous ? null : this.#site.me, media: [], version: 1, created_at: Date.now(),
+          ...body, id: `op:${body.op}`, pending: true, author: body.anonymous ? null : this.#site.me, media, version: 1, created_at: Date.now(),
           counts: { version: 0, reactions: {}, comments: 0, shares: 0, external_shares: 0, views: 0 }, my: { author: true },
         };
         const card = new PostCard(this.#site, post);

@@ -2,7 +2,7 @@
 //
 // Addresses: `#/` home, `#/communities`, `#/c/ID` a community, `#/p/ID` a post, `#/u/ID` a person, `#/notifications`,
 // `#/live` the lives that run, `#/live/start` (and `#/live/start/COMMUNITY`) going live, `#/l/ID` a live.
-// Later parts (media, shares) add a view class and a row in `VIEWS`; their commands go through
+// Later parts add a view class and a row in `VIEWS`; their commands go through
 // `site.connection.ask`, their channels through `site.connection.follow`.
 //
 // --- What an automated test may press and read (`data-testid`; these names are kept stable) --------------------------
@@ -19,12 +19,14 @@
 //             community-since (where another beside it bears the same name), community-item-join, communities-empty, community-title, community-members, community-role, community-child,
 //             community-join (data-member: true | false; the same button leaves)
 // Composer    composer with composer-content (focus unfolds the rest), composer-title, composer-community (home only),
-//             composer-kind, composer-visibility, composer-anonymous, composer-submit
+//             composer-kind, composer-visibility, composer-anonymous, composer-submit; composer-picture (opens composer-file), then
+//             composer-pictures with composer-attachment: composer-alt, composer-progress, composer-picture-remove
 // Feed        feed (aria-busy), feed-new ("N new posts" above, leads to the top), feed-more, filter-all, filter-<kind>;
 //             feed-empty with feed-show-all, home-communities, home-community-create; feed-failed with feed-again
 // Post        post-card (data-post-id, data-pending, data-kind, data-version) with post-title, post-content, post-author,
 //             post-community, post-kind, post-visibility, post-edited, post-state, view-count and comment-count
 //             (data-count), post-comments, post-menu, then post-edit, post-delete, post-link, post-block;
+//             post-pictures with post-picture (data-media-id) and post-picture-image, then picture-dialog with picture-whole;
 //             edit-dialog with edit-title, edit-content, edit-kind, edit-save, edit-newer; back
 // Reactions   in a post-card or comment: reaction-like (always there) and reaction-<kind> where somebody chose it, both with
 //             aria-pressed; react-open unfolds react-<kind> for all six; reaction-count-<kind> (data-count)

@@ -9,6 +9,7 @@ import { openPostEditor } from './posteditor.js';
 import { number, t } from './i18n.js';
 import { editable, nameOf, oneLine } from './model.js';
 import { LivePanel } from './live/panel.js';
+import { pictures } from './pictures.js';
 import { ReactionBar } from './reactions.js';
 import { ShareButton } from './sharing.js';
 import { complain, toast } from './toasts.js';
@@ -36,13 +37,14 @@ export class PostCard {
     parts.head = h('header', { class: 'post-head' });
     parts.title = h(detail ? 'h1' : 'h2', { class: 'post-title', dir: 'auto', testid: 'post-title' });
     parts.body = h('div', { class: 'post-body', dir: 'auto', testid: 'post-content' });
+    parts.pictures = h('div', { hidden: true });
     parts.fold = h('a', { class: 'post-fold', href: `#/p/${post.id}` }, t('post.more'));
     parts.comments = h('span', { testid: 'comment-count' });
     parts.views = h('span', { 'aria-hidden': 'true', testid: 'view-count' });
     parts.viewWords = h('span', { class: 'unseen' });
     parts.foot = h('footer', { class: 'post-foot' });
     this.element = h('article', { class: `post${detail ? ' post-detail' : ''}`, testid: 'post-card' },
-      parts.head, parts.title, parts.body, parts.fold, post.live_id && new LivePanel(site, post.live_id).element, parts.foot);
+      parts.head, parts.title, parts.body, parts.fold, parts.pictures, post.live_id && new LivePanel(site, post.live_id).element, parts.foot);
     this.#become(post);
   }
 
@@ -100,6 +102,13 @@ export class PostCard {
       body.dataset.version = `${post.version} ${post.content.length}`;
       fill(body, written(post.content));
       body.hidden = post.content === '';
+    }
+    const { pictures: place } = this.#parts;
+    const named = (post.media ?? []).map(({ id }) => id).join(' ');
+    if ((place.dataset.shown ?? '') !== named) {
+      place.dataset.shown = named;
+      fill(place, pictures(this.#site, post));
+      place.hidden = named === '';
     }
     const long = !this.#detail && (post.content.length > FOLD_CHARACTERS || post.content.split('\n').length > FOLD_LINES);
     body.classList.toggle('post-folded', long);
