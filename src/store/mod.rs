@@ -5,6 +5,7 @@
 //! It does not know the broker: what was committed is handed on as [`crate::publication::Committed`].
 
 pub mod accounts;
+pub mod analytics;
 pub mod chat;
 pub mod comments;
 pub mod communities;
@@ -55,6 +56,8 @@ pub struct Stores {
     pub shares: Arc<dyn shares::Shares>,
     /// Shares to other platforms.
     pub external_shares: Arc<dyn external_shares::ExternalShares>,
+    /// Figures.
+    pub analytics: Arc<dyn analytics::Analytics>,
     /// Notifications and preferences.
     pub notifications: Arc<dyn notifications::Notifications>,
     /// Lives.
