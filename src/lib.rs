@@ -21,6 +21,7 @@ pub mod tasks;
 pub mod broker;
 pub mod store;
 
+pub mod analytics;
 pub mod auth;
 pub mod hub;
 

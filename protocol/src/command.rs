@@ -115,6 +115,8 @@ commands! {
     ExternalShareAdd = "external_share.add" -> ExternalShareAdded
     /// What one has shared of a post to other platforms.
     ExternalShareList = "external_share.list" -> ExternalShares
+    /// The figures of one's own post.
+    AnalyticsPost = "analytics.post" -> PostAnalytics
     /// One person.
     ProfileGet = "profile.get" -> ProfileReply
     /// Whether one wishes to follow a person.
@@ -572,6 +574,14 @@ pub struct ExternalShareAdd {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExternalShareList {
     /// Of which post.
+    pub post_id: PostId,
+}
+
+/// `analytics.post`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct AnalyticsPost {
+    /// Which post; one's own.
     pub post_id: PostId,
 }
 

@@ -32,6 +32,8 @@ pub const CHAT_MESSAGE: &str = "chat.message";
 pub const CHAT_DELETED: &str = "chat.deleted";
 /// State: [`crate::PostCountsState`]
 pub const POST_COUNTS: &str = "post.counts";
+/// State, to the author alone: [`crate::PostFiguresState`]
+pub const POST_FIGURES: &str = "post.figures";
 /// State: [`crate::CommentCountsState`]
 pub const COMMENT_COUNTS: &str = "comment.counts";
 /// State: [`crate::CommunityCountsState`]

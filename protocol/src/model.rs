@@ -98,6 +98,17 @@ words! {
         /// Shared with words of their own.
         Repost = "repost",
     }
+    /// How far a post has come, by its viral score.
+    PostLabel {
+        /// Below 20.
+        Normal = "normal",
+        /// From 20 on.
+        Engaged = "engaged",
+        /// From 50 on.
+        Popular = "popular",
+        /// From 80 on.
+        Viral = "viral",
+    }
     /// Where else a post is shared to.
     Platform {
         /// WhatsApp.

@@ -3,7 +3,7 @@
 use crate::{
     Channel, CommentId, LiveId, PostId, UserId,
     data::Data,
-    model::{Comment, Community, Notification, Post, Share},
+    model::{Comment, Community, Notification, Post, PostLabel, ReactionCounts, Share},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -174,6 +174,31 @@ pub struct PostEvent {
     /// The author's operation id; left out of anonymous posts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<String>,
+}
+
+/// Data of the state `post.figures`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostFiguresState {
+    /// Of which post.
+    pub post_id: PostId,
+    /// That of the post's counts.
+    pub version: u64,
+    /// One for each person and half hour; guests by session.
+    pub views: u64,
+    /// By kind; kinds without any are left out.
+    pub reactions: ReactionCounts,
+    /// With all replies.
+    pub comments: u64,
+    /// Shares and reposts.
+    pub shares: u64,
+    /// To other platforms.
+    pub external_shares: u64,
+    /// As in [`crate::PostAnalytics`].
+    pub engagement_rate: f64,
+    /// As in [`crate::PostAnalytics`].
+    pub viral_score: f64,
+    /// As in [`crate::PostAnalytics`].
+    pub label: PostLabel,
 }
 
 /// Data of `post.deleted`.

@@ -1,7 +1,7 @@
 //! Replies: the body of `ok`, one struct per shape (SPEC.md §Commands).
 
 use crate::{
-    Channel, CommentId, CommunityId, ErrorBody, SessionId,
+    Channel, CommentId, CommunityId, ErrorBody, PostId, SessionId,
     data::Data,
     live::{
         Banned, ChatSent, Done, LiveDefaultsReply, LiveJoined, LiveKey, LiveKeyInfo, LiveReply,
@@ -9,7 +9,7 @@ use crate::{
     },
     model::{
         Comment, Community, ExternalShare, GapRange, Notification, NotificationKind, PlatformCounts,
-        Position, Post, PostCounts, Profile, ReactionCounts, ReactionKind, Share, User,
+        Position, Post, PostCounts, PostLabel, Profile, ReactionCounts, ReactionKind, Share, User,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,8 @@ pub enum Reply {
     ExternalShareAdded(Box<ExternalShareAdded>),
     /// To `external_share.list`.
     ExternalShares(ExternalShares),
+    /// To `analytics.post`.
+    PostAnalytics(Box<PostAnalytics>),
     /// To `profile.get`.
     Profile(Box<ProfileReply>),
     /// To `notification.list`.
@@ -503,6 +505,64 @@ pub struct ExternalShares {
     pub shares: Vec<ExternalShare>,
     /// How often the post was shared where, by everybody.
     pub totals: PlatformCounts,
+}
+
+/// To `analytics.post`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PostAnalytics {
+    /// Of which post.
+    pub post_id: PostId,
+    /// That of the post's counts: a state `post.figures` of a higher one is newer.
+    pub version: u64,
+    /// One for each person and half hour; guests by session.
+    pub views: u64,
+    /// People who saw it, without its author, and sessions of guests.
+    pub unique_viewers: u64,
+    /// By kind; kinds without any are left out.
+    pub reactions: ReactionCounts,
+    /// With all replies.
+    pub comments: u64,
+    /// By kind.
+    pub shares: ShareCounts,
+    /// By platform; those without any are left out.
+    pub external_shares: PlatformCounts,
+    /// Reactions, comments and shares for a hundred views, with one decimal; 0 without views.
+    pub engagement_rate: f64,
+    /// The same, 100 at most.
+    pub viral_score: f64,
+    /// What the score amounts to.
+    pub label: PostLabel,
+    /// What changed on each day on which something did, oldest first, the latest 365.
+    pub series: Vec<PostDay>,
+}
+
+/// How often a post was handed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ShareCounts {
+    /// Without words.
+    pub share: u64,
+    /// With words.
+    pub repost: u64,
+}
+
+/// What came to a post on one day less what was taken back on it: all days add up to the post's counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PostDay {
+    /// `YYYY-MM-DD`, UTC.
+    pub day: String,
+    /// Views.
+    pub views: i64,
+    /// Reactions of all kinds.
+    pub reactions: i64,
+    /// Comments with replies.
+    pub comments: i64,
+    /// Shares and reposts.
+    pub shares: i64,
+    /// Shares to other platforms.
+    pub external_shares: i64,
 }
 
 /// To `profile.get`.

@@ -104,6 +104,15 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
+    /// Where people open this server, for links that leave it, without a slash at its end: as it was set, or the address that it
+    /// listens on, which is good for a trial on one machine.
+    pub fn public_address(&self) -> String {
+        match &self.http.public_url {
+            Some(url) => url.as_str().to_owned(),
+            None => format!("http://{}", self.http.listen),
+        }
+    }
+
     /// Reads every setting from its highest layer; tells all problems at once.
     pub fn load(layers: &Layers) -> Result<Self, ConfigError> {
         let mut problems = layers.problems().to_vec();

@@ -3,6 +3,7 @@
 //! One file per family of commands. Decides who must be a person and what needs a session, gives the time, bounds how
 //! long a command may take, and counts outcomes. What a command means is decided in `social` and `hub`.
 
+mod analytics;
 mod chat;
 mod comments;
 mod communities;
@@ -83,6 +84,7 @@ impl Handlers {
             Command::ShareList(body) => shares::list(ask, body).await,
             Command::ExternalShareAdd(body) => external_shares::add(ask, body).await,
             Command::ExternalShareList(body) => external_shares::list(ask, body).await,
+            Command::AnalyticsPost(body) => analytics::post(ask, body).await,
             Command::ProfileGet(body) => people::profile(ask, body).await,
             Command::FollowSet(body) => people::follow(ask, body).await,
             Command::BlockSet(body) => people::block(ask, body).await,

@@ -51,6 +51,7 @@ const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
     ("share.list", r#"{"post_id": "x"}"#, Err(Code::NotFound)),
     ("external_share.add", r#"{"post_id": "x", "platform": "x"}"#, Err(Code::Unauthenticated)),
     ("external_share.list", r#"{"post_id": "x"}"#, Err(Code::NotFound)),
+    ("analytics.post", r#"{"post_id": "x"}"#, Err(Code::Unauthenticated)),
     ("profile.get", r#"{"user_id": "x"}"#, Err(Code::NotFound)),
     ("follow.set", r#"{"user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),
     ("block.set", r#"{"user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),

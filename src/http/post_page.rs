@@ -7,11 +7,11 @@
 use super::{Peer, Problem, pace::Source, page::POLICY, state::HttpState};
 use crate::{auth::network_of, clock::now_ms, hub::Caller};
 use axum::{
-    extract::{Path, Request, State},
-    http::{HeaderValue, header},
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use communiconnect_protocol::{Command, Format, Post, PostGet, PostId, Reply};
+use communiconnect_protocol::{Code, Command, ErrorBody, Format, Post, PostGet, PostId, Reply};
 use std::{borrow::Cow, sync::Arc};
 
 /// Characters of a title: more is cut by those who show it.
@@ -23,15 +23,17 @@ const DESCRIPTION: usize = 200;
 /// The page behind a link to a post.
 pub(super) async fn shown(
     State(state): State<Arc<HttpState>>,
-    Path(id): Path<String>,
+    id: Result<Path<PostId>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     // It asks the store like a command without a socket, and no more often.
     let peer = request.extensions().get::<Peer>().expect("the listener names every peer");
     state.pace.take(Source::Guests(network_of(peer.client)))?;
-    let Ok(id) = id.parse::<PostId>();
-    let post = public_post(&state, id).await;
-    let mut response = document(id, post.as_ref(), state.settings.public_url.as_deref()).into_response();
+    let id = id.map_or(PostId::NOTHING, |Path(id)| id);
+    let post = public_post(&state, id).await?;
+    let status = if post.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let address = state.settings.public_address.as_ref();
+    let mut response = (status, document(id, post.as_ref(), address)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -39,17 +41,21 @@ pub(super) async fn shown(
     Ok(response)
 }
 
-/// The post as a guest sees it; none also where guests see nothing.
-async fn public_post(state: &HttpState, post_id: PostId) -> Option<Post> {
-    let identity = state.door.auth.authenticate(None, now_ms()).await.ok()?;
+/// The post as a guest sees it; none also where guests see nothing. What cannot be answered now is a refusal: whoever draws
+/// previews keeps what they got.
+async fn public_post(state: &HttpState, post_id: PostId) -> Result<Option<Post>, ErrorBody> {
+    let Ok(identity) = state.door.auth.authenticate(None, now_ms()).await else { return Ok(None) };
     let caller = Caller { identity, session: None, format: Format::Json };
     match state.door.dispatch.run(&caller, Command::PostGet(PostGet { post_id })).await {
-        Ok(Reply::Post(found)) => Some(found.post),
-        _ => None,
+        Ok(Reply::Post(found)) => Ok(Some(found.post)),
+        Err(refusal) if matches!(refusal.code, Code::Unavailable | Code::RateLimited | Code::Internal) => {
+            Err(refusal)
+        }
+        _ => Ok(None),
     }
 }
 
-fn document(id: PostId, post: Option<&Post>, public_url: Option<&str>) -> String {
+fn document(id: PostId, post: Option<&Post>, address: &str) -> String {
     const SITE: &str = "CommuniConnect";
     let (title, description) = match post {
         None => (Cow::Borrowed(SITE), Cow::Borrowed("Communities that talk in real time.")),
@@ -62,25 +68,22 @@ fn document(id: PostId, post: Option<&Post>, public_url: Option<&str>) -> String
         }
     };
     let (title, description) = (escaped(&title), escaped(&description));
-    // Both must be whole addresses, so there are none where nobody has said what this server is called.
-    let address = public_url.map_or_else(String::new, |base| {
-        let base = escaped(base);
-        format!(
-            "\n    <meta property=\"og:url\" content=\"{base}/p/{id}\" />\n    <meta property=\"og:image\" content=\"{base}/preview.png\" />"
-        )
-    });
+    let base = escaped(address);
     format!(
         r##"<!doctype html>
 <html>
   <head>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <link rel="icon" href="../favicon.svg" type="image/svg+xml" />
     <title>{title}</title>
     <meta name="description" content="{description}" />
     <meta property="og:site_name" content="{SITE}" />
     <meta property="og:type" content="article" />
     <meta property="og:title" content="{title}" />
-    <meta property="og:description" content="{description}" />{address}
+    <meta property="og:description" content="{description}" />
+    <meta property="og:url" content="{base}/p/{id}" />
+    <meta property="og:image" content="{base}/preview.png" />
     <meta name="twitter:card" content="summary" />
     <meta http-equiv="refresh" content="0; url=../#/p/{id}" />
   </head>
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_is_not_for_everybody_looks_like_what_is_not_there() {
-        let page = document(PostId::NOTHING, None, Some("https://example.org"));
+        let page = document(PostId::NOTHING, None, "https://example.org");
         assert!(page.contains("<title>CommuniConnect</title>"), "{page}");
         assert!(page.contains("https://example.org/p/00000000-0000-0000-0000-000000000000"), "{page}");
     }

@@ -50,8 +50,8 @@ pub struct HttpState {
 /// The part of the settings that routes need.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Where this server is reached from outside, without a slash at its end.
-    pub public_url: Option<Arc<str>>,
+    /// Where this server is reached from outside, without a slash at its end; the address that it listens on where nobody said.
+    pub public_address: Arc<str>,
     /// Web origins that may call; `*` is any.
     pub origins: Arc<[String]>,
     /// Our host names, in lower case; empty is any.
@@ -82,7 +82,7 @@ impl HttpSettings {
     /// Those of the configuration.
     pub fn of(config: &Config) -> Self {
         Self {
-            public_url: config.http.public_url.as_ref().map(|url| url.as_str().into()),
+            public_address: config.public_address().into(),
             origins: config.http.origins.clone().into(),
             hosts: config.http.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             admin_hosts: config.admin.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),

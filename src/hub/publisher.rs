@@ -18,6 +18,8 @@ use tokio::{sync::mpsc, time::Instant};
 pub struct Publisher {
     broker: SharedBroker,
     states: Coalescer,
+    derived: Coalescer,
+    derive: fn(&State) -> Option<State>,
 }
 
 /// Commits taken at once: what one group commit of the store can bring.
@@ -26,7 +28,13 @@ const COMMITS: usize = 512;
 impl Publisher {
     /// A publisher to this broker.
     pub fn new(broker: SharedBroker) -> Self {
-        Self { broker, states: Coalescer::default() }
+        let derived = Coalescer { least_pause: LONGEST_PAUSE_MS, ..Coalescer::default() };
+        Self { broker, states: Coalescer::default(), derived, derive: |_| None }
+    }
+
+    /// Tells beside every state what follows from it for few, at most once a second for each key.
+    pub fn deriving(self, derive: fn(&State) -> Option<State>) -> Self {
+        Self { derive, ..self }
     }
 
     /// Runs until the writer has gone; then every state that still waits is told, and it ends.
@@ -35,14 +43,17 @@ impl Publisher {
         let now = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut commits = Vec::with_capacity(COMMITS);
         loop {
-            let due = self.states.deadline().map(|at| started + Duration::from_millis(at));
+            let due = [self.states.deadline(), self.derived.deadline()].into_iter().flatten().min();
+            let due = due.map(|at| started + Duration::from_millis(at));
             let count = tokio::select! {
                 count = committed.recv_many(&mut commits, COMMITS) => Some(count),
                 () = sleep_until(due) => None,
             };
             if count == Some(0) {
-                let last = self.states.take_all().into_iter().map(Broadcast::State).collect();
-                return self.publish(last).await;
+                let mut last = self.states.take_all();
+                self.derive(&last);
+                last.extend(self.derived.take_all());
+                return self.publish(last.into_iter().map(Broadcast::State).collect()).await;
             }
             let mut batch = Vec::new();
             for commit in commits.drain(..) {
@@ -51,8 +62,17 @@ impl Publisher {
                     self.states.change(state);
                 }
             }
-            batch.extend(self.states.take_due(now()).into_iter().map(Broadcast::State));
+            let states = self.states.take_due(now());
+            self.derive(&states);
+            let derived = self.derived.take_due(now());
+            batch.extend(states.into_iter().chain(derived).map(Broadcast::State));
             self.publish(batch).await;
+        }
+    }
+
+    fn derive(&mut self, told: &[State]) {
+        for state in told.iter().filter_map(self.derive) {
+            self.derived.change(state);
         }
     }
 
@@ -76,8 +96,10 @@ async fn sleep_until(due: Option<Instant>) {
 }
 
 /// Which states may be told when. Pure: time is passed in, in milliseconds of a steady clock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Coalescer {
+    /// Between two values of one key, in milliseconds.
+    least_pause: u64,
     keys: HashMap<(Cow<'static, str>, String), Slot>,
     /// Keys whose change may be told as soon as it is asked for, in the order of their changes.
     fresh: Vec<(Cow<'static, str>, String)>,
@@ -97,6 +119,13 @@ const PAUSE_MS: u64 = 100;
 const LONGEST_PAUSE_MS: u64 = 1_000;
 /// Keys in motion from which on pauses grow in proportion.
 const CALM_KEYS: usize = 1_000;
+
+impl Default for Coalescer {
+    fn default() -> Self {
+        let (keys, fresh, pausing) = Default::default();
+        Self { least_pause: PAUSE_MS, keys, fresh, pausing }
+    }
+}
 
 impl Coalescer {
     /// A key has a new value; an older one that still waits is forgotten.
@@ -150,7 +179,7 @@ impl Coalescer {
 
     fn pause(&self) -> u64 {
         let load = (self.keys.len() / CALM_KEYS).max(1) as u64;
-        (PAUSE_MS * load).min(LONGEST_PAUSE_MS)
+        (self.least_pause * load).min(LONGEST_PAUSE_MS)
     }
 }
 

@@ -235,7 +235,7 @@ pub(super) fn readers_of(entry: &ChannelEntry) -> Readers {
     readers
 }
 
-/// Whether the rules of the product say who may read a channel, and what it shows.
+/// Whether the rules of the product say who may read a channel, and what it shows: a right to be lost, or a state.
 pub(super) fn has_rights(channel: &Channel) -> bool {
-    !matches!(channel, Channel::User(_) | Channel::Test(_))
+    !matches!(channel, Channel::Communities | Channel::User(_) | Channel::Test(_))
 }

@@ -46,6 +46,13 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
             return Err(error);
         }
     };
+    if config.http.public_url.is_none()
+        && (!config.http.listen.ip().is_loopback() || config.store.url.as_str() != "sqlite")
+    {
+        tracing::warn!(
+            "links to posts that people hand on begin with this node's own address, where others hardly find it: set http.public_url to the address that people open"
+        );
+    }
     // What was asked for may have been port 0; links of ours need the one that was taken.
     config.http.listen = listeners.page()?;
     let (connections, services) = (Tasks::default(), Tasks::default());

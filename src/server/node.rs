@@ -2,7 +2,7 @@
 
 use super::{DataFolder, broker, listeners::Media, settings, store};
 use crate::{
-    auth,
+    analytics, auth,
     config::Config,
     handlers::Handlers,
     http::{HttpSettings, HttpState, Pace, Readiness, Slots, Wishes, ws::Door},
@@ -74,7 +74,7 @@ impl Node {
         let (publisher, carriers) = (Tasks::default(), Tasks::default());
         let broker = broker::open(config, &*stores.log, &hub, &carriers).await?;
         hub.attach(broker.clone());
-        publisher.spawn(Publisher::new(broker.clone()).run(commits));
+        publisher.spawn(Publisher::new(broker.clone()).deriving(analytics::figures_of).run(commits));
         services.spawn(hub.clone().tend());
         social::keep_house(&stores, services);
 

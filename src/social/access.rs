@@ -2,6 +2,7 @@
 
 use super::{policy, posts::counts_state};
 use crate::{
+    analytics,
     hub::Access,
     store::{Reader, Stores, lives::WhichLive},
 };
@@ -37,6 +38,21 @@ impl SocialAccess {
             data: Data::of(&CommentCountsState { comment_id: facts.id, counts }),
         });
         Ok(of_post.chain(of_comments).collect())
+    }
+
+    async fn figures(&self, reader: Reader, post_id: PostId) -> Result<Vec<StateItem>, ErrorBody> {
+        let found = self.stores.posts.counts(reader, vec![post_id]).await?;
+        let own = found.into_iter().filter(|(_, facts)| policy::read_analytics(facts).is_ok());
+        let states = own.map(|(counts, _)| {
+            let figures = analytics::figures(PostCountsState { post_id, counts });
+            StateItem {
+                event: event::POST_FIGURES.into(),
+                key: post_id.to_string(),
+                version: figures.version,
+                data: Data::of(&figures),
+            }
+        });
+        Ok(states.collect())
     }
 
     async fn community_states(&self, id: CommunityId) -> Result<Vec<StateItem>, ErrorBody> {
@@ -117,6 +133,7 @@ impl Access for SocialAccess {
             Channel::Post(id) => self.post_states(*reader, *id).await,
             Channel::Feed(id) => self.community_states(*id).await,
             Channel::Live(id) => self.live_states(*id).await,
+            Channel::AnalyticsPost(id) => self.figures(*reader, *id).await,
             _ => Ok(Vec::new()),
         }
     }

@@ -5,6 +5,7 @@
 //! no socket and no SQL, and never publishes: the store's writer does.
 
 pub mod access;
+mod analytics;
 mod comments;
 mod communities;
 pub(crate) mod cursor;
@@ -25,6 +26,7 @@ mod shares;
 pub(crate) mod text;
 
 pub use access::SocialAccess;
+pub use analytics::AnalyticsService;
 pub use comments::CommentService;
 pub use communities::CommunityService;
 pub use external_shares::ExternalShareService;
@@ -58,6 +60,8 @@ pub struct Social {
     pub shares: ShareService,
     /// Shares to other platforms.
     pub external_shares: ExternalShareService,
+    /// Figures.
+    pub analytics: AnalyticsService,
     /// Profiles, follows and blocks.
     pub people: PeopleService,
     /// Notifications and preferences.
@@ -79,6 +83,7 @@ impl Social {
             reactions: ReactionService::new(stores, &rates),
             shares: ShareService::new(stores, &settings, &rates),
             external_shares: ExternalShareService::new(stores, &settings, &rates),
+            analytics: AnalyticsService::new(stores),
             people: PeopleService::new(stores, &rates),
             notifications: NotificationService::new(stores),
             rates,

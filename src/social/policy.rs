@@ -350,7 +350,13 @@ pub fn read_author_channel(relation: Relation) -> Verdict {
     may.then_some(()).ok_or_else(|| not_found("channel"))
 }
 
-/// Who may read the figures of a post: its author. Others are told that there are none.
+/// Who may ask for the figures of a post: its author. Who may read it is told that these are not theirs.
+pub fn read_figures(post: &PostFacts) -> Verdict {
+    read_post(post)?;
+    post.relation.is_self.then_some(()).ok_or_else(|| forbidden("only its author sees the figures of a post"))
+}
+
+/// Who may listen to the figures of a post: its author. Others are told that there are none.
 pub fn read_analytics(post: &PostFacts) -> Verdict {
     post.relation.is_self.then_some(()).ok_or_else(|| not_found("channel"))
 }

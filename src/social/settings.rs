@@ -66,7 +66,7 @@ impl Settings {
             content_chars: social.post_chars,
             comment_chars: social.comment_chars,
             share_chars: social.share_chars,
-            public_address: public_address(config),
+            public_address: config.public_address(),
             rates: limits.rates.then_some(Rates {
                 posts_per_minute: limits.posts_per_minute,
                 comments_per_minute: limits.comments_per_minute,
@@ -78,13 +78,5 @@ impl Settings {
                 remembered: limits.remembered_acts,
             }),
         }
-    }
-}
-
-/// As it was set, or the address that this server listens on: good for a trial on one machine.
-fn public_address(config: &Config) -> String {
-    match &config.http.public_url {
-        Some(url) => url.as_str().to_owned(),
-        None => format!("http://{}", config.http.listen),
     }
 }

@@ -5,6 +5,7 @@
 //! It does not know the broker: what was committed is handed on as [`crate::publication::Committed`].
 
 pub mod accounts;
+pub mod analytics;
 pub mod chat;
 pub mod comments;
 pub mod communities;
@@ -58,6 +59,8 @@ pub struct Stores {
     pub media: Arc<dyn media::Media>,
     /// Shares to other platforms.
     pub external_shares: Arc<dyn external_shares::ExternalShares>,
+    /// Figures.
+    pub analytics: Arc<dyn analytics::Analytics>,
     /// Notifications and preferences.
     pub notifications: Arc<dyn notifications::Notifications>,
     /// Lives.

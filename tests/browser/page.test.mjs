@@ -94,6 +94,33 @@ test('a post is shared, shared with a comment, taken back, and carried to other 
   assertNoComplaints(bob);
 });
 
+test('an author sees how a post is received while it happens, and nobody else does', async () => {
+  const { alice, bob } = await pair();
+  await alice.post('Count me');
+  await bob.card('Count me').waitFor();
+  await alice.card('Count me').locator('a[href^="#/p/"]').first().click();
+  await alice.at('post-figures').locator('summary').click();
+  const figure = (name, value) => alice.page.locator(`[data-testid=figures-${name}][data-value="${value}"]`).waitFor();
+  await figure('reactions', 0);
+  await figure('label', 'normal');
+  await bob.card('Count me').locator('a[href^="#/p/"]').first().click();
+  await figure('views', 2);
+  await bob.press('share-open');
+  await bob.press('share-toggle');
+  await bob.press('share-to-telegram');
+  await bob.at('share-link-telegram').waitFor();
+  await bob.press('dialog-close');
+  await figure('shares', 1);
+  await figure('rate', 50);
+  await figure('label', 'popular');
+  await figure('elsewhere', 1);
+  await figure('unique', 1);
+  await alice.at('figures-platforms').waitFor();
+  assert.equal(await bob.at('post-figures').count(), 0);
+  assertNoComplaints(alice);
+  assertNoComplaints(bob);
+});
+
 test('a page whose network was cut says so, keeps what is written, and catches up by itself', async () => {
   const { alice, bob } = await pair();
   await alice.post('before the cut');

@@ -249,15 +249,18 @@ async fn f8_10_the_page_behind_the_link_opens_with_a_preview(encoding: Encoding)
     assert_eq!((picture.status, picture.header("content-type")), (200, Some("image/png")));
     // What not everybody may read looks like what is not there, and tells nothing.
     let nothing = "00000000-0000-7000-8000-000000000001";
-    let unknown = server.http().get(&format!("/p/{nothing}")).await.text();
+    let unknown = server.http().get(&format!("/p/{nothing}")).await;
+    assert_eq!(unknown.status, 404);
+    let unknown = unknown.text();
     for visibility in ["private", "followers"] {
         let fields = json!({"visibility": visibility, "title": "hush", "content": "hush"});
         let hidden = text(&author.posts_with(&community, fields).await["post"]["id"]);
-        let shown = server.http().get(&format!("/p/{hidden}")).await.text();
-        assert_eq!(shown.replace(&hidden, nothing), unknown);
+        let shown = server.http().get(&format!("/p/{hidden}")).await;
+        assert_eq!((shown.status, shown.text().replace(&hidden, nothing)), (404, unknown.clone()));
     }
     author.ok("post.delete", json!({"post_id": post_id})).await;
     assert_eq!(server.http().get(path).await.text().replace(&post_id, nothing), unknown);
+    assert_eq!(server.http().get("/p/%FF").await.status, 404, "bytes that are no text name no post");
 }
 
 async fn a_deleted_post_takes_its_external_shares_with_it(encoding: Encoding) {

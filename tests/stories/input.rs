@@ -176,6 +176,7 @@ fn cases(world: &World) -> Vec<Case> {
             &[("post_id", true, Id), ("platform", true, Word), ("message", false, Text(500))],
         ),
         case("external_share.list", json!({"post_id": post}), &[("post_id", true, Id)]),
+        case("analytics.post", json!({"post_id": post}), &[("post_id", true, Id)]),
         case("profile.get", json!({"user_id": other}), &[("user_id", true, Id)]),
         case(
             "follow.set",

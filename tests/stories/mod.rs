@@ -6,6 +6,7 @@ mod delivery;
 mod drains;
 mod external_shares;
 mod faults;
+mod figures;
 mod heartbeat;
 mod identity;
 mod image;

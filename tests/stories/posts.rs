@@ -52,7 +52,7 @@ async fn f2_1_a_post_reaches_its_community_and_every_ancestor_and_nobody_outside
 }
 
 #[tokio::test]
-async fn everybody_hears_of_a_new_community_once_and_of_nobody_who_made_it() {
+async fn h6_everybody_hears_of_a_new_community_once_and_of_nobody_who_made_it() {
     let server = Server::start().await;
     let mut alice = server.client("alice", Encoding::Json).await;
     let mut guest = server.guest(Encoding::MessagePack).await;

@@ -27,6 +27,7 @@ async fn assert_there_is_no_post(reader: &mut Client, post_id: &str, comment_id:
         ("share.list", json!({"post_id": post_id})),
         ("external_share.add", json!({"post_id": post_id, "platform": "telegram"})),
         ("external_share.list", json!({"post_id": post_id})),
+        ("analytics.post", json!({"post_id": post_id})),
         ("post.edit", json!({"post_id": post_id, "version": 1, "content": "?"})),
         ("post.delete", json!({"post_id": post_id})),
     ];

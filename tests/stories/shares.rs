@@ -12,6 +12,7 @@ in_both_encodings!(
     f7_7_unsharing_lowers_by_one_and_twice_is_nothing,
     f7_8_h10_what_one_may_not_read_one_cannot_share,
     f7_8_h10_shares_are_not_seen_across_a_block,
+    f7_7_what_one_shared_can_be_taken_back_when_one_may_read_it_no_more,
     f7_9_a_deleted_post_takes_its_shares_with_it,
     f7_10_ones_own_post_and_an_unwished_kind_tell_nobody,
 );
@@ -234,6 +235,20 @@ async fn f7_8_h10_shares_are_not_seen_across_a_block(encoding: Encoding) {
     author.blocks(&reader.user_id(), true).await;
     let heard = author.ok("notification.list", json!({})).await;
     assert_eq!((&heard["notifications"], &heard["unread"]), (&json!([]), &json!(0)));
+}
+
+async fn f7_7_what_one_shared_can_be_taken_back_when_one_may_read_it_no_more(encoding: Encoding) {
+    let Scene { server: _server, mut author, mut reader, community, .. } = scene(encoding).await;
+    let writer = author.user_id();
+    reader.follows(&writer, true).await;
+    let narrow = author.posts_with(&community, json!({"visibility": "followers"})).await;
+    let narrow = text(&narrow["post"]["id"]);
+    shares(&mut reader, &narrow, "repost").await;
+    reader.follows(&writer, false).await;
+    let body = json!({"post_id": narrow, "kind": "repost"});
+    assert_eq!(reader.ok("share.remove", body.clone()).await["changed"], true);
+    assert_eq!(listed(&mut author, &narrow).await, Vec::<String>::new());
+    reader.refused("share.remove", body, "not_found").await;
 }
 
 async fn f7_9_a_deleted_post_takes_its_shares_with_it(encoding: Encoding) {

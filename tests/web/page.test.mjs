@@ -201,6 +201,24 @@ test('a community that somebody else opens is there at once, also while the list
   world.listener.publication({ event: 'community.renamed', data: {} });
 });
 
+test('whoever comes back to the page often does not make it read every list each time', async () => {
+  const { Communities } = await import('../../src/web/app/communities.js');
+  const world = { now: 0, asked: 0 };
+  const ask = async () => ({ communities: [], asked: (world.asked += 1) });
+  const communities = new Communities({ stands: true, ask }, () => world.now);
+  await communities.exploreIfLongAgo();
+  world.now += 4 * 60_000;
+  await communities.exploreIfLongAgo();
+  assert.equal(world.asked, 1);
+  await communities.explore();
+  assert.equal(world.asked, 2, 'whoever asks for it gets it');
+  world.now += 5 * 60_000;
+  await communities.exploreIfLongAgo();
+  assert.equal(world.asked, 3);
+  await new Communities({ stands: false, ask }, () => world.now).exploreIfLongAgo();
+  assert.equal(world.asked, 3, 'nothing is asked where nothing answers');
+});
+
 test('the page claims to be online only while nothing waits for an answer', () => {
   const network = (status, more) => stateOf(status, { hasNetwork: true, wasOnline: true, ...more });
   assert.equal(network({ phase: 'online' }), 'online');

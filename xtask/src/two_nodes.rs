@@ -1,10 +1,10 @@
-//! Which stories the step `two-nodes` tells again: those of the hub, of posts, comments and shares, by the rows that they stand for.
+//! Which stories the step `two-nodes` tells again: those of the hub, of posts, comments, shares and figures, by the rows that they stand for.
 //! Their author and their reader are then on different nodes, over PostgreSQL and Redis.
 
 /// Prefixes of names: every story of these rows.
 pub(crate) const ROWS: &[&str] = &[
     "h1_", "h2_", "h3_", "h4_", "h5_", "h6_", "h7_", "h8_", "h10_", "h11_", "h12_", "h13_", "h14_", "h15_",
-    "f2_", "f6_", "f7_", "f8_",
+    "f2_", "f3_", "f6_", "f7_", "f8_",
 ];
 
 /// Stories of these rows that are not told again, and why.

@@ -140,6 +140,7 @@ fn share_command() -> impl Strategy<Value = Command> {
             Command::ExternalShareAdd(ExternalShareAdd { post_id, platform, message })
         }),
         post_id().prop_map(|post_id| Command::ExternalShareList(ExternalShareList { post_id })),
+        post_id().prop_map(|post_id| Command::AnalyticsPost(AnalyticsPost { post_id })),
         (post_id(), option::of(text()))
             .prop_map(|(post_id, cursor)| Command::ShareList(ShareList { post_id, cursor })),
     ]

@@ -223,6 +223,7 @@ fn commands() -> Vec<Sample> {
             message: text("Read this"),
         }),
         Command::ExternalShareList(ExternalShareList { post_id }),
+        Command::AnalyticsPost(AnalyticsPost { post_id }),
         Command::ProfileGet(ProfileGet { user_id }),
         Command::FollowSet(FollowSet { user_id, on: true }),
         Command::BlockSet(BlockSet { user_id, on: false }),
@@ -297,6 +298,7 @@ fn replies() -> Vec<Sample> {
             ExternalShares { shares: vec![external_share()], totals: platforms() },
             Reply::ExternalShares,
         ),
+        reply("analytics.post", post_analytics(), |body| Reply::PostAnalytics(Box::new(body))),
         reply("profile.get", ProfileReply { profile: profile() }, |body| Reply::Profile(Box::new(body))),
         reply(
             "notification.list",
@@ -427,6 +429,11 @@ fn events() -> Vec<Sample> {
             NotificationEvent { notification: notification(), unread: 1 },
         ),
         state((event::POST_COUNTS, "0199c82c-c000-7000-8000-00000000000a", 9), on_post(), counts_state()),
+        state(
+            (event::POST_FIGURES, "0199c82c-c000-7000-8000-00000000000a", 9),
+            Channel::AnalyticsPost(id!("0a")),
+            post_figures(),
+        ),
         state(
             (event::COMMENT_COUNTS, "0199c82c-c000-7000-8000-00000000000c", 3),
             on_post(),

@@ -174,6 +174,46 @@ pub(crate) fn platforms() -> PlatformCounts {
     BTreeMap::from([(Platform::WhatsApp, 2), (Platform::Telegram, 1)])
 }
 
+pub(crate) fn post_analytics() -> PostAnalytics {
+    PostAnalytics {
+        post_id: id!("0a"),
+        version: 9,
+        views: 10,
+        unique_viewers: 7,
+        reactions: BTreeMap::from([(ReactionKind::Like, 2), (ReactionKind::Love, 1)]),
+        comments: 2,
+        shares: ShareCounts { share: 1, repost: 0 },
+        external_shares: platforms(),
+        engagement_rate: 60.0,
+        viral_score: 60.0,
+        label: PostLabel::Popular,
+        series: vec![PostDay {
+            day: "2025-10-09".into(),
+            views: 10,
+            reactions: 3,
+            comments: 2,
+            shares: 1,
+            external_shares: 3,
+        }],
+    }
+}
+
+pub(crate) fn post_figures() -> PostFiguresState {
+    let PostAnalytics { post_id, version, views, reactions, comments, .. } = post_analytics();
+    PostFiguresState {
+        post_id,
+        version,
+        views,
+        reactions,
+        comments,
+        shares: 1,
+        external_shares: 3,
+        engagement_rate: 60.0,
+        viral_score: 60.0,
+        label: PostLabel::Popular,
+    }
+}
+
 pub(crate) fn notification() -> Notification {
     Notification {
         id: id!("0e"),

@@ -2,8 +2,8 @@
 
 use crate::lines::{bytes_of, frozen};
 use communiconnect_protocol::{
-    Command, Format, LayerCause, LiveReason, LiveState, NotificationKind, Platform, PostKind, ReactionKind,
-    RtcCloseReason, ShareKind, UploadLevel, Visibility, decode_command, decode_message,
+    Command, Format, LayerCause, LiveReason, LiveState, NotificationKind, Platform, PostKind, PostLabel,
+    ReactionKind, RtcCloseReason, ShareKind, UploadLevel, Visibility, decode_command, decode_message,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -56,6 +56,7 @@ fn every_command_and_word_is_specified() {
         .chain(Visibility::ALL.iter().map(|word| word.as_str()))
         .chain(ReactionKind::ALL.iter().map(|word| word.as_str()))
         .chain(NotificationKind::ALL.iter().map(|word| word.as_str()))
+        .chain(PostLabel::ALL.iter().map(|word| word.as_str()))
         .chain(ShareKind::ALL.iter().map(|word| word.as_str()))
         .chain(Platform::ALL.iter().map(|word| word.as_str()))
         .chain(LiveState::ALL.iter().map(|word| word.as_str()))

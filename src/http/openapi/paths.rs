@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// Paths that are no commands.
 pub(super) fn beside_commands() -> Map<String, Value> {
-    let parts = [accounts(), media(), streams(), health(), live(), operators()];
+    let parts = [accounts(), media(), streams(), previews(), health(), live(), operators()];
     parts.into_iter().flat_map(object).collect()
 }
 
@@ -164,6 +164,19 @@ fn streams() -> Value {
                 { "name": "Last-Event-ID", "in": "header", "schema": { "type": "string" }, "description": "Sent by browsers that come back." },
             ],
             "responses": responses("200", "The stream: `connected`, then every push as an event of its type, at last `close`.", "text/event-stream", json!({ "type": "string" })),
+        } },
+    })
+}
+
+/// What links to posts lead to.
+fn previews() -> Value {
+    json!({
+        "/p/{post_id}": { "get": {
+            "tags": ["post"],
+            "summary": "The page behind a link to a post, with Open Graph tags; it leads people on to the post",
+            "security": [],
+            "parameters": [in_path("post_id", "The post.")],
+            "responses": responses("200", "A post that everybody may read; of any other it is 404, with the same page without its words.", "text/html", json!({ "type": "string" })),
         } },
     })
 }

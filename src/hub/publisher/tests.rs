@@ -129,6 +129,42 @@ fn publication(offset: u64) -> Publication {
     }
 }
 
+/// Of each value of `a`, and of nothing else.
+fn doubled(state: &State) -> Option<State> {
+    let version = (state.key == "a").then_some(state.version * 2)?;
+    Some(State { event: "doubled".into(), ..self::state("a", version) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_from_states_is_told_once_a_second_and_the_last_always() {
+    let broker = Arc::new(Recorder::default());
+    let (sender, receiver) = mpsc::channel(16);
+    let publisher = Publisher::new(broker.clone()).deriving(doubled).run(receiver);
+    let began = tokio::time::Instant::now();
+    let writer = async {
+        for version in 1..=25 {
+            let states = vec![state("a", version), state("b", version)];
+            sender.send(Committed { publications: Vec::new(), states }).await.expect("room");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        drop(sender);
+    };
+    tokio::join!(publisher, writer);
+    assert_eq!(began.elapsed().as_millis(), 2_500);
+    let told: Vec<u64> = broker
+        .0
+        .lock()
+        .iter()
+        .flatten()
+        .filter_map(|broadcast| match broadcast {
+            Broadcast::State(state) if state.event == "doubled" => Some(state.version),
+            _ => None,
+        })
+        .collect();
+    assert!(told.len() <= 4, "at once, after each second, and the last: {told:?}");
+    assert_eq!((told.first(), told.last()), (Some(&2), Some(&50)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn commits_that_wait_make_one_batch_in_order_and_the_end_tells_what_is_left() {
     let broker = Arc::new(Recorder::default());

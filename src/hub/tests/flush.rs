@@ -9,8 +9,8 @@ use crate::{
 use communiconnect_protocol::{Channel, Data, PostId, event};
 use std::time::Duration;
 
-/// So many that a pause outlasts any moment that a test takes.
-const READERS: usize = 100;
+/// Their pause is 20 ms: longer than a test takes to say something ten times.
+const READERS: usize = 1_000;
 
 /// A pause that ends by the timer alone.
 fn world() -> World {

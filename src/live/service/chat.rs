@@ -2,6 +2,7 @@
 
 use super::{elsewhere::Word, *};
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::oneshot;
 
 /// The longest slow mode, in seconds.
 const SLOWEST_S: u32 = 300;
@@ -29,10 +30,20 @@ impl LiveService {
             judged.store(true, Ordering::Relaxed);
             policy::chat_in(live)
         });
-        let (message, position) = self.parts.stores.chat.send(actor, op, new, rule).await?;
-        if is_new.load(Ordering::Relaxed) {
-            handle.tell(Ask::Written(actor.user)).await;
-        }
+        // Whoever asked may leave, or be answered that it took too long: what is written then is counted all the same.
+        let chat = self.parts.stores.chat.clone();
+        let (answer, answered) = oneshot::channel();
+        self.parts.tasks.spawn(async move {
+            let sent = chat.send(actor, op, new, rule).await;
+            if sent.is_ok() && is_new.load(Ordering::Relaxed) {
+                handle.tell(Ask::Written(actor.user)).await;
+            }
+            let _ = answer.send(sent);
+        });
+        let sent = answered
+            .await
+            .map_err(|_| ErrorBody::new(Code::Unavailable, "this node is stopping").retry_after(1_000))?;
+        let (message, position) = sent?;
         Ok(ChatSent { message, position })
     }
 

@@ -2,14 +2,14 @@
 
 use super::{
     World,
-    world::{Bounds, no, op, rules, yes},
+    world::{Bounds, GUEST, no, op, rules, yes},
 };
 use crate::store::{
     Op, StoreError,
     log::{Entry, LogPage, PageSize, Range},
     posts::{PostRules, View, Viewer},
 };
-use communiconnect_protocol::{Channel, Data, PostId};
+use communiconnect_protocol::{Channel, Data, PostId, SessionId};
 use futures_util::future::join_all;
 
 fn test_channel(name: &str) -> Channel {
@@ -153,13 +153,15 @@ pub(crate) async fn an_op_with_another_body_is_refused(world: World) {
     assert_eq!(world.stores.log.heads(vec![Channel::Feed(community)]).await, Ok(vec![1]));
 }
 
-pub(crate) async fn views_are_swept_after_their_window(world: World) {
+pub(crate) async fn views_of_guests_are_swept_after_their_window(world: World) {
     let ada = world.person("ada").await;
     let community = world.community(ada, "All", None).await.id;
     let post = world.post(ada, community).await.id;
+    let session = SessionId::new(1);
     let view = |post_id: PostId| {
-        let view = View { post_id, viewer: Viewer::Person(ada.user), window_ms: 1_000, at: world.now() };
-        world.stores.posts.view(ada.into(), view, yes())
+        let viewer = Viewer::Guest(session);
+        let view = View { post_id, viewer, window_ms: 1_000, at: world.now() };
+        world.stores.posts.view(GUEST, view, yes())
     };
     assert_eq!(view(post).await, Ok(true));
     assert_eq!(world.stores.log.trim(world.now() + 999).await, Ok(0));

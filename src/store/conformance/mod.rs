@@ -1,6 +1,7 @@
 //! One suite for every store: what the traits promise, told as stories. A backend runs it by [`suite`].
 
 pub(super) mod accounts;
+pub(super) mod analytics;
 pub(super) mod chat;
 pub(super) mod comments;
 pub(super) mod communities;
@@ -63,10 +64,12 @@ macro_rules! suite {
                 a_block_ends_hearing_of_each_other reading_lowers_what_is_unread pages_are_newest_first
                 a_block_takes_the_other_out_of_the_log a_notification_begun_anew_counts_for_itself
                 what_is_deleted_takes_its_notifications inboxes_are_bounded a_follower_is_told_of_once;
+            analytics: a_new_post_has_no_days days_tell_what_came_less_what_was_taken_back
+                people_are_viewers_once_for_ever_and_guests_once_a_session a_post_that_goes_takes_its_figures;
             log: offsets_have_no_holes pages_go_both_ways trimming_by_count_keeps_the_newest
                 trimming_by_age_keeps_the_young a_refused_operation_leaves_no_hole
                 an_op_is_answered_again_after_a_restart an_op_with_another_body_is_refused
-                views_are_swept_after_their_window the_probe_writes_and_reads;
+                views_of_guests_are_swept_after_their_window the_probe_writes_and_reads;
             lives: a_live_begins_with_its_post a_refused_live_leaves_no_trace
                 a_person_runs_one_live_and_every_start_makes_a_fresh_key states_are_told_where_the_post_went
                 a_live_ends_once_with_its_report

@@ -15,19 +15,20 @@ use crate::{
     },
 };
 use communiconnect_protocol::{
-    Channel, CommentId, CommunityId, MyPost, NotificationKind, PostId, ReactionCounts, ReactionKind,
-    ShareKind,
+    Channel, CommentId, CommunityId, MyPost, NotificationKind, PostCounts, PostDay, PostId, ReactionCounts,
+    ReactionKind, ShareKind, UserId,
 };
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 const PEOPLE: usize = 6;
 const WRITERS: u64 = 8;
 const STEPS: usize = 150;
+const DAY_MS: i64 = 86_400_000;
 
 pub(crate) async fn every_counter_equals_its_rows(world: World) {
     let seed: u64 = rand::rng().random();
@@ -72,8 +73,8 @@ struct Crowd {
     posts: Vec<PostId>,
     /// Comments that were there at some time.
     comments: Mutex<Vec<(PostId, CommentId)>>,
-    /// Views that counted.
-    views: Mutex<HashMap<PostId, u64>>,
+    /// Whose views counted, each as often as it did.
+    views: Mutex<HashMap<PostId, Vec<UserId>>>,
 }
 
 /// What is gone meanwhile is no failure.
@@ -88,7 +89,8 @@ fn there<T>(outcome: Result<T>) -> Option<T> {
 impl Crowd {
     async fn step(&self, random: &mut StdRng) {
         let world = &self.world;
-        world.pass(random.random_range(0..400));
+        // Some steps lie on other days.
+        world.pass(if random.random_ratio(1, 100) { DAY_MS } else { random.random_range(0..400) });
         let who = *self.people.choose(random).expect("people");
         let post = *self.posts.choose(random).expect("posts");
         let some = self.comments.lock().choose(random).copied();
@@ -109,7 +111,7 @@ impl Crowd {
                     at: world.now(),
                 };
                 if there(world.stores.posts.view(who.into(), view, yes()).await) == Some(true) {
-                    *self.views.lock().entry(post).or_default() += 1;
+                    self.views.lock().entry(post).or_default().push(who.user);
                 }
             }
             (85..89, _) => {
@@ -188,7 +190,7 @@ impl Crowd {
     async fn check_post(&self, id: PostId) {
         let world = &self.world;
         let mut reactions = ReactionCounts::new();
-        let (mut shown, mut shares) = (None, 0);
+        let (mut shown, mut shares, mut reposts) = (None, 0, 0);
         for who in &self.people {
             let Some(post) = world.read_post(*who, id).await else { continue };
             let my = post.my.expect("in replies");
@@ -196,6 +198,7 @@ impl Crowd {
                 *reactions.entry(kind).or_default() += 1;
             }
             shares += u64::from(my.shared) + u64::from(my.reposted);
+            reposts += u64::from(my.reposted);
             shown = Some(post.counts);
         }
         let mut comments = 0;
@@ -215,13 +218,32 @@ impl Crowd {
         }
         let Some(shown) = shown else {
             assert_eq!(comments, 0, "a post that is gone has no comments");
+            assert_eq!(world.stores.analytics.post(self.people[0].into(), id, 9).await, Ok(None));
             return;
         };
-        let views = self.views.lock().get(&id).copied().unwrap_or(0);
+        let viewers = self.views.lock().get(&id).cloned().unwrap_or_default();
         assert_eq!(
-            (shown.reactions, shown.comments, shown.views, shown.shares),
-            (reactions, comments, views, shares)
+            (&shown.reactions, shown.comments, shown.views, shown.shares),
+            (&reactions, comments, viewers.len() as u64, shares)
         );
+        self.check_figures(id, &shown, reposts, viewers).await;
+    }
+
+    /// The figures of a post's author, of which the days add up to what everybody sees.
+    async fn check_figures(&self, id: PostId, shown: &PostCounts, reposts: u64, viewers: Vec<UserId>) {
+        let figures = self.world.stores.analytics.post(self.people[0].into(), id, 1_000).await;
+        let figures = figures.expect("read").expect("is there");
+        let author = figures.facts.author;
+        let unique = viewers.into_iter().filter(|viewer| *viewer != author).collect::<HashSet<_>>();
+        assert_eq!(
+            (&figures.counts, figures.reposts, figures.unique_viewers),
+            (shown, reposts, unique.len() as u64)
+        );
+        let all = |of: fn(&PostDay) -> i64| figures.days.iter().map(of).sum::<i64>().unsigned_abs();
+        assert_eq!(all(|day| day.views), shown.views);
+        assert_eq!(all(|day| day.reactions), shown.reactions.values().sum::<u64>());
+        assert_eq!(all(|day| day.comments), shown.comments);
+        assert_eq!(all(|day| day.shares), shown.shares);
     }
 
     async fn check_comment(&self, id: CommentId, shown: &ReactionCounts) {

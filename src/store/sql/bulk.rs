@@ -3,6 +3,7 @@
 use super::{
     ahead::Inbox,
     columns::REACTION_COLUMNS,
+    days::Day,
     db::{Connection, Result, params},
     later::{ChatNew, CommentNew, LogRow, NotificationNew, OpRow},
 };
@@ -128,6 +129,27 @@ pub(super) fn save_counts(connection: &Connection, counts: &[(PostId, PostCounts
             shares,
             counts.external_shares as i64
         ])?;
+    }
+    Ok(())
+}
+
+/// Adds to what is counted of posts by day.
+pub(super) fn add_days(connection: &Connection, days: &[(PostId, i64, Day)]) -> Result<()> {
+    if let Connection::Postgres(session) = connection {
+        return unless_empty(days, |days| session.add_days(days));
+    }
+    let mut add = connection.prepare_cached(
+        "INSERT INTO post_days (post, day, views, guests, reactions, comments, shares, reposts, external_shares)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (post, day) DO UPDATE SET views = views + excluded.views, guests = guests + excluded.guests,
+             reactions = reactions + excluded.reactions, comments = comments + excluded.comments,
+             shares = shares + excluded.shares, reposts = reposts + excluded.reposts,
+             external_shares = external_shares + excluded.external_shares",
+    )?;
+    for (post, day, by) in days {
+        let [views, guests, reactions, comments, shares, reposts, external] = by.columns();
+        let post = post.as_bytes();
+        add.execute(params![post, day, views, guests, reactions, comments, shares, reposts, external])?;
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ fn add(
              ON CONFLICT (post, platform) DO UPDATE SET count = external_share_counts.count + 1",
         )?
         .execute(params![post_id.as_bytes(), platform.as_str()])?;
-        shift(tx, &post, Move { external_shares: 1, ..Move::default() })?;
+        shift(tx, &post, Move { external_shares: 1, at, ..Move::default() })?;
         notify(tx, &post, (actor, id), at, rules.hears)?;
     }
     let (share, message) = one(tx, actor, post_id, platform)?;
@@ -140,7 +140,7 @@ fn own(connection: &Connection, reader: &Reader, post: PostId) -> Result<Vec<Ext
         .query_map(params![post.as_bytes(), reader_key(reader)], share_at)?)
 }
 
-fn totals(connection: &Connection, post: PostId) -> Result<PlatformCounts> {
+pub(super) fn totals(connection: &Connection, post: PostId) -> Result<PlatformCounts> {
     let counted: Vec<(Platform, u64)> = connection
         .prepare_cached("SELECT platform, count FROM external_share_counts WHERE post = ?1")?
         .query_map([post.as_bytes()], |row| Ok((word(row, 0, Platform::from_word)?, count(row, 1)?)))?;

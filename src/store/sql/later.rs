@@ -3,7 +3,11 @@
 //! Every operation ends with rows of the log and its remembered answer. Over a network each would cost a round trip, and
 //! inside an operation's savepoint SQLite would copy the pages that they touch.
 
-use super::{bulk, db::Connection};
+use super::{
+    bulk,
+    days::{self, DayRow},
+    db::Connection,
+};
 use crate::store::Result;
 use communiconnect_protocol::{ChatMessageId, Comment, Data, LiveId, NotificationKind, UserId};
 use std::{collections::HashMap, sync::Arc};
@@ -68,6 +72,7 @@ pub(super) struct Later {
     comments: Vec<CommentNew>,
     chat: Vec<ChatNew>,
     notifications: Vec<NotificationNew>,
+    days: Vec<DayRow>,
 }
 
 /// How much waited at some time.
@@ -79,6 +84,7 @@ pub(super) struct Mark {
     comments: usize,
     chat: usize,
     notifications: usize,
+    days: usize,
 }
 
 impl Later {
@@ -90,6 +96,7 @@ impl Later {
             comments: self.comments.len(),
             chat: self.chat.len(),
             notifications: self.notifications.len(),
+            days: self.days.len(),
         }
     }
 
@@ -100,6 +107,7 @@ impl Later {
         self.comments.truncate(mark.comments);
         self.chat.truncate(mark.chat);
         self.notifications.truncate(mark.notifications);
+        self.days.truncate(mark.days);
         for row in self.ops.drain(mark.ops..) {
             self.known.remove(&(row.user, row.op));
         }
@@ -144,6 +152,11 @@ impl Later {
         self.notifications.push(row);
     }
 
+    /// Keeps what happened to a post on its day until [`Self::write_all`].
+    pub(super) fn day(&mut self, row: DayRow) {
+        self.days.push(row);
+    }
+
     /// Writes comments, messages and notifications: other operations come now.
     pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
         bulk::write_comments(connection, &std::mem::take(&mut self.comments))?;
@@ -163,6 +176,7 @@ impl Later {
     pub(super) fn write_all(&mut self, connection: &Connection) -> Result<()> {
         self.write(connection)?;
         bulk::write_ops(connection, &self.ops)?;
+        days::write(connection, &self.days)?;
         self.clear();
         Ok(())
     }

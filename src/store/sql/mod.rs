@@ -7,12 +7,14 @@
 
 mod accounts;
 mod ahead;
+mod analytics;
 mod bulk;
 mod channel_key;
 mod chat;
 mod columns;
 mod comments;
 mod communities;
+mod days;
 mod db;
 mod events;
 mod external_shares;
@@ -128,6 +130,7 @@ impl SqlStore {
             shares: self.clone(),
             media: self.clone(),
             external_shares: self.clone(),
+            analytics: self.clone(),
             notifications: self.clone(),
             lives: self.clone(),
             live_keys: self.clone(),

@@ -146,9 +146,10 @@ impl Target {
         tx: &mut Tx<'_>,
         lost: Option<ReactionKind>,
         won: Option<ReactionKind>,
+        at: i64,
     ) -> Result<ReactionCounts> {
         Ok(match self {
-            Self::Post(post) => posts::shift(tx, post, Move { lost, won, ..Move::default() })?.reactions,
+            Self::Post(post) => posts::shift(tx, post, Move { lost, won, at, ..Move::default() })?.reactions,
             Self::Comment(comment) => {
                 comments::shift(tx, &comment.facts, CommentMove { lost, won, replies: 0 })?.reactions
             }
@@ -186,5 +187,5 @@ fn set(
         }
         (None, None) => {}
     }
-    Ok(ReactionOutcome { counts: target.shift(tx, lost, wish.kind)?, changed: true })
+    Ok(ReactionOutcome { counts: target.shift(tx, lost, wish.kind, wish.at)?, changed: true })
 }

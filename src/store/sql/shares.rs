@@ -59,7 +59,8 @@ fn add(tx: &mut Tx<'_>, actor: Actor, new: NewShare, rules: ShareRules) -> Resul
         subject: Some(*event.share.id.as_bytes()),
     };
     tell(tx, vec![Channel::Post(new.post_id)], happening)?;
-    let counts = shift(tx, &post, Move { shares: 1, ..Move::default() })?;
+    let reposts = i64::from(new.kind == ShareKind::Repost);
+    let counts = shift(tx, &post, Move { shares: 1, reposts, at: new.at, ..Move::default() })?;
     notify(tx, &post, &event.share, rules.hears)?;
     Ok(ShareOutcome { share: event.share, changed: true, shares: counts.shares })
 }
@@ -106,19 +107,21 @@ fn shared(post: &PostFacts, kind: ShareKind, person: UserId, at: i64) -> Reacted
 fn remove(tx: &mut Tx<'_>, actor: Actor, gone: Unshare, rule: Rule<PostFacts>) -> Result<UnshareOutcome> {
     let Unshare { post_id, kind, at } = gone;
     let post = tx.post(&actor.into(), post_id)?;
-    rule(&post.facts)?;
     let removed: Option<([u8; 16], Counted)> = tx
         .sql("DELETE FROM shares WHERE post = ?1 AND user = ?2 AND kind = ?3 RETURNING id, told")?
         .query_row(params![post_id.as_bytes(), actor.user.as_bytes(), kind.as_str()], |row| {
             Ok((row.get(0)?, Counted::from_column(row.get(1)?)))
         })
         .optional()?;
+    // What one said oneself can be taken back whether one may still read the post or not, as one can always cease to follow.
     let Some((id, counted)) = removed else {
+        rule(&post.facts)?;
         return Ok(UnshareOutcome { changed: false, shares: tx.counts(post_id)?.shares });
     };
     tx.erase_subject(&id)?;
     drop_person(tx, &shared(&post.facts, kind, actor.user, at), counted)?;
-    let counts = shift(tx, &post, Move { shares: -1, ..Move::default() })?;
+    let reposts = -i64::from(kind == ShareKind::Repost);
+    let counts = shift(tx, &post, Move { shares: -1, reposts, at, ..Move::default() })?;
     Ok(UnshareOutcome { changed: true, shares: counts.shares })
 }
 

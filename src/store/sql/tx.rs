@@ -3,6 +3,7 @@
 use super::{
     ahead::{Ahead, Felt, Inbox, Since, Written},
     bulk, chat,
+    days::DayRow,
     db::{Connection, OptionalExtension, Statement, params},
     facts::{self, PostRow},
     heads::{Head, Heads},
@@ -130,6 +131,11 @@ impl<'a> Tx<'a> {
     /// Moves the counts of a post that were read ahead.
     pub(super) fn shift_ahead(&mut self, post: PostId, by: Move) -> Option<PostCounts> {
         self.ahead.shift(post, by)
+    }
+
+    /// Notes what happened to a post on a day.
+    pub(super) fn day(&mut self, row: DayRow) {
+        self.later.day(row);
     }
 
     /// Counts of one post.

@@ -9,6 +9,12 @@ const FIRST_LISTS = 24;
 /** Pages of one list. */
 const PAGES = 10;
 
+/**
+ * What one does on another device is told to no channel of all: whoever comes back to the page has the tree read again, but not
+ * sooner than this after the last time, since each look is up to `FIRST_LISTS` commands.
+ */
+const LOOK_LEAST_MS = 5 * 60_000;
+
 export class Communities {
   /** Emits when anything about a community has changed. */
   changed = new Signal();
@@ -20,11 +26,14 @@ export class Communities {
   #children = new Map();
   #asked = new Map();
   #exploring = null;
+  #exploredAt = -Infinity;
+  #now;
   /** How many states have come: what was asked before one of a community may be older than it. */
   #told = 0;
 
-  constructor(connection) {
+  constructor(connection, now = () => Date.now()) {
     this.#connection = connection;
+    this.#now = now;
   }
 
   /** Hears from now on of those that others open; `complain` is told why the tree could not be looked at. */
@@ -108,12 +117,19 @@ export class Communities {
     return this.#exploring;
   }
 
+  /** The same, unless it was done lately, or there is no connection. */
+  async exploreIfLongAgo() {
+    if (this.#connection.stands && this.#now() - this.#exploredAt >= LOOK_LEAST_MS) await this.explore();
+  }
+
   async #lookAround() {
+    const begun = this.#now();
     const waiting = [''];
     for (let lists = 0; lists < FIRST_LISTS && waiting.length > 0; lists += 1) {
       const found = await this.loadChildren(waiting.shift());
       waiting.push(...found.map((community) => community.id));
     }
+    this.#exploredAt = begun;
   }
 
   async create(name, parentId) {

@@ -30,6 +30,8 @@
 //             edit-dialog with edit-title, edit-content, edit-kind, edit-save, edit-newer; back
 // Reactions   in a post-card or comment: reaction-like (always there) and reaction-<kind> where somebody chose it, both with
 //             aria-pressed; react-open unfolds react-<kind> for all six; reaction-count-<kind> (data-count)
+// Figures     post-figures (to be unfolded, on the page of one's own post): figures-views, figures-unique, figures-reactions, figures-comments,
+//             figures-shares, figures-elsewhere, figures-rate, figures-label (data-value each); figures-platforms, figures-bars
 // Sharing     in a post-card: share-open (aria-pressed) with share-count (data-count), then share-dialog with share-toggle (aria-pressed),
 //             repost-form with repost-comment, repost-submit, or else repost-undo; share-to-<platform> becomes share-link-<platform>,
 //             a link; share-to-copy_link; share-item (data-user-id) in who shared it, share-none, share-more
@@ -128,6 +130,7 @@ class Site {
       this.#moves += 1;
       this.#route();
     });
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.communities.exploreIfLongAgo().catch(() => {}));
     setInterval(() => refreshTimes(), 30_000);
     this.connection.start();
     this.#build();

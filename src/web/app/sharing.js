@@ -43,7 +43,7 @@ function openSharing(site, id) {
   const inside = h('div', { class: 'share-part' });
   const sharers = new Sharers(site, id);
   const body = h('div', { class: 'dialog-body' }, inside, isPublic(site, id) && elsewhere(site, id), sharers.element);
-  openDialog({
+  const dialog = openDialog({
     title: t('share.title'),
     testid: 'share-dialog',
     build: () => {
@@ -51,6 +51,8 @@ function openSharing(site, id) {
       return body;
     },
   });
+  // Whoever is gone to stands under the dialog.
+  sharers.element.addEventListener('click', ({ target }) => target.closest('a[href^="#"]') && dialog.close());
 
   function choices() {
     const my = site.posts.get(id)?.my ?? {};
@@ -75,9 +77,9 @@ function openSharing(site, id) {
 
   /** Shares or takes back, then shows what there is to choose from now. */
   async function change(command, kind, words = {}) {
-    const { shares } = await site.connection.ask(command, { post_id: id, kind, ...words });
+    await site.connection.ask(command, { post_id: id, kind, ...words });
     const mine = { [kind === 'share' ? 'shared' : 'reposted']: command === 'share.add' };
-    site.posts.update(id, (known) => ({ counts: { ...known.counts, shares }, my: { ...known.my, ...mine } }));
+    site.posts.update(id, (known) => ({ my: { ...known.my, ...mine } })); // how many there are is told to all alike
     fill(inside, ...choices());
     inside.querySelector('button').focus();
     sharers.load();
@@ -150,9 +152,14 @@ function elsewhere(site, id) {
     }, name);
     return button;
   });
-  const copy = h('button', { class: 'button', type: 'button', testid: 'share-to-copy_link', onclick: () => ask('copy_link').then(({ url }) => copied(url)).catch(complain) },
+  const copy = h('button', { class: 'button', type: 'button', testid: 'share-to-copy_link', onclick: () => ask('copy_link').then(() => copied(addressOf(id))).catch(complain) },
     icon('link'), t('post.link'));
   return h('section', { class: 'share-part' }, h('h3', {}, t('share.elsewhere')), h('div', { class: 'share-places' }, places, copy));
+}
+
+/** As people here reach it, whatever the server says of itself. */
+function addressOf(id) {
+  return new URL(`p/${id}`, location.href.split('#')[0]).href;
 }
 
 async function copied(address) {

@@ -7,6 +7,7 @@ import { Composer } from './composer.js';
 import { sinceWords } from './communityname.js';
 import { fill, h, icon, named } from './dom.js';
 import { Feed } from './feed.js';
+import { PostFigures } from './figures.js';
 import { number, t } from './i18n.js';
 import { nameOf, oneLine } from './model.js';
 import { openAuth } from './authdialog.js';
@@ -217,6 +218,7 @@ export class PostView {
   #id;
   #card = null;
   #comments = null;
+  #figures = null;
   #failed = false;
   #ends = [];
 
@@ -233,6 +235,7 @@ export class PostView {
 
   destroy() {
     this.#ends.forEach((end) => end());
+    this.#figures?.destroy();
     if (this.#card) this.#site.views.forget(this.#card.element);
   }
 
@@ -269,9 +272,10 @@ export class PostView {
       this.#site.entitle();
       this.#card = new PostCard(this.#site, post, { detail: true });
       this.#comments = new Comments(this.#site, post);
+      this.#figures = post.my?.author ? new PostFigures(this.#site, post.id) : null;
       fill(this.element,
         h('button', { class: 'back', type: 'button', testid: 'back', onclick: () => this.#site.back(`#/c/${post.community_id}`) }, icon('back'), t('nav.back')),
-        h('section', { class: 'sheet sheet-flush' }, this.#card.element), this.#comments.element);
+        h('section', { class: 'sheet sheet-flush' }, this.#card.element), this.#figures?.element, this.#comments.element);
       this.#site.views.watch(this.#card.element);
     } catch (error) {
       if (error.code === 'not_found' || error.code === 'invalid') this.#gone(t('post.gone'));

@@ -63,7 +63,7 @@ pub(super) fn add(
     };
     comment = event.comment;
     let offset = tell(tx, vec![Channel::Post(new.post_id)], happening)?;
-    shift(tx, &post, Move { comments: 1, ..Move::default() })?;
+    shift(tx, &post, Move { comments: 1, at: new.at, ..Move::default() })?;
     if let Some(parent) = &parent {
         shift_comment(tx, &parent.facts, CommentMove { replies: 1, ..CommentMove::default() })?;
     }

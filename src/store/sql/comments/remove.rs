@@ -39,7 +39,7 @@ pub(super) fn delete(
         subject: None,
     };
     tell(tx, vec![Channel::Post(post)], happening)?;
-    shift(tx, &row.post(), Move { comments: -gone, ..Move::default() })?;
+    shift(tx, &row.post(), Move { comments: -gone, at, ..Move::default() })?;
     if let Some(parent) = row.parent {
         match facts::comment(tx.connection(), &reader, parent) {
             Ok(parent) => {

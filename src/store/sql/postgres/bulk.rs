@@ -4,6 +4,7 @@ use super::Session;
 use crate::store::sql::{
     ahead::Inbox,
     columns::REACTION_COLUMNS,
+    days::Day,
     db::Result,
     heads::Head,
     later::{ChatNew, CommentNew, LogRow, NotificationNew, OpRow},
@@ -111,6 +112,24 @@ impl Session {
              FROM unnest(?1::bytea[], ?2::bytea[], ?3::text[], ?4::bytea[], ?5::bytea[], ?6::bytea[], ?7::bigint[])
                  AS new (id, person, kind, thing, part, actors, at)",
             &[&id, &user, &kind, &thing, &part, &actors, &at],
+        )
+    }
+
+    /// Adds to what is counted of posts by day.
+    pub(in crate::store::sql) fn add_days(&self, days: &[(PostId, i64, Day)]) -> Result<()> {
+        let post: Vec<&[u8]> = days.iter().map(|(post, ..)| &post.as_bytes()[..]).collect();
+        let day: Vec<i64> = days.iter().map(|(_, day, _)| *day).collect();
+        let [views, guests, reactions, comments, shares, reposts, external]: [Vec<i64>; 7] =
+            std::array::from_fn(|column| days.iter().map(|(.., by)| by.columns()[column]).collect());
+        self.bulk(
+            "INSERT INTO post_days AS d (post, day, views, guests, reactions, comments, shares, reposts, external_shares)
+             SELECT * FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[],
+                                  ?7::bigint[], ?8::bigint[], ?9::bigint[])
+             ON CONFLICT (post, day) DO UPDATE SET views = d.views + excluded.views, guests = d.guests + excluded.guests,
+                 reactions = d.reactions + excluded.reactions, comments = d.comments + excluded.comments,
+                 shares = d.shares + excluded.shares, reposts = d.reposts + excluded.reposts,
+                 external_shares = d.external_shares + excluded.external_shares",
+            &[&post, &day, &views, &guests, &reactions, &comments, &shares, &reposts, &external],
         )
     }
 

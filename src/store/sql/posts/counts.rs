@@ -7,6 +7,7 @@ use crate::store::{
     sql::{
         Tx,
         columns::{REACTION_COLUMNS, count, reactions},
+        days::DayRow,
         facts::{POST_FACTS, PostRow, post_at, post_fact_columns, reader_key},
     },
 };
@@ -33,8 +34,14 @@ pub(in crate::store::sql) struct Move {
     pub(in crate::store::sql) shares: i64,
     /// Shares to other platforms more.
     pub(in crate::store::sql) external_shares: i64,
+    /// Of these shares, reposts.
+    pub(in crate::store::sql) reposts: i64,
     /// Views more.
     pub(in crate::store::sql) views: i64,
+    /// Of these views, those of guests who had not seen it in their session.
+    pub(in crate::store::sql) guests: i64,
+    /// When, in milliseconds since 1970 UTC.
+    pub(in crate::store::sql) at: i64,
 }
 
 impl Move {
@@ -65,6 +72,7 @@ pub(in crate::store::sql) fn reaction_steps(
 /// Moves the counts of a post in one step of their version, and tells them where the post goes.
 pub(in crate::store::sql) fn shift(tx: &mut Tx<'_>, post: &PostRow, by: Move) -> Result<PostCounts> {
     let id = post.facts.id;
+    tx.day(DayRow::of(id, by));
     let counts = match tx.shift_ahead(id, by) {
         Some(counts) => counts,
         None => shift_row(tx, id, by)?,

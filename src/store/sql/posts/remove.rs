@@ -5,6 +5,7 @@ use crate::store::{
     Actor, PostFacts, Result, Rule,
     sql::{
         Tx,
+        days::DayRow,
         events::{Happening, POST_DELETED, tell},
         facts,
         leftovers::{self, Rest},
@@ -28,6 +29,7 @@ pub(super) fn delete(
     media::forget_post(tx, id)?;
     tx.erase_subject(id.as_bytes())?;
     remove_rows(tx, id, &row.path)?;
+    tx.day(DayRow::Gone(id));
     for rest in [Rest::Comments, Rest::Reactions, Rest::Shares, Rest::ExternalShares, Rest::Views] {
         leftovers::leave(tx, rest, id.as_bytes(), id.as_bytes())?;
     }
@@ -43,6 +45,7 @@ pub(super) fn delete(
 fn remove_rows(tx: &mut Tx<'_>, id: PostId, path: &[CommunityId]) -> Result<()> {
     for sql in [
         "DELETE FROM post_counts WHERE post = ?1",
+        "DELETE FROM post_days WHERE post = ?1",
         "DELETE FROM external_share_counts WHERE post = ?1",
         "UPDATE users SET posts = posts - 1 WHERE id = (SELECT author FROM posts WHERE id = ?1)",
         "DELETE FROM posts WHERE id = ?1",

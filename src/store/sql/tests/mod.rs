@@ -244,7 +244,7 @@ mod file {
         notifications::NotificationQuery,
         reactions::{ReactionTarget, Wish},
     };
-    use communiconnect_protocol::{CommentId, CommunityId, PostId, Role, UserId};
+    use communiconnect_protocol::{CommentId, CommunityId, PostDay, PostId, Role, UserId};
     use rusqlite::{Connection, Params};
     use std::{path::Path, sync::Arc};
     use tempfile::TempDir;
@@ -353,6 +353,10 @@ mod file {
         let counts = stores.comments.counts(reader, POST, 10).await.expect("counts");
         let counts: Vec<_> = counts.into_iter().map(|(facts, counts)| (facts.id, counts.version)).collect();
         assert_eq!(counts, [(COMMENT, 1)]);
+
+        let figures = stores.analytics.post(reader, POST, 9).await.expect("read").expect("is there");
+        let day = PostDay { day: "1970-01-01".into(), reactions: 1, comments: 1, ..PostDay::default() };
+        assert_eq!(figures.days, [day], "what is known of when it was");
 
         let heard = async || {
             let query = NotificationQuery { before: None, unread: false, limit: 10 };
