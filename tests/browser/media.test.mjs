@@ -57,6 +57,8 @@ test('a private picture is shown to its author, though an image sends no token',
   const { pixels, source } = await shown(alice.at('post-picture-image', alice.card('for me alone')));
   assert.equal(pixels, 300);
   assert.match(source, /^blob:/);
+  await alice.at('composer-content').click();
+  await alice.at('composer-visibility').selectOption('public');
   await alice.post('for all');
   await bob.card('for all').waitFor();
   assert.equal(await bob.card('for me alone').count(), 0);
