@@ -6,8 +6,8 @@
 use crate::{
     ChatDelete, ChatSend, ChatSlowMode, CommentId, CommunityId, LiveBan, LiveBans, LiveDefaultsSet, LiveGet,
     LiveJoin, LiveKeyGet, LiveKeyRotate, LiveLeave, LiveList, LiveReact, LiveReportGet, LiveStart, LiveStop,
-    NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle, RtcWatch,
-    UserId,
+    MediaId, NotificationId, PostId, RtcClose, RtcLayer, RtcProbe, RtcPublish, RtcRestart, RtcTrickle,
+    RtcWatch, UserId,
     model::{NotificationKind, Platform, Position, PostKind, ReactionKind, ShareKind, Visibility},
     strict,
 };
@@ -119,6 +119,8 @@ commands! {
     AnalyticsPost = "analytics.post" -> PostAnalytics
     /// One person.
     ProfileGet = "profile.get" -> ProfileReply
+    /// Another name, bio or photo of one's own.
+    ProfileEdit = "profile.edit" -> ProfileReply
     /// Whether one wishes to follow a person.
     FollowSet = "follow.set" -> Changed
     /// Whether one wishes to block a person.
@@ -591,6 +593,37 @@ pub struct AnalyticsPost {
 pub struct ProfileGet {
     /// Whose.
     pub user_id: UserId,
+}
+
+/// `profile.edit`: what is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ProfileEdit {
+    /// Whose, for clients that say so; nobody edits another's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// 1-80 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Up to 500 characters; empty removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bio: Option<String>,
+    /// An image uploaded for a profile; `null` removes the photo.
+    #[serde(default, deserialize_with = "strict::given", skip_serializing_if = "Option::is_none")]
+    pub photo_media_id: Option<Option<MediaId>>,
+    /// Never to be given: roles are not one's own to change.
+    #[serde(default, deserialize_with = "strict::is_there", skip_serializing_if = "is_false")]
+    pub role: bool,
+    /// Never to be given.
+    #[serde(default, deserialize_with = "strict::is_there", skip_serializing_if = "is_false")]
+    pub verified: bool,
+    /// The version that was edited.
+    pub version: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// `follow.set`

@@ -16,6 +16,8 @@ pub const COMMENT_DELETED: &str = "comment.deleted";
 pub const POST_SHARED: &str = "post.shared";
 /// [`crate::CommunityEvent`]
 pub const COMMUNITY_CREATED: &str = "community.created";
+/// [`crate::UserUpdated`]
+pub const USER_UPDATED: &str = "user.updated";
 /// [`crate::NotificationEvent`]
 pub const NOTIFICATION: &str = "notification";
 /// [`crate::LiveEvent`]

@@ -234,6 +234,15 @@ pub struct PostShared {
     pub share: Share,
 }
 
+/// Data of `user.updated`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UserUpdated {
+    /// The person as others see them now.
+    pub user: crate::User,
+    /// Rises with every change.
+    pub version: u64,
+}
+
 /// Data of `notification`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NotificationEvent {

@@ -25,6 +25,20 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// A value that may be `null`, told apart from a key that is not there.
+pub(crate) fn given<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Whether a key is there, whatever it holds.
+pub(crate) fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
 /// The kind of a post that a person writes: a live's post is made by `live.start` alone.
 pub(crate) fn kind_of_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PostKind, D::Error> {
     KindOfText::deserialize(deserializer).map(|kind| kind.0)

@@ -177,7 +177,7 @@ settings! {
         shares_per_minute: u32 = "100", 1..=1_000_000;
         /// Uploads of one person per minute: four posts of five pictures.
         uploads_per_minute: u32 = "20", 1..=1_000_000;
-        /// Follows, blocks, joins and leaves of one person per minute.
+        /// Follows, blocks, joins, leaves and edits of the profile of one person per minute.
         follows_per_minute: u32 = "300", 1..=1_000_000;
         /// Acts remembered over all people in order to count these, 24 bytes each; beyond it, acts go uncounted.
         remembered_acts: usize = "1000000", 1_000..=100_000_000;
@@ -241,6 +241,10 @@ settings! {
         comment_chars: usize = "2000", 1..=100_000;
         /// Characters of what a person says to a post that they share.
         share_chars: usize = "500", 1..=100_000;
+        /// Characters of the name to show of a person who edits it.
+        name_chars: usize = "80", 1..=1_000;
+        /// Characters of what a person says of themselves.
+        bio_chars: usize = "500", 1..=10_000;
         /// Characters of a community's name.
         community_name_chars: usize = "80", 1..=1_000;
     }

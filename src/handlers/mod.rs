@@ -86,6 +86,7 @@ impl Handlers {
             Command::ExternalShareList(body) => external_shares::list(ask, body).await,
             Command::AnalyticsPost(body) => analytics::post(ask, body).await,
             Command::ProfileGet(body) => people::profile(ask, body).await,
+            Command::ProfileEdit(body) => people::edit(ask, body).await,
             Command::FollowSet(body) => people::follow(ask, body).await,
             Command::BlockSet(body) => people::block(ask, body).await,
             Command::NotificationList(body) => notifications::list(ask, body).await,

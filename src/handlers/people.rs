@@ -1,11 +1,16 @@
-//! `profile.get`, `follow.set`, `block.set`
+//! `profile.get`, `profile.edit`, `follow.set`, `block.set`
 
 use super::{Answer, Ask};
-use communiconnect_protocol::{BlockSet, FollowSet, ProfileGet, Reply};
+use communiconnect_protocol::{BlockSet, FollowSet, ProfileEdit, ProfileGet, Reply};
 
 pub(super) async fn profile(ask: Ask<'_>, body: ProfileGet) -> Answer {
     let found = ask.social.people.profile(ask.reader(), body.user_id).await?;
     Ok(Reply::Profile(Box::new(found)))
+}
+
+pub(super) async fn edit(ask: Ask<'_>, body: ProfileEdit) -> Answer {
+    let edited = ask.social.people.edit(ask.actor()?, body, ask.at).await?;
+    Ok(Reply::Profile(Box::new(edited)))
 }
 
 pub(super) async fn follow(ask: Ask<'_>, body: FollowSet) -> Answer {

@@ -84,7 +84,7 @@ impl Social {
             shares: ShareService::new(stores, &settings, &rates),
             external_shares: ExternalShareService::new(stores, &settings, &rates),
             analytics: AnalyticsService::new(stores),
-            people: PeopleService::new(stores, &rates),
+            people: PeopleService::new(stores, &settings, &rates),
             notifications: NotificationService::new(stores),
             rates,
         }

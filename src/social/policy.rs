@@ -85,6 +85,15 @@ pub fn attaches(media: &MediaFacts) -> bool {
     media.is_own && media.is_ready && is_free && media.purpose == MediaPurpose::Post
 }
 
+/// Whether an upload may become the reader's photo: made for that, and nobody's yet.
+pub fn photographs(media: &MediaFacts) -> bool {
+    media.is_own
+        && media.is_ready
+        && media.post.is_none()
+        && !media.is_photo
+        && media.purpose == MediaPurpose::Profile
+}
+
 /// Deleting media is for who uploaded them, while they hang nowhere.
 pub fn delete_media(media: &MediaFacts) -> Verdict {
     read_media(media)?;

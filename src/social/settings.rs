@@ -25,6 +25,10 @@ pub struct Settings {
     pub share_chars: usize,
     /// Where the page of this server is reached, without a slash at its end: links that are shared elsewhere begin with it.
     pub public_address: String,
+    /// Characters of a person's name.
+    pub name_chars: usize,
+    /// Characters of what a person says of themselves.
+    pub bio_chars: usize,
     /// How often a person may do what; none does not count at all.
     pub rates: Option<Rates>,
 }
@@ -66,6 +70,8 @@ impl Settings {
             content_chars: social.post_chars,
             comment_chars: social.comment_chars,
             share_chars: social.share_chars,
+            name_chars: social.name_chars,
+            bio_chars: social.bio_chars,
             public_address: config.public_address(),
             rates: limits.rates.then_some(Rates {
                 posts_per_minute: limits.posts_per_minute,

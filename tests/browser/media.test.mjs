@@ -94,3 +94,18 @@ test('a guest sees the pictures of public posts', async () => {
   await guest.visit(`#/c/${community}`);
   assert.ok((await shown(guest.at('post-picture-image'))).pixels > 0);
 });
+
+test('a profile photo is chosen, seen by others beside what one writes, and removed', async () => {
+  const { alice, bob, community } = await pair();
+  await alice.post('who is this');
+  await alice.visit(await alice.at('post-author', alice.card('who is this')).getAttribute('href'));
+  await alice.at('profile-photo-file').setInputFiles(await painted(alice, 400, 400));
+  await shown(alice.at('profile').locator('img.avatar'));
+  await bob.page.reload();
+  await bob.visit(`#/c/${community}`);
+  await shown(bob.card('who is this').locator('img.avatar').first());
+  await alice.page.reload();
+  await alice.press('profile-photo-remove');
+  await alice.at('profile').locator('svg.avatar').waitFor();
+  assertNoComplaints(alice);
+});

@@ -27,6 +27,7 @@ mod overload;
 mod postgres;
 mod posts;
 mod privacy;
+mod profiles;
 mod reactions;
 mod recovery;
 mod rows;

@@ -157,6 +157,18 @@ fn people_command() -> impl Strategy<Value = Command> {
         community_id().prop_map(|community_id| Command::CommunityJoin(CommunityJoin { community_id })),
         community_id().prop_map(|community_id| Command::CommunityLeave(CommunityLeave { community_id })),
         user_id().prop_map(|user_id| Command::ProfileGet(ProfileGet { user_id })),
+        (option::of(text()), option::of(text()), option::of(option::of(user_id())), any::<u64>()).prop_map(
+            |(name, bio, photo, version)| {
+                let photo_media_id = photo.map(|id| id.map(|id| MediaId::from_bytes(*id.as_bytes())));
+                Command::ProfileEdit(ProfileEdit {
+                    name,
+                    bio,
+                    photo_media_id,
+                    version,
+                    ..ProfileEdit::default()
+                })
+            }
+        ),
         (user_id(), any::<bool>()).prop_map(|(user_id, on)| Command::FollowSet(FollowSet { user_id, on })),
         (user_id(), any::<bool>()).prop_map(|(user_id, on)| Command::BlockSet(BlockSet { user_id, on })),
         (option::of(text()), any::<bool>())

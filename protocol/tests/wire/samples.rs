@@ -225,6 +225,12 @@ fn commands() -> Vec<Sample> {
         Command::ExternalShareList(ExternalShareList { post_id }),
         Command::AnalyticsPost(AnalyticsPost { post_id }),
         Command::ProfileGet(ProfileGet { user_id }),
+        Command::ProfileEdit(ProfileEdit {
+            bio: text("I repair pumps."),
+            photo_media_id: Some(Some(id!("0c"))),
+            version: 1,
+            ..ProfileEdit::default()
+        }),
         Command::FollowSet(FollowSet { user_id, on: true }),
         Command::BlockSet(BlockSet { user_id, on: false }),
         Command::NotificationList(NotificationList { cursor: None, unread: true }),
@@ -300,6 +306,7 @@ fn replies() -> Vec<Sample> {
         ),
         reply("analytics.post", post_analytics(), |body| Reply::PostAnalytics(Box::new(body))),
         reply("profile.get", ProfileReply { profile: profile() }, |body| Reply::Profile(Box::new(body))),
+        reply("profile.edit", ProfileReply { profile: profile() }, |body| Reply::Profile(Box::new(body))),
         reply(
             "notification.list",
             Notifications { notifications: vec![notification()], unread: 1, cursor: None },
@@ -423,6 +430,11 @@ fn events() -> Vec<Sample> {
         publication(event::COMMENT_EDITED, on_post(), comment_event),
         publication(event::COMMENT_DELETED, on_post(), CommentDeleted { comment_id: id!("0c"), removed: 3 }),
         publication(event::POST_SHARED, on_post(), PostShared { share: share() }),
+        publication(
+            event::USER_UPDATED,
+            Channel::Author(id!("01")),
+            UserUpdated { user: photographed(), version: 2 },
+        ),
         publication(
             event::NOTIFICATION,
             Channel::User(id!("01")),

@@ -86,6 +86,10 @@ pub(crate) fn post() -> Post {
     }
 }
 
+pub(crate) fn photographed() -> User {
+    User { photo: Some(media().urls), ..user() }
+}
+
 pub(crate) fn media() -> Media {
     let id: MediaId = id!("0c");
     Media {

@@ -7,9 +7,12 @@ use super::{
 use crate::store::{
     Actor, MediaFacts, StoreError,
     media::NewMedia,
+    people::ProfileChange,
     posts::{NewPost, PostRules},
 };
-use communiconnect_protocol::{Media, MediaId, MediaKind, MediaPurpose, MediaStatus, Post};
+use communiconnect_protocol::{
+    Channel, Media, MediaId, MediaKind, MediaPurpose, MediaStatus, Post, UserUpdated, event,
+};
 use std::collections::BTreeMap;
 
 fn new(world: &World, owner: Actor) -> NewMedia {
@@ -83,6 +86,36 @@ pub(crate) async fn a_post_that_goes_takes_its_media(world: World) {
     world.stores.posts.delete(ada, post.id, world.now(), super::yes()).await.expect("deleted");
     assert_eq!(world.stores.media.known(vec![media.id]).await.expect("read"), []);
     assert_eq!(world.stores.media.get(ada.into(), media.id).await.expect("read"), None);
+}
+
+pub(crate) async fn a_photo_makes_way_for_the_next_and_is_told(world: World) {
+    let (ada, bob) = (world.person("ada").await, world.person("bob").await);
+    let (first, second) = (uploaded(&world, ada).await, uploaded(&world, ada).await);
+    let foreign = uploaded(&world, bob).await;
+    let edit = async |version, photo| {
+        let change = ProfileChange { version, name: None, bio: Some("hello".into()), photo, at: world.now() };
+        world.stores.people.edit(ada, change, own_and_free).await
+    };
+    let refused = edit(1, Some(Some(foreign.id))).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    assert_eq!(edit(2, None).await, Err(StoreError::Version { present: 1 }));
+    world.told().await;
+    let profile = edit(1, Some(Some(first.id))).await.expect("edited");
+    assert_eq!((profile.user.photo, profile.own.expect("one's own").version), (Some(first.urls), 2));
+    let told = world.told().await;
+    let entry = told.of(&Channel::Author(ada.user))[0];
+    assert_eq!((&*entry.event, entry.actor), (event::USER_UPDATED, Some(ada.user)));
+    assert_eq!(entry.data.read::<UserUpdated>().expect("an event").user.bio, "hello");
+    edit(2, Some(Some(second.id))).await.expect("edited");
+    let seen = world.stores.media.get(bob.into(), second.id).await.expect("read").expect("is there");
+    assert!(seen.facts.is_photo && !seen.facts.is_own);
+    assert_eq!(world.stores.media.known(vec![first.id, second.id]).await.expect("read"), [second.id]);
+    edit(3, None).await.expect("edited");
+    let kept = world.stores.people.user(ada.user).await.expect("read").expect("is there");
+    assert_eq!(kept.photo, Some(second.urls));
+    assert_eq!(world.stores.media.forget_unused(world.now() + 1_000, 10).await, Ok(1), "that of bob alone");
+    assert_eq!(edit(4, Some(None)).await.expect("edited").user.photo, None);
+    assert_eq!(world.stores.media.known(vec![second.id]).await.expect("read"), []);
 }
 
 pub(crate) async fn media_are_removed_by_a_rule_and_forgotten_unless_used(world: World) {

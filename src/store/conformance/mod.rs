@@ -55,6 +55,7 @@ macro_rules! suite {
                 a_post_that_goes_takes_its_shares shares_are_listed_newest_first
                 sharers_are_counted_in_one_notification_of_each_kind a_refused_share_leaves_nothing;
             media: media_hang_on_one_post_in_the_order_asked a_post_that_goes_takes_its_media
+                a_photo_makes_way_for_the_next_and_is_told
                 media_are_removed_by_a_rule_and_forgotten_unless_used;
             external_shares: of_shares_at_once_to_one_platform_one_is_written every_platform_is_counted_apart
                 a_person_is_heard_of_once_wherever_they_share_to a_post_that_goes_takes_its_external_shares;

@@ -13,7 +13,9 @@ use crate::store::{
     Actor, Judge, MediaFacts, Reader, Result, Rule, StoreError,
     media::{Media, MediaView, NewMedia},
 };
-use communiconnect_protocol::{ErrorBody, Media as Shape, MediaId, MediaPurpose, MediaStatus, PostId};
+use communiconnect_protocol::{
+    ErrorBody, Media as Shape, MediaId, MediaPurpose, MediaStatus, PostId, UserId,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 #[async_trait::async_trait]
@@ -150,6 +152,28 @@ pub(super) fn hang(tx: &Tx<'_>, shapes: &[Shape], post: PostId) -> Result<()> {
     for shape in shapes {
         statement.execute([shape.id.as_bytes(), post.as_bytes()])?;
     }
+    Ok(())
+}
+
+/// Makes an upload somebody's photo in place of the one before, and answers the addresses of its variants as a column keeps
+/// them.
+///
+/// # Errors
+/// `invalid` where `may` refuses it.
+pub(super) fn photograph(tx: &Tx<'_>, actor: Actor, id: MediaId, may: Judge<MediaFacts>) -> Result<String> {
+    let found = view(tx.connection(), &actor.into(), id)?.filter(|found| may(&found.facts));
+    let found = found.ok_or_else(|| {
+        let message = format!("not an image of yours that was uploaded for a profile: {id}");
+        ErrorBody::invalid("photo_media_id", message)
+    })?;
+    no_photo(tx, actor.user)?;
+    tx.sql("UPDATE media SET photo = 1 WHERE id = ?1")?.execute([id.as_bytes()])?;
+    Ok(text_of(&found.shape.urls))
+}
+
+/// Forgets the photo of a person.
+pub(super) fn no_photo(tx: &Tx<'_>, user: UserId) -> Result<()> {
+    tx.sql("DELETE FROM media WHERE owner = ?1 AND photo = 1")?.execute([user.as_bytes()])?;
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! People, follows and blocks on SQLite.
 
 use super::{
-    SqlStore, notifications,
+    SqlStore,
+    events::{self, Happening, USER_UPDATED},
+    media, notifications,
     tx::{Draft, Tx},
     user_row::user,
 };
@@ -9,12 +11,13 @@ use crate::store::sql::db::{Connection, params};
 use crate::{
     publication::Audience,
     store::{
-        Actor, HeardFacts, Judge, PairFacts, Reader, Relation, Result, Rule, StoreError,
-        people::{People, Target},
+        Actor, HeardFacts, Judge, MediaFacts, PairFacts, Reader, Relation, Result, Rule, StoreError,
+        people::{People, ProfileChange, Target},
     },
 };
 use communiconnect_protocol::{
     Channel, Data, ErrorBody, MyUser, OwnProfile, Profile, ProfileCounts, User, UserControl, UserId,
+    UserUpdated,
 };
 use std::sync::Arc;
 
@@ -106,6 +109,15 @@ impl People for SqlStore {
         .await
     }
 
+    async fn edit(
+        &self,
+        actor: Actor,
+        change: ProfileChange,
+        photographs: Judge<MediaFacts>,
+    ) -> Result<Profile> {
+        self.write(move |tx| edit(tx, actor, change, photographs)).await
+    }
+
     async fn blocked_with(&self, id: UserId) -> Result<Vec<UserId>> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
@@ -116,6 +128,44 @@ impl People for SqlStore {
         })
         .await
     }
+}
+
+fn edit(
+    tx: &mut Tx<'_>,
+    actor: Actor,
+    change: ProfileChange,
+    photographs: Judge<MediaFacts>,
+) -> Result<Profile> {
+    let ProfileChange { version, name, bio, photo, at } = change;
+    let id = actor.user;
+    must_exist(tx.connection(), id)?;
+    let present = own_profile(tx.connection(), id)?.version;
+    if present != version {
+        return Err(StoreError::Version { present });
+    }
+    let urls = match photo {
+        Some(Some(media)) => Some(Some(media::photograph(tx, actor, media, photographs)?)),
+        Some(None) => {
+            media::no_photo(tx, id)?;
+            Some(None)
+        }
+        None => None,
+    };
+    tx.sql(
+        "UPDATE users SET version = version + 1, name = coalesce(?2, name), bio = coalesce(?3, bio),
+             photo = CASE WHEN ?4 THEN ?5 ELSE photo END
+         WHERE id = ?1",
+    )?
+    .execute(params![id.as_bytes(), name, bio, urls.is_some(), urls.flatten()])?;
+    let user = user(tx.connection(), id)?.ok_or(StoreError::NotFound("user"))?;
+    let data = Data::of(&UserUpdated { user: user.clone(), version: version + 1 });
+    let happening = Happening { event: &USER_UPDATED, data, at, actor: Some(id), subject: None };
+    events::tell(tx, vec![Channel::Author(id)], happening)?;
+    let own = own_profile(tx.connection(), id)?;
+    Ok(Profile {
+        user: User { my: Some(MyUser { following: false, blocked: false }), ..user },
+        own: Some(own),
+    })
 }
 
 fn exists(connection: &Connection, id: UserId) -> Result<bool> {

@@ -36,6 +36,12 @@ export class Account {
     return this.#session()?.user ?? null;
   }
 
+  /** Remembers what the server says of this person, so that the next page begins with it. */
+  learn({ id, name, photo }) {
+    const session = this.#session();
+    if (session?.user.id === id) this.#keep({ ...session, user: { ...session.user, name, photo } }, 'refresh');
+  }
+
   async register(fields) {
     await this.#enter('v1/auth/register', fields);
   }

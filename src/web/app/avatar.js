@@ -7,7 +7,12 @@ import { nameOf } from './model.js';
 export function avatar(user, size = 'm') {
   if (!user) return h('span', { class: `avatar avatar-${size} avatar-anonymous` }, icon('mask'));
   const photo = user.photo?.thumb ?? user.photo?.medium;
-  if (photo) return h('img', { class: `avatar avatar-${size}`, src: photo, alt: '', loading: 'lazy' });
+  if (photo) {
+    const image = h('img', { class: `avatar avatar-${size}`, src: photo, alt: '', loading: 'lazy' });
+    // A photo that has made way for another since this was read.
+    image.addEventListener('error', () => image.replaceWith(avatar({ ...user, photo: null }, size)), { once: true });
+    return image;
+  }
   const seed = hash(user.id);
   const hue = seed % 360;
   const turn = (seed >>> 9) % 360;

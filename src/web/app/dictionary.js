@@ -190,6 +190,10 @@ export const DICTIONARY = {
   'profile.role.moderator': { en: 'Moderator', fr: 'Modération' },
   'profile.settings': { en: 'Settings', fr: 'Réglages' },
 
+  'photo.change': { en: 'Change photo', fr: 'Changer de photo' },
+  'photo.remove': { en: 'Remove photo', fr: 'Retirer la photo' },
+  'photo.flaw.size': { en: 'A photo has 5 MB at most. Make it smaller.', fr: 'Une photo fait 5 Mo au plus. Réduisez-la.' },
+
   'picture.add': { en: 'Add pictures', fr: 'Ajouter des images' },
   'picture.alt': { en: 'What does it show? For those who cannot see it', fr: 'Que montre-t-elle ? Pour qui ne peut pas la voir' },
   'picture.remove': { en: 'Leave this picture out', fr: 'Retirer cette image' },

@@ -40,7 +40,7 @@
 //             reply-form with reply-content, reply-anonymous, reply-submit; comment-menu, then comment-edit,
 //             comment-delete; comment-edit-form with comment-edit-content, comment-edit-save; comment-pending,
 //             comments-more, comments-empty, comments-failed with comments-again, replies-more; guests see comment-login
-// People      profile, profile-name, follow (aria-pressed), block (aria-pressed), profile-logout
+// People      profile, profile-name, follow (aria-pressed), block (aria-pressed), profile-logout, profile-photo (opens profile-photo-file), profile-photo-remove
 // Notices     notifications, notification (data-unread, data-kind) with notification-excerpt, notifications-read-all, notifications-more,
 //             notifications-empty
 // Live        nav-live, on-air (shown while this page sends), go-live, live-list and live-list-soon with live-item (data-live-id), live-list-empty,
@@ -131,6 +131,11 @@ class Site {
       this.#route();
     });
     document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.communities.exploreIfLongAgo().catch(() => {}));
+    this.connection.welcomed.listen(({ user }) => {
+      if (user?.id !== this.me?.id || !user) return;
+      this.me.photo = user.photo;
+      this.account.learn(user);
+    });
     setInterval(() => refreshTimes(), 30_000);
     this.connection.start();
     this.#build();

@@ -10,10 +10,12 @@ import { Feed } from './feed.js';
 import { PostFigures } from './figures.js';
 import { number, t } from './i18n.js';
 import { nameOf, oneLine } from './model.js';
+import { PHOTO_BYTES, PICTURE_TYPES, flawOf } from './picturerules.js';
 import { openAuth } from './authdialog.js';
 import { PostCard } from './postcard.js';
 import { communityTree, joinButton, openCommunityDialog } from './tree.js';
-import { complain, explain } from './toasts.js';
+import { complain, explain, toast } from './toasts.js';
+import { upload } from './upload.js';
 
 /** Channels of a home feed: well below the subscriptions that a session may have, so that other views find room. */
 const FOLLOWED_COMMUNITIES = 120;
@@ -343,6 +345,45 @@ export class ProfileView {
     }
   }
 
+  #photoButtons() {
+    const input = h('input', { type: 'file', accept: PICTURE_TYPES.join(','), class: 'unseen', tabindex: '-1', 'aria-label': t('photo.change'), testid: 'profile-photo-file' });
+    input.addEventListener('change', () => {
+      if (input.files.length > 0) this.#changePhoto(input.files[0]);
+    });
+    return [
+      h('button', { class: 'button', type: 'button', testid: 'profile-photo', 'data-focus': 'photo', onclick: () => input.click() }, icon('picture'), t('photo.change')), input,
+      this.#profile.photo && h('button', { class: 'button', type: 'button', testid: 'profile-photo-remove', onclick: () => this.#editPhoto(null) }, t('photo.remove')),
+    ];
+  }
+
+  async #changePhoto(file) {
+    const flaw = flawOf(file, PHOTO_BYTES);
+    if (flaw) {
+      toast(t(flaw === 'type' ? 'picture.flaw.type' : 'photo.flaw.size'), 'error');
+      return;
+    }
+    try {
+      const { id } = await upload(this.#site.account, file, { purpose: 'profile' });
+      await this.#editPhoto(id);
+    } catch (error) {
+      if (error.code === 'unsupported_type') toast(t('picture.flaw.type'), 'error');
+      else complain(error);
+    }
+  }
+
+  async #editPhoto(id) {
+    try {
+      const { profile } = await this.#site.connection.ask('profile.edit', { photo_media_id: id, version: this.#profile.version });
+      this.#profile = profile;
+      this.#site.account.learn(profile);
+      this.#site.me.photo = profile.photo;
+      this.#show();
+    } catch (error) {
+      if (error.code === 'conflict') await this.#load();
+      complain(error);
+    }
+  }
+
   #show() {
     const person = this.#profile;
     const mine = this.#site.me?.id === person.id;
@@ -356,7 +397,7 @@ export class ProfileView {
         person.counts && h('p', { class: 'facts' }, fact('profile.posts', person.counts.posts), fact('profile.followers', person.counts.followers), fact('profile.following', person.counts.following)),
         person.my?.blocked && h('p', { class: 'hint' }, t('profile.blocked', { name: nameOf(person) }))),
       h('div', { class: 'profile-actions' }, mine
-        ? h('button', { class: 'button', type: 'button', testid: 'profile-logout', onclick: () => this.#site.account.logout() }, icon('out'), t('nav.logout'))
+        ? [this.#photoButtons(), h('button', { class: 'button', type: 'button', testid: 'profile-logout', onclick: () => this.#site.account.logout() }, icon('out'), t('nav.logout'))]
         : this.#site.me && [
           !person.my?.blocked && h('button', {
             class: `button${person.my?.following ? '' : ' button-primary'}`, type: 'button', testid: 'follow', 'aria-pressed': String(person.my?.following ?? false), 'data-focus': 'follow',
