@@ -21,7 +21,7 @@ FROM debian:bookworm-slim
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 RUN groupadd --gid 10001 communiconnect \
     && useradd --uid 10001 --gid 10001 --no-log-init --home-dir /data --shell /usr/sbin/nologin communiconnect \
-    && install -d -o communiconnect -g communiconnect /data
+    && install -d -o communiconnect -g communiconnect /data /pictures
 COPY --from=build /communiconnect /usr/local/bin/communiconnect
 # By number: an engine that must not run root can tell it from that without looking into the image.
 USER 10001:10001

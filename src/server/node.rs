@@ -81,6 +81,11 @@ impl Node {
         let (authenticator, accounts) = auth::open(&settings::auth(config), stores.accounts.clone()).await?;
         let command_limit = Duration::from_millis(config.limits.command_ms);
         let rules = Social::new(&stores, social::Settings::of(config));
+        if config.store.url.as_str() != "sqlite" && config.media.url.as_str() == "data" {
+            tracing::warn!(
+                "the store is a server, but pictures are in this node's data folder: right for a single node; several would not find each other's: give all of them one folder by media.url (file:///folder)"
+            );
+        }
         let library = media::Library::open(media::Settings::of(config, folder.path()))?;
         let media = Arc::new(MediaService::new(&stores, library, &rules.rates, config.media.alt_chars));
         media.keep_house(services);

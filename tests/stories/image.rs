@@ -121,6 +121,15 @@ fn two_nodes_in_containers_have_all_that_they_name() {
             let host = url.rsplit('@').next().and_then(|rest| rest.split(':').next()).expect("a host");
             assert!(names.contains(&host), "{url} leads to no service");
         }
+        let place = environment["CC_MEDIA__URL"]
+            .as_str()
+            .and_then(|url| url.strip_prefix("file://"))
+            .expect("a folder");
+        let shared = format!("pictures:{place}");
+        assert!(
+            service["volumes"].as_sequence().expect("volumes").iter().any(|volume| volume == shared.as_str()),
+            "one for both"
+        );
         for volume in service["volumes"].as_sequence().expect("volumes") {
             let name = volume.as_str().and_then(|volume| volume.split(':').next()).expect("a name");
             assert!(compose["volumes"].as_mapping().expect("volumes").contains_key(name), "{name}");

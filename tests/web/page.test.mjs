@@ -187,6 +187,8 @@ test('a community that somebody else opens is there at once, also while the list
   communities.changed.listen(() => (world.shown += 1));
   created('new');
   assert.deepEqual([names(), world.shown], [['new', 'old'], 0], 'what is known already changes nothing');
+  created('inner', { parent_id: 'new', path: ['new', 'inner'] });
+  assert.deepEqual([names('new'), names('inner')], [['inner'], []], 'nothing is unfolded where nothing is');
   const again = communities.loadChildren();
   created('newer');
   world.answers.pop().answer({ communities: [community('old'), community('new')] });

@@ -44,7 +44,9 @@ export class Communities {
 
   /** A `community.created`, of which an answer may have told more already. */
   heard({ event, data }) {
-    if (event === 'community.created' && !this.#known.has(data.community.id)) this.put(data.community);
+    if (event !== 'community.created' || this.#known.has(data.community.id)) return;
+    this.#children.set(data.community.id, []); // what is made in it is heard of after it
+    this.put(data.community);
   }
 
   get(id) {
