@@ -348,6 +348,10 @@ settings! {
         url: BackendUrl = "data";
         /// Bytes of an uploaded picture; beyond it 413. Photos of phones have 2 to 8 million.
         image_bytes: u64 = "10485760", 1_024..=1_073_741_824;
+        /// Bytes of an uploaded video; beyond it 413. A minute of a phone's video, made smaller for the web.
+        video_bytes: u64 = "52428800", 1_024..=10_737_418_240;
+        /// Longest uploaded video.
+        video_ms: u64 = "60000", 1_000..=86_400_000;
         /// Bytes of an uploaded profile photo, which is shown small.
         photo_bytes: u64 = "5242880", 1_024..=1_073_741_824;
         /// Bytes that a picture's pixels may take once it is unpacked, judged by its header: a small file may claim any size. Enough for 33 million pixels of a photo; each worker needs about three times as much.

@@ -144,7 +144,7 @@ pub(super) async fn bytes(
 async fn taken_in(state: &HttpState, request: Request) -> Result<Media, Problem> {
     let (head, body) = request.into_parts();
     let actor = actor(state, &head).await?;
-    let most = state.media.library().settings().image_bytes;
+    let most = state.media.library().settings().most_bytes();
     let declared =
         head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > most + BESIDE) {

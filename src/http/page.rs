@@ -19,7 +19,7 @@ use rust_embed::RustEmbed;
 struct Files;
 
 /// Nothing but our own files, no script in the page itself, no frame around it.
-pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
      connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Answers with a file of the page, or that there is no such thing. Whatever no route takes comes here.

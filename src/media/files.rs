@@ -3,7 +3,7 @@
 //! `incoming/` has uploads on their way, which nobody is served; `kept/ab/ID/` has the variants of one, a file each, and
 //! appears with all of them at once. Names are our own: no name of a client's ever comes near a path.
 
-use super::{Flaw, Format, Settings, format::TELLING, picture};
+use super::{Flaw, Format, Settings, format::TELLING, picture, video};
 use communiconnect_protocol::{Code, ErrorBody, Media, MediaId, MediaKind, MediaPurpose, MediaStatus};
 use rand::Rng;
 use std::{
@@ -50,6 +50,7 @@ pub struct Incoming {
     format: Option<Format>,
     bytes: u64,
     most: u64,
+    settings: Arc<Settings>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -98,8 +99,9 @@ impl Library {
         let path =
             self.settings.folder.join("incoming").join(format!("{:032x}", rand::rng().random::<u128>()));
         let file = tokio::fs::File::create_new(&path).await.map_err(|error| disk(&error))?;
-        let most = self.settings.image_bytes;
-        Ok(Incoming { path, file, head: Vec::new(), format: None, bytes: 0, most, _slot: slot })
+        let settings = self.settings.clone();
+        let most = settings.most_bytes();
+        Ok(Incoming { path, file, head: Vec::new(), format: None, bytes: 0, most, settings, _slot: slot })
     }
 
     /// Checks an upload that is complete and keeps it under a new id; who may find it is noted by the caller. When this
@@ -116,17 +118,25 @@ impl Library {
         if incoming.bytes == 0 {
             return Err(Flaw::Empty.into());
         }
-        let most = self.settings.most_bytes(purpose);
-        if incoming.bytes > most {
-            return Err(Flaw::TooLarge { most }.into());
-        }
         let format = incoming.settle()?;
+        if purpose == MediaPurpose::Profile {
+            let most = self.settings.photo_bytes;
+            if format.is_video() {
+                return Err(Flaw::NoPhoto.into());
+            }
+            if incoming.bytes > most {
+                return Err(Flaw::TooLarge { most }.into());
+            }
+        }
         incoming.file.flush().await.map_err(|error| disk(&error))?;
         let worker = self.workers.clone().acquire_owned().await;
         let settings = self.settings.clone();
         let id = MediaId::new(at);
         let work = move || {
             let _worker = worker;
+            if format.is_video() {
+                return keep_video(&settings, &incoming, format, id);
+            }
             let file = fs::read(&incoming.path).map_err(|error| disk(&error))?;
             let picture = picture::make(format, &file, settings.decoded_bytes)?;
             drop(file);
@@ -144,7 +154,7 @@ impl Library {
                 duration_ms: None,
                 thumbhash: Some(picture.thumbhash),
                 alt: None,
-                urls: urls(id),
+                urls: urls(id, &VARIANTS),
             })
         };
         let done = tokio::task::spawn_blocking(work).await;
@@ -234,6 +244,10 @@ impl Incoming {
     fn settle(&mut self) -> Result<Format, ErrorBody> {
         let format = Format::of(&self.head).ok_or(Flaw::Unknown)?;
         self.format = Some(format);
+        self.most = self.settings.most_bytes_of(format);
+        if self.bytes > self.most {
+            return Err(Flaw::TooLarge { most: self.most }.into());
+        }
         Ok(format)
     }
 }
@@ -259,11 +273,43 @@ impl Stored {
     }
 }
 
+/// Measures a video where it came in, and moves it to its place: it is too large to be copied for nothing.
+fn keep_video(
+    settings: &Settings,
+    incoming: &Incoming,
+    format: Format,
+    id: MediaId,
+) -> Result<Media, ErrorBody> {
+    let opened = fs::File::options().read(true).write(true).open(&incoming.path);
+    let mut file = opened.map_err(|error| disk(&error))?;
+    let video = video::make(format, &mut file, settings.video_ms)?;
+    let kept = (|| {
+        file.sync_all()?;
+        let beside = settings.folder.join("incoming").join(id.to_string());
+        fs::create_dir(&beside)?;
+        fs::rename(&incoming.path, beside.join("original"))?;
+        place(&settings.folder, id)
+    })();
+    kept.map_err(|error| disk(&error))?;
+    Ok(Media {
+        id,
+        kind: MediaKind::Video,
+        status: MediaStatus::Ready,
+        reason: None,
+        media_type: format.media_type().into(),
+        bytes: incoming.bytes,
+        width: video.width,
+        height: video.height,
+        duration_ms: Some(video.duration_ms),
+        thumbhash: None,
+        alt: None,
+        urls: urls(id, &["original"]),
+    })
+}
+
 /// Writes all variants beside, syncs them, and moves them to their place in one step.
 fn write(folder: &Path, id: MediaId, variants: &[picture::Variant]) -> io::Result<()> {
     let beside = folder.join("incoming").join(id.to_string());
-    let place = folder_of(folder, id);
-    let shelf = place.parent().unwrap_or(folder);
     fs::create_dir(&beside)?;
     let written = (|| {
         for variant in variants {
@@ -271,17 +317,25 @@ fn write(folder: &Path, id: MediaId, variants: &[picture::Variant]) -> io::Resul
             io::Write::write_all(&mut file, &variant.bytes)?;
             file.sync_all()?;
         }
-        sync(&beside)?;
-        if fs::create_dir(shelf).is_ok() {
-            sync(&folder.join("kept"))?;
-        }
-        fs::rename(&beside, &place)?;
-        sync(shelf)
+        place(folder, id)
     })();
     if written.is_err() {
         let _ = fs::remove_dir_all(&beside);
     }
     written
+}
+
+/// Moves all that was written beside to its place in one step.
+fn place(folder: &Path, id: MediaId) -> io::Result<()> {
+    let beside = folder.join("incoming").join(id.to_string());
+    let place = folder_of(folder, id);
+    let shelf = place.parent().unwrap_or(folder);
+    sync(&beside)?;
+    if fs::create_dir(shelf).is_ok() {
+        sync(&folder.join("kept"))?;
+    }
+    fs::rename(&beside, &place)?;
+    sync(shelf)
 }
 
 /// Brings what a folder lists to disk.
@@ -295,8 +349,8 @@ fn folder_of(folder: &Path, id: MediaId) -> PathBuf {
     folder.join("kept").join(format!("{drawer:02x}")).join(id.to_string())
 }
 
-fn urls(id: MediaId) -> BTreeMap<String, String> {
-    VARIANTS.into_iter().map(|name| (name.to_owned(), format!("/media/{id}/{name}"))).collect()
+fn urls(id: MediaId, variants: &[&str]) -> BTreeMap<String, String> {
+    variants.iter().map(|name| ((*name).to_owned(), format!("/media/{id}/{name}"))).collect()
 }
 
 fn is_old(entry: &fs::DirEntry) -> bool {

@@ -45,7 +45,8 @@ pub(super) struct Picture {
 /// What is wrong with it.
 pub(super) fn make(format: Format, file: &[u8], decoded_bytes: u64) -> Result<Picture, Flaw> {
     let clean = stripped(format, file)?;
-    let mut reader = ImageReader::with_format(Cursor::new(file), format.decoder());
+    let decoder = format.decoder().ok_or(Flaw::Unknown)?;
+    let mut reader = ImageReader::with_format(Cursor::new(file), decoder);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(decoded_bytes);
     reader.limits(limits);

@@ -16,6 +16,7 @@ pub(super) fn stripped(format: Format, file: &[u8]) -> Result<Vec<u8>, Flaw> {
         Format::Png => png(file),
         Format::Gif => gif(file),
         Format::WebP => webp(file),
+        Format::Mp4 | Format::QuickTime | Format::WebM => Err(Flaw::Unknown),
     }
 }
 

@@ -1,4 +1,4 @@
-// Pictures in posts: chosen, pasted, described, sent, seen by those who may, and looked at large.
+// Pictures and videos in posts: chosen, pasted, described, sent, seen by those who may, and looked at large.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -72,7 +72,7 @@ test('what is no picture is refused at once, and a sixth one as well', async () 
   await alice.page.locator('[data-testid=toast-error]').filter({ hasText: 'JPEG, PNG, GIF or WebP' }).first().waitFor();
   const picture = await painted(alice, 20, 20);
   await alice.at('composer-file').setInputFiles(Array.from({ length: 6 }, () => picture));
-  await alice.page.locator('[data-testid=toast-error]').filter({ hasText: 'five pictures' }).first().waitFor();
+  await alice.page.locator('[data-testid=toast-error]').filter({ hasText: 'five pictures or videos' }).first().waitFor();
   assert.equal(await alice.page.locator('[data-testid=composer-attachment]').count(), 5);
   await alice.page.locator('[data-testid=composer-picture-remove]').first().click();
   assert.equal(await alice.page.locator('[data-testid=composer-attachment]').count(), 4);
@@ -108,4 +108,41 @@ test('a profile photo is chosen, seen by others beside what one writes, and remo
   await alice.press('profile-photo-remove');
   await alice.at('profile').locator('svg.avatar').waitFor();
   assertNoComplaints(alice);
+});
+
+test('a video is posted as the browser records it, and plays for others', async () => {
+  const { alice, bob } = await pair();
+  const recorded = await alice.page.evaluate(async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 180 });
+    const context = canvas.getContext('2d');
+    const recorder = new MediaRecorder(canvas.captureStream(25), { mimeType: 'video/webm' });
+    const parts = [];
+    recorder.ondataavailable = ({ data }) => parts.push(data);
+    recorder.start();
+    for (let frame = 0; frame < 30; frame += 1) {
+      context.fillStyle = `hsl(${frame * 12} 80% 50%)`;
+      context.fillRect(0, 0, 320, 180);
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    await new Promise((resolve) => {
+      recorder.onstop = resolve;
+      recorder.stop();
+    });
+    return [...new Uint8Array(await new Blob(parts).arrayBuffer())];
+  });
+  await alice.at('composer-content').click();
+  await alice.at('composer-file').setInputFiles({ name: 'v.webm', mimeType: 'video/webm', buffer: Buffer.from(recorded) });
+  await alice.at('composer-content').fill('it moves');
+  await alice.press('composer-submit');
+  const video = bob.at('post-video', bob.card('it moves'));
+  await video.waitFor();
+  const { width, time } = await video.evaluate(async (element) => {
+    element.muted = true;
+    await element.play();
+    while (element.currentTime < 0.2) await new Promise((resolve) => setTimeout(resolve, 50));
+    return { width: element.videoWidth, time: element.currentTime };
+  });
+  assert.equal(width, 320);
+  assert.ok(time >= 0.2);
+  assertNoComplaints(bob);
 });

@@ -147,12 +147,125 @@ async fn f1_6_a_picture_has_ten_mebibytes_and_not_one_byte_more() {
     // One that says how long it is, is refused before it is sent.
     let mut tcp = TcpStream::connect(server.http_address()).await.expect("the server listens");
     let head = format!(
-        "POST /v1/media HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {alice}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 50000000\r\n\r\n"
+        "POST /v1/media HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {alice}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 60000000\r\n\r\n"
     );
     tcp.write_all(head.as_bytes()).await.expect("sent");
     let mut answer = [0; 12];
     within("a refusal", tokio::io::AsyncReadExt::read_exact(&mut tcp, &mut answer)).await.expect("an answer");
     assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn f1_2_f1_7_f1_8_f1_9_a_video_is_measured_and_bounded() {
+    let (server, http, alice) = alone().await;
+    for (brand, media_type) in [(b"isom", "video/mp4"), (b"qt  ", "video/quicktime")] {
+        let media = http.uploads(&alice, &boxes(brand, 60_000, 0)).await;
+        assert_eq!((&media["kind"], &media["type"]), (&json!("video"), &json!(media_type)));
+        assert_eq!((&media["width"], &media["height"]), (&json!(640), &json!(360)));
+        assert_eq!(media["duration_ms"], 60_000);
+        let bearer = format!("Bearer {alice}");
+        let part = [("range", "bytes=4-7"), ("authorization", bearer.as_str())];
+        let part = http.request(Method::GET, &url(&media, "original"), &part, vec![]).await;
+        assert_eq!(
+            (part.status, &part.bytes[..], part.content_type.as_str()),
+            (206, &b"ftyp"[..], media_type)
+        );
+        let whole = http.get_as(Some(&alice), &url(&media, "original")).await;
+        assert_eq!(whole.bytes.len() as u64, media["bytes"]);
+        assert!(!whole.bytes.windows(8).any(|part| part == b"48.8584N"), "the place is gone");
+    }
+    let media = http.uploads(&alice, &webm(2_500)).await;
+    assert_eq!((&media["type"], &media["duration_ms"]), (&json!("video/webm"), &json!(2_500)));
+    assert_eq!((&media["width"], &media["height"]), (&json!(640), &json!(360)));
+    let before = files(&server);
+    let long =
+        http.upload(Some(&alice), Form::of(&boxes(b"isom", 61_000, 0))).await.problem(422, "limit_exceeded");
+    assert!(text(&long["message"]).contains("61.0 s") && text(&long["message"]).contains("60.0 s"), "{long}");
+    http.upload(Some(&alice), Form::of(&webm(61_000))).await.problem(422, "limit_exceeded");
+    let unknown = http.upload(Some(&alice), Form::of(&boxes(b"isom", 0, 0))).await.problem(400, "invalid");
+    assert!(text(&unknown["message"]).contains("how long"), "{unknown}");
+    let whole = boxes(b"isom", 5_000, 0);
+    http.upload(Some(&alice), Form::of(&whole[..whole.len() - 9])).await.problem(415, "unsupported_type");
+    http.upload(Some(&alice), Form::of(&[&whole[..], b"PK\x03\x04 an archive"].concat()))
+        .await
+        .problem(415, "unsupported_type");
+    let mut nested = whole[..20].to_vec();
+    for left in (0..100_000_u32).rev() {
+        nested.extend_from_slice(&(left * 8 + 8).to_be_bytes());
+        nested.extend_from_slice(b"moov");
+    }
+    http.upload(Some(&alice), Form::of(&nested)).await.problem(415, "unsupported_type");
+    let photo = Form::of(&whole).text("purpose", "profile");
+    http.upload(Some(&alice), photo).await.problem(415, "unsupported_type");
+    assert_eq!(files(&server), before, "nothing of them is kept");
+    let most = 50 << 20;
+    http.uploads(&alice, &boxes(b"mp42", 5_000, most)).await;
+    http.upload(Some(&alice), Form::of(&boxes(b"mp42", 5_000, most + 1))).await.problem(413, "too_large");
+}
+
+/// An MP4 or QuickTime file of so many milliseconds, which is filled up to so many bytes and tells where it was made.
+fn boxes(brand: &[u8; 4], ms: u32, bytes: usize) -> Vec<u8> {
+    let one = |name: &[u8; 4], body: &[u8]| {
+        [&u32::try_from(body.len() + 8).expect("short").to_be_bytes()[..], name, body].concat()
+    };
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_be_bytes()).collect() };
+    let tkhd = words(&[
+        0,
+        0,
+        0,
+        1,
+        0,
+        ms,
+        0,
+        0,
+        0,
+        0,
+        0x1_0000,
+        0,
+        0,
+        0,
+        0x1_0000,
+        0,
+        0,
+        0,
+        0x4000_0000,
+        640 << 16,
+        360 << 16,
+    ]);
+    let hdlr = [&words(&[0, 0])[..], b"vide", &[0; 12]].concat();
+    let stts = if ms == 0 { words(&[0, 0]) } else { words(&[0, 1, ms / 20, 20]) };
+    let media = [
+        one(b"mdhd", &words(&[0, 0, 0, 1_000, ms, 0])),
+        one(b"hdlr", &hdlr),
+        one(b"minf", &one(b"stbl", &one(b"stts", &stts))),
+    ];
+    let track = [one(b"tkhd", &tkhd), one(b"mdia", &media.concat())];
+    let moov = [one(b"trak", &track.concat()), one(b"udta", &one(b"\xa9xyz", b"48.8584N 2.2945E"))];
+    let head =
+        [one(b"ftyp", &[&brand[..], &[0, 0, 2, 0], brand].concat()), one(b"moov", &moov.concat())].concat();
+    let samples = bytes.saturating_sub(head.len() + 8).max(100);
+    [head, one(b"mdat", &vec![7; samples])].concat()
+}
+
+/// A WebM file without any lengths in front, as recorders of browsers write it.
+fn webm(ms: u16) -> Vec<u8> {
+    let one =
+        |id: &[u8], body: &[u8]| [id, &[0x80 | u8::try_from(body.len()).expect("short")], body].concat();
+    let unknown = [0x01_u8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    let size = [one(&[0xb0], &640_u16.to_be_bytes()), one(&[0xba], &360_u16.to_be_bytes())].concat();
+    let track = one(&[0xae], &one(&[0xe0], &size));
+    let second = ms - 500;
+    [
+        one(&[0x1a, 0x45, 0xdf, 0xa3], &one(&[0x42, 0x82], b"webm")),
+        [&[0x18, 0x53, 0x80, 0x67][..], &unknown].concat(),
+        one(&[0x15, 0x49, 0xa9, 0x66], &one(&[0x2a, 0xd7, 0xb1], &[0x0f, 0x42, 0x40])),
+        one(&[0x16, 0x54, 0xae, 0x6b], &track),
+        [&[0x1f, 0x43, 0xb6, 0x75][..], &unknown].concat(),
+        one(&[0xe7], &second.to_be_bytes()),
+        one(&[0xa3], &[0x81, 0, 0, 0x80, 1, 2, 3]),
+        one(&[0xa3], &[0x81, 0x01, 0xf4, 0, 1, 2, 3]),
+    ]
+    .concat()
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ fn media() -> Value {
     let form = object_of(
         &["file"],
         json!({
-            "file": { "type": "string", "format": "binary", "description": "JPEG, PNG, GIF or WebP." },
+            "file": { "type": "string", "format": "binary", "description": "JPEG, PNG, GIF, WebP; MP4, WebM, QuickTime." },
             "purpose": { "enum": ["post", "profile"] },
             "alt": { "type": "string", "description": "What it shows, in words." },
         }),
@@ -123,7 +123,7 @@ fn media() -> Value {
     json!({
         "/v1/media": { "post": {
             "tags": ["media"],
-            "summary": "Upload a picture",
+            "summary": "Upload a picture or video",
             "security": [{ "bearer": [] }],
             "requestBody": { "required": true, "content": { "multipart/form-data": { "schema": form } } },
             "responses": responses("201", "It is kept.", "application/json", about()),
@@ -147,7 +147,7 @@ fn media() -> Value {
             "tags": ["media"],
             "summary": "The bytes of a picture",
             "parameters": [id(), in_path("variant", "original, large, medium or thumb."), { "name": "Range", "in": "header", "schema": { "type": "string" }, "description": "One range of bytes." }],
-            "responses": responses("200", "All of them; 206 is a part, 304 that they are known.", "image/*", json!({ "type": "string", "format": "binary" })),
+            "responses": responses("200", "All of them; 206 is a part, 304 that they are known.", "*/*", json!({ "type": "string", "format": "binary" })),
         } },
     })
 }

@@ -4,7 +4,7 @@ import { h, icon, removeKeepingPlace } from './dom.js';
 import { t } from './i18n.js';
 import { toast } from './toasts.js';
 import { upload } from './upload.js';
-import { PICTURE_TYPES, choose } from './picturerules.js';
+import { PICTURE_TYPES, VIDEO_TYPES, choose } from './picturerules.js';
 
 const ALT_CHARACTERS = 1000;
 
@@ -21,7 +21,7 @@ export class Attachments {
     this.#site = site;
     this.#changed = changed;
     this.element = h('ul', { class: 'attachments', hidden: true, testid: 'composer-pictures' });
-    const input = h('input', { type: 'file', accept: PICTURE_TYPES.join(','), multiple: true, class: 'unseen', tabindex: '-1', 'aria-label': t('picture.add'), testid: 'composer-file' });
+    const input = h('input', { type: 'file', accept: [...PICTURE_TYPES, ...VIDEO_TYPES].join(','), multiple: true, class: 'unseen', tabindex: '-1', 'aria-label': t('picture.add'), testid: 'composer-file' });
     input.addEventListener('change', () => {
       this.add([...input.files]);
       input.value = '';
@@ -90,7 +90,7 @@ export class Attachments {
     const bar = h('progress', { max: 1, value: 0, hidden: true, 'aria-label': t('picture.sending'), testid: 'composer-progress' });
     const item = { file, address, alt, bar, media: null };
     item.element = h('li', { class: 'attachment', testid: 'composer-attachment' },
-      h('img', { src: address, alt: '' }),
+      VIDEO_TYPES.includes(file.type) ? h('video', { src: address, muted: true, preload: 'metadata' }) : h('img', { src: address, alt: '' }),
       h('div', { class: 'attachment-words' }, alt, bar),
       h('button', {
         class: 'icon-button', type: 'button', 'aria-label': t('picture.remove'), title: t('picture.remove'), testid: 'composer-picture-remove',

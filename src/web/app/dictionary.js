@@ -194,7 +194,8 @@ export const DICTIONARY = {
   'photo.remove': { en: 'Remove photo', fr: 'Retirer la photo' },
   'photo.flaw.size': { en: 'A photo has 5 MB at most. Make it smaller.', fr: 'Une photo fait 5 Mo au plus. Réduisez-la.' },
 
-  'picture.add': { en: 'Add pictures', fr: 'Ajouter des images' },
+  'picture.add': { en: 'Add pictures or videos', fr: 'Ajouter des images ou des vidéos' },
+  'video': { en: 'Video', fr: 'Vidéo' },
   'picture.alt': { en: 'What does it show? For those who cannot see it', fr: 'Que montre-t-elle ? Pour qui ne peut pas la voir' },
   'picture.remove': { en: 'Leave this picture out', fr: 'Retirer cette image' },
   'picture.sending': { en: 'Sending the picture', fr: 'Envoi de l’image' },
@@ -202,9 +203,9 @@ export const DICTIONARY = {
   'picture.open': { en: 'Show the picture large', fr: 'Afficher l’image en grand' },
   'picture.open.alt': { en: 'Show large: {alt}', fr: 'Afficher en grand : {alt}' },
   'picture.title': { en: 'Picture', fr: 'Image' },
-  'picture.flaw.type': { en: 'Pictures are JPEG, PNG, GIF or WebP. This one is not, or is damaged.', fr: 'Les images sont en JPEG, PNG, GIF ou WebP. Celle-ci ne l’est pas, ou est abîmée.' },
-  'picture.flaw.size': { en: 'A picture has 10 MB at most. Make it smaller.', fr: 'Une image fait 10 Mo au plus. Réduisez-la.' },
-  'picture.flaw.count': { en: 'A post has five pictures at most.', fr: 'Un message a cinq images au plus.' },
+  'picture.flaw.type': { en: 'Pictures are JPEG, PNG, GIF or WebP, videos MP4, WebM or QuickTime. This is neither, or is damaged.', fr: 'Les images sont en JPEG, PNG, GIF ou WebP, les vidéos en MP4, WebM ou QuickTime. Ce fichier n’en est pas, ou est abîmé.' },
+  'picture.flaw.size': { en: 'A picture has 10 MB at most, a video 50 MB.', fr: 'Une image fait 10 Mo au plus, une vidéo 50 Mo.' },
+  'picture.flaw.count': { en: 'A post has five pictures or videos at most.', fr: 'Un message a cinq images ou vidéos au plus.' },
 
   'figures.title': { en: 'How it is received', fr: 'Comment il est reçu' },
   'figures.views': { en: 'Views', fr: 'Vues' },

@@ -26,7 +26,7 @@
 // Post        post-card (data-post-id, data-pending, data-kind, data-version) with post-title, post-content, post-author,
 //             post-community, post-kind, post-visibility, post-edited, post-state, view-count and comment-count
 //             (data-count), post-comments, post-menu, then post-edit, post-delete, post-link, post-block;
-//             post-pictures with post-picture (data-media-id) and post-picture-image, then picture-dialog with picture-whole;
+//             post-pictures with post-picture (data-media-id) and post-picture-image, then picture-dialog with picture-whole; post-video (data-media-id);
 //             edit-dialog with edit-title, edit-content, edit-kind, edit-save, edit-newer; back
 // Reactions   in a post-card or comment: reaction-like (always there) and reaction-<kind> where somebody chose it, both with
 //             aria-pressed; react-open unfolds react-<kind> for all six; reaction-count-<kind> (data-count)

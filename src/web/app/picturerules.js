@@ -1,15 +1,18 @@
 // What may be uploaded, as far as a page can tell beforehand (the server decides), and in which sizes it is shown. Pure.
 
 export const PICTURE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
-/** Pictures of one post. */
+export const VIDEO_TYPES = ['video/mp4', 'video/webm', 'video/quicktime'];
+/** Pictures and videos of one post. */
 export const MOST_PICTURES = 5;
 export const PICTURE_BYTES = 10 * 1024 * 1024;
+export const VIDEO_BYTES = 50 * 1024 * 1024;
 export const PHOTO_BYTES = 5 * 1024 * 1024;
 
-/** What is wrong with a file: `type`, `size`, or nothing. */
-export function flawOf({ type, size }, most = PICTURE_BYTES) {
-  if (!PICTURE_TYPES.includes(type)) return 'type';
-  return size > most ? 'size' : null;
+/** What is wrong with a file: `type`, `size`, or nothing. A photo is a picture of `most` bytes. */
+export function flawOf({ type, size }, most = null) {
+  const isVideo = most === null && VIDEO_TYPES.includes(type);
+  if (!isVideo && !PICTURE_TYPES.includes(type)) return 'type';
+  return size > (most ?? (isVideo ? VIDEO_BYTES : PICTURE_BYTES)) ? 'size' : null;
 }
 
 /** Which of the chosen files are taken beside `present` others, and the first thing that keeps one out: `type`, `size`, `count`. */

@@ -9,9 +9,24 @@ import { showPrivately } from './upload.js';
 /** How wide a picture stands in a post: CSS pixels of the column, and what a phone has. */
 const SIZES = '(max-width: 640px) 94vw, 600px';
 
-/** The pictures of a post, or null where it has none. */
+/** The pictures of a post, and its videos. */
 export function pictures(site, post) {
-  const shown = (post.media ?? []).filter(({ kind }) => kind === 'image');
+  const all = post.media ?? [];
+  const [videos, shown] = [all.filter(({ kind }) => kind === 'video'), all.filter(({ kind }) => kind === 'image')];
+  return [stills(site, post, shown), ...videos.map((media) => video(site, post, media))];
+}
+
+function video(site, post, media) {
+  const element = h('video', {
+    class: 'post-video', controls: true, playsinline: true, preload: 'metadata', width: media.width, height: media.height, 'aria-label': media.alt ?? t('video'),
+    testid: 'post-video', 'data-media-id': media.id,
+  });
+  if (post.visibility === 'public') element.src = media.urls.original;
+  else showPrivately(site.account, element, media.urls.original);
+  return element;
+}
+
+function stills(site, post, shown) {
   if (shown.length === 0) return null;
   const isAlone = shown.length === 1;
   return h('div', { class: `pictures pictures-${Math.min(shown.length, 5)}`, testid: 'post-pictures' },

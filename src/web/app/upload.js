@@ -33,6 +33,7 @@ export async function showPrivately(account, image, url) {
     if (!response.ok) return;
     const address = URL.createObjectURL(await response.blob());
     const forget = () => URL.revokeObjectURL(address);
+    // A video is read on while it plays: its address goes with the page.
     image.addEventListener('load', forget, { once: true });
     image.addEventListener('error', forget, { once: true });
     image.src = address;
