@@ -53,6 +53,7 @@ const GUEST_OVER_HTTP: &[(&str, &str, Result<(), Code>)] = &[
     ("external_share.list", r#"{"post_id": "x"}"#, Err(Code::NotFound)),
     ("analytics.post", r#"{"post_id": "x"}"#, Err(Code::Unauthenticated)),
     ("profile.get", r#"{"user_id": "x"}"#, Err(Code::NotFound)),
+    ("profile.edit", r#"{"name": "x", "version": 1}"#, Err(Code::Unauthenticated)),
     ("follow.set", r#"{"user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),
     ("block.set", r#"{"user_id": "x", "on": true}"#, Err(Code::Unauthenticated)),
     ("notification.list", r#"{}"#, Err(Code::Unauthenticated)),
