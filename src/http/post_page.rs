@@ -1,6 +1,6 @@
 //! `GET /p/{post_id}`: where links that were shared elsewhere lead.
 //!
-//! Programs that draw previews read the Open Graph tags (https://ogp.me) and run no script; people are led on to the post in the
+//! Programs that draw previews read the Open Graph tags (<https://ogp.me>) and run no script; people are led on to the post in the
 //! page. It tells what a guest may read and nothing else: of a post that is not there, or not for everybody, the answer is the
 //! same, byte for byte but for the id that was asked for. Nobody is named.
 

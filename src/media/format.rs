@@ -23,7 +23,7 @@ pub enum Format {
 pub(super) const TELLING: usize = 16;
 
 impl Format {
-    /// The format of a file that begins with these bytes ([`TELLING`] of them, or the whole file); none that is taken in
+    /// The format of a file that begins with these bytes (16 of them, or the whole file); none that is taken in
     /// otherwise.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {

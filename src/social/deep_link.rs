@@ -87,7 +87,7 @@ fn cut(text: &str, max: usize, weight: fn(char) -> usize) -> String {
 }
 
 /// How much a character counts on X: those of most alphabets one, others two
-/// (https://docs.x.com/fundamentals/counting-characters).
+/// (<https://docs.x.com/fundamentals/counting-characters>).
 fn weight_on_x(letter: char) -> usize {
     match u32::from(letter) {
         0..=0x10ff | 0x2000..=0x200d | 0x2010..=0x201f | 0x2032..=0x2037 => 1,
