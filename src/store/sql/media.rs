@@ -6,7 +6,7 @@
 use super::{
     SqlStore, Tx,
     columns::word,
-    facts::{POST_FACTS, post_at, post_fact_columns, reader_key},
+    facts::{post_at, post_fact_columns, reader_key},
 };
 use crate::store::sql::db::{self, Connection, OptionalExtension, Row, params};
 use crate::store::{
@@ -90,7 +90,6 @@ const VIEW: &str = concat!(
 
 /// How many columns come before those of the post.
 const POST: usize = 5;
-const _: () = assert!(POST_FACTS > 0);
 
 fn view(connection: &Connection, reader: &Reader, id: MediaId) -> Result<Option<MediaView>> {
     let found = connection
